@@ -1,0 +1,1 @@
+"""The service: OpenAI's audio API, durable jobs, and the page."""

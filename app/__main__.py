@@ -1,0 +1,137 @@
+"""`python -m app`: run the service; `check` the settings; make an API `key`; list `settings`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from app.keys import load_keys, new_key
+from app.settings import Settings, settings_table
+
+START_FAILED = 2
+PRIVATE_UMASK = 0o077  # what the service writes is for the service
+
+cli = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=False)
+
+
+@cli.callback(invoke_without_command=True)
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address (LONGFORM_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port (LONGFORM_PORT).")] = None,
+    model: Annotated[str | None, typer.Option(help="Model (LONGFORM_MODEL).")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder (LONGFORM_DATA_DIR).")] = None,
+) -> None:
+    """Run the service. Everything else is set by LONGFORM_* variables: see `settings`."""
+    if context.invoked_subcommand is not None:
+        return
+    given = {"host": host, "port": port, "model": model, "data_dir": data_dir}
+    run(read_settings({name: value for name, value in given.items() if value is not None}))
+
+
+@cli.command()
+def check() -> None:
+    """Check settings, key file, data folder and model name without starting anything."""
+    settings = read_settings({})
+    try:
+        keys = load_keys(settings.api_keys_file)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (ValueError, OSError) as error:
+        fail(str(error))
+    if not os.access(settings.data_dir, os.W_OK):
+        fail(f"{settings.data_dir} cannot be written to")
+    who = f"{len(keys.hashes)} API keys" if keys.are_required else "no API keys, loopback only"
+    print(f"settings are fine: {settings.host}:{settings.port}, model {settings.model}, {who}")
+
+
+@cli.command()
+def key(name: Annotated[str, typer.Argument(help="Who the key is for.")]) -> None:
+    """Make an API key: the key goes to the caller, the line into LONGFORM_API_KEYS_FILE."""
+    try:
+        secret, line = new_key(name)
+    except ValueError as error:
+        fail(str(error))
+    print(f"key:  {secret}\nline: {line}")
+
+
+@cli.command()
+def settings() -> None:
+    """List every setting, its default and its meaning."""
+    table = Table("variable", "default", "meaning")
+    for row in settings_table():
+        table.add_row(*row)
+    Console().print(table)
+
+
+def run(settings: Settings) -> None:
+    """Open the model, then serve until told to stop."""
+    from app.folders import FolderInUse
+    from app.logs import log_to_stderr
+    from app.main import create_app
+    from app.server import server_of
+    from app.tables import DatabaseTooNew
+    from decoding.errors import DecodingError
+    from transcription.models import open_decoder
+
+    log_to_stderr()
+    os.umask(PRIVATE_UMASK)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        decoder = open_decoder(settings, own_process=True)
+    except (DecodingError, ValueError, OSError) as error:
+        fail(str(error))
+    try:
+        app = create_app(settings, decoder)
+    except (FolderInUse, DatabaseTooNew, ValueError, OSError) as error:
+        decoder.close()
+        fail(str(error))
+    server = server_of(app, settings)
+    # uvicorn sends itself the signal again after it has stopped: by then it has done its work.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _already_heeded)
+    with suppress(SystemExit):  # uvicorn's way of saying that it cannot listen; it logged why
+        server.run()
+    decoder.close()
+    if not server.started:
+        sentence = f"could not start on {settings.host}:{settings.port}; the log says why"
+        print(f"longform: {sentence}", file=sys.stderr)
+    # A thread may still sit in a long call of a library; nothing is lost by leaving it behind.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0 if server.started else START_FAILED)
+
+
+def _already_heeded(_number: int, _frame: object) -> None:
+    """A signal that came before."""
+
+
+def read_settings(given: dict[str, Any]) -> Settings:
+    """Settings from the environment and the command line, or one clear sentence and the end."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            message = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"LONGFORM_{name}: {message}" if name else message)
+        fail("; ".join(problems))
+
+
+def fail(sentence: str) -> NoReturn:
+    """Print why the service cannot start, and leave with exit code 2."""
+    print(f"longform: {sentence}", file=sys.stderr)
+    raise SystemExit(START_FAILED)
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m app")

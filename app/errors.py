@@ -1,0 +1,161 @@
+"""Every HTTP status code of the service, and the one shape of its error answers.
+
+No other file names a status code. An `ApiError` is raised where the mistake is seen and becomes
+`{"error": {"message", "type", "param", "code"}}`, OpenAI's error object, in one place.
+
+    400 bad_request   options, sound that cannot be read (on the OpenAI routes)
+    401 unauthorised  403 forbidden  404 not_found  405 and other plain HTTP errors
+    413 too_large     415 unsupported_type          422 conflicting Idempotency-Key
+    429 too_busy      500 internal                  503 unavailable      507 disk_full
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from decoding.errors import DecodingError, QueueFull, UnsupportedOption
+from transcription.errors import AudioTooLong, TranscriptionError, UnreadableAudio
+
+OK = 200
+ACCEPTED = 202
+NO_CONTENT = 204
+INVALID = "invalid_request_error"
+SERVER = "server_error"
+MAX_RETRY_AFTER = 120  # OpenAI's client ignores longer waits
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed, in words fit for its owner; `is_ours` when the caller did nothing wrong."""
+
+    code: str
+    message: str
+    param: str | None = None
+    is_ours: bool = False
+
+
+@dataclass(eq=False)
+class ApiError(Exception):
+    """An answer that is not the one hoped for."""
+
+    status: int
+    message: str
+    code: str | None = None
+    param: str | None = None
+    type: str = INVALID
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.type,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+    def encoded(self) -> bytes:
+        return json.dumps(self.body(), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def bad_request(message: str, *, param: str | None = None, code: str = "invalid_value") -> ApiError:
+    return ApiError(400, message, code, param)
+
+
+def unauthorised(message: str) -> ApiError:
+    headers = {"WWW-Authenticate": "Bearer"}
+    return ApiError(401, message, "invalid_api_key", headers=headers)
+
+
+def forbidden(message: str, code: str) -> ApiError:
+    return ApiError(403, message, code)
+
+
+def not_found(message: str, code: str = "not_found", param: str | None = None) -> ApiError:
+    return ApiError(404, message, code, param)
+
+
+def model_not_found(model: str) -> ApiError:
+    return not_found(f"The model {model!r} does not exist.", "model_not_found", "model")
+
+
+def job_not_found(job_id: str) -> ApiError:
+    return not_found(f"There is no job {job_id!r}.", "job_not_found")
+
+
+def not_ready(message: str) -> ApiError:
+    return ApiError(409, message, "not_ready", headers={"x-should-retry": "false"})
+
+
+def too_large(limit_bytes: int) -> ApiError:
+    message = f"The upload is larger than {limit_bytes} bytes."
+    return ApiError(413, message, "file_too_large", "file")
+
+
+def unsupported_type(message: str) -> ApiError:
+    return ApiError(415, message, "unsupported_media_type")
+
+
+def stalled() -> ApiError:
+    return bad_request("The upload stopped arriving.", param="file", code="upload_stalled")
+
+
+def conflicting_key() -> ApiError:
+    message = "This Idempotency-Key was used before with another file or other options."
+    return ApiError(422, message, "idempotency_key_reused", "Idempotency-Key")
+
+
+def too_busy(message: str, retry_after: float) -> ApiError:
+    seconds = max(1, min(MAX_RETRY_AFTER, round(retry_after)))
+    headers = {"Retry-After": str(seconds)}
+    return ApiError(429, message, "too_many_requests", type="rate_limit_error", headers=headers)
+
+
+def internal() -> ApiError:
+    message = "The service made a mistake; its log holds the details under the request id."
+    return ApiError(500, message, "internal_error", type=SERVER)
+
+
+def unavailable(message: str, code: str = "unavailable", retry_after: int = 5) -> ApiError:
+    return ApiError(503, message, code, type=SERVER, headers={"Retry-After": str(retry_after)})
+
+
+def disk_full() -> ApiError:
+    return ApiError(507, "The server has no room for this upload.", "disk_full", type=SERVER)
+
+
+def http_error(status: int, detail: str, headers: Mapping[str, str] | None = None) -> ApiError:
+    """An error of the web framework: unknown route, wrong method, malformed request."""
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    kind = INVALID if status < 500 else SERVER
+    return ApiError(status, detail, codes.get(status), type=kind, headers=headers or {})
+
+
+def of_failure(failure: Failure) -> ApiError:
+    """The stored failure of a job as an answer. It is final: the same file would fail again."""
+    final = {"x-should-retry": "false"}
+    if failure.is_ours:
+        status = 503 if failure.code == "cancelled" else 500
+        return ApiError(status, failure.message, failure.code, failure.param, SERVER, final)
+    return ApiError(400, failure.message, failure.code, failure.param, headers=final)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What a job's owner is told about `error`; never a path or a stack."""
+    if isinstance(error, UnreadableAudio | AudioTooLong):
+        return Failure(error.code, str(error), "file")
+    if isinstance(error, TranscriptionError):
+        return Failure(error.code, str(error))
+    if isinstance(error, UnsupportedOption):
+        return Failure("unsupported_option", str(error))
+    if isinstance(error, QueueFull):
+        return Failure("engine_busy", "The engine was too busy for too long.", is_ours=True)
+    if isinstance(error, DecodingError):
+        return Failure("engine_failed", "The engine could not decode this.", is_ours=True)
+    if isinstance(error, OSError):
+        return Failure("storage_failed", "The server's storage failed.", is_ours=True)
+    return Failure("internal_error", "The service made a mistake.", is_ours=True)

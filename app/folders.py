@@ -1,0 +1,91 @@
+"""Where the service keeps things on disk: one folder per job, readable by the service alone.
+
+Names are made here; no name that a client sent is ever a path.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+class FolderInUse(Exception):
+    """Another service works in this data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """The files of one job."""
+
+    path: Path
+
+    @property
+    def upload(self) -> Path:
+        return self.path / "upload"
+
+    @property
+    def workspace(self) -> Path:
+        return self.path / "workspace"
+
+    def sound(self, channel: int | None) -> Path:
+        """Decoded samples kept for clips, 16 kHz mono s16le."""
+        return self.path / ("mix.pcm" if channel is None else f"channel-{channel}.pcm")
+
+    def fresh_workspace(self) -> Path:
+        shutil.rmtree(self.workspace, ignore_errors=True)
+        self.workspace.mkdir(mode=PRIVATE_FOLDER, parents=True)
+        return self.workspace
+
+    def keep_sound(self, recordings: dict[int | None, Path]) -> None:
+        """Keep the decoded samples, drop the rest of the workspace and the upload."""
+        if not recordings:  # silence: no window was ever asked for
+            recordings = dict.fromkeys([None], next(self.workspace.glob("*.pcm"), Path()))
+        for channel, samples in recordings.items():
+            if samples.is_file():
+                samples.replace(self.sound(channel))
+        shutil.rmtree(self.workspace, ignore_errors=True)
+        self.upload.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Folders:
+    """The data folder, locked while this object lives."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.jobs = root / "jobs"
+        self.jobs.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        self._lock = self._take_lock()
+
+    def of(self, job_id: str) -> JobFolder:
+        return JobFolder(self.jobs / job_id)
+
+    def names(self) -> list[str]:
+        """The jobs that have a folder."""
+        return [path.name for path in self.jobs.iterdir()]
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.jobs).free
+
+    def close(self) -> None:
+        self._lock.close()
+
+    def _take_lock(self) -> IO[str]:
+        lock = os.fdopen(os.open(self.root / "lock", os.O_CREAT | os.O_RDWR, PRIVATE_FILE), "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise FolderInUse(
+                f"another service works in {self.root}; stop it, or set LONGFORM_DATA_DIR"
+            ) from error
+        return lock

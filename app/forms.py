@@ -1,0 +1,321 @@
+"""The fields of a form as options: every field of OpenAI's contract, and ours beside them.
+
+A field that nobody knows is ignored, as OpenAI does. A field that is known and cannot be honoured
+is an error that says why: to accept and ignore it would be a lie.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
+
+from app.errors import ApiError, bad_request, model_not_found
+from chunking.options import WindowOptions
+from decoding.types import DecodingOptions, ModelCard, Task
+from transcription.documents import Granularity
+from transcription.errors import UnsupportedRequest
+from transcription.language import check_model_can
+from transcription.language_names import LANGUAGE_NAMES
+from transcription.options import (
+    Channels,
+    SpeechOptions,
+    TranscriptionOptions,
+    temperature_ladder,
+)
+from transcription.render import RESPONSE_FORMATS
+
+ALIASES = ("whisper-1",)
+STREAMABLE = ("json", "text", "diarized_json")
+MAX_LISTED = 64
+MAX_SPEAKERS = 4
+MAX_STRATEGY_MS = 10_000
+MAX_PROMPT = 20_000
+_CODES = {name: code for code, name in LANGUAGE_NAMES.items()}
+_TRUE = {"true", "1", "yes", "on"}
+_FALSE = {"false", "0", "no", "off"}
+_STRATEGY = "chunking_strategy"
+N = TypeVar("N", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it was meant: what to do, and how to answer."""
+
+    model: str
+    options: TranscriptionOptions
+    response_format: str = "json"
+    granularities: tuple[Granularity, ...] = ("segment",)
+    wants_logprobs: bool = False
+    is_stream: bool = False
+    speakers: tuple[str, ...] = ()
+    webhook_url: str | None = None
+
+
+class Fields:
+    """Text fields of one form. A trailing `[]` of a name means nothing, an empty value neither."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]] = ()) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            if value != "":
+                self._values.setdefault(name.removesuffix("[]"), []).append(value)
+
+    def text(self, name: str) -> str | None:
+        values = self._values.get(name)
+        return values[-1] if values else None
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        values = tuple(self._values.get(name, ()))
+        if len(values) > MAX_LISTED:
+            raise bad_request(f"{name} takes at most {MAX_LISTED} values.", param=name)
+        return values
+
+    def choice(self, name: str, choices: Sequence[str], default: str) -> str:
+        value = self.text(name)
+        if value is None:
+            return default
+        if value not in choices:
+            known = ", ".join(map(repr, choices))
+            raise bad_request(f"{name} must be one of {known}, not {value[:100]!r}.", param=name)
+        return value
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        value = self.text(name)
+        if value is None:
+            return default
+        if value.lower() not in _TRUE | _FALSE:
+            raise bad_request(f"{name} must be true or false, not {value[:100]!r}.", param=name)
+        return value.lower() in _TRUE
+
+    def number(self, name: str, default: float) -> float:
+        return self._parsed(name, default, float, "a number")
+
+    def count(self, name: str, default: int) -> int:
+        return self._parsed(name, default, int, "a whole number")
+
+    def _parsed(self, name: str, default: N, parse: Callable[[str], N], kind: str) -> N:
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            return parse(value)
+        except ValueError:
+            raise bad_request(f"{name} must be {kind}, not {value[:100]!r}.", param=name) from None
+
+
+def read_form(
+    fields: Fields, card: ModelCard, task: Task = "transcribe", *, is_whole: bool = True
+) -> Asked:
+    """Understand a form for the model `card`. Raises `ApiError` for what cannot be honoured.
+
+    Not `is_whole`: more fields may follow, so fields are judged one by one, not together.
+    """
+    try:
+        options = _options(fields, task)
+        check_model_can(options, card)
+    except UnsupportedRequest as error:
+        raise bad_request(str(error), param=_blamed(fields, task), code=error.code) from error
+    except ValueError as error:  # the options check themselves and name the field first
+        raise bad_request(f"{error}.", param=str(error).split()[0]) from error
+    asked = Asked(
+        model=card.name,
+        options=options,
+        response_format=_response_format(fields, task),
+        granularities=_granularities(fields),
+        wants_logprobs=_logprobs(fields),
+        is_stream=fields.flag("stream"),
+        speakers=fields.texts("known_speaker_names"),
+        webhook_url=fields.text("webhook_url"),
+    )
+    if is_whole:
+        _check_together(fields, asked)
+    return asked
+
+
+def check_model(fields: Fields, card: ModelCard, *, is_required: bool = True) -> None:
+    """Raise unless the form names the loaded model or an alias of it."""
+    name = fields.text("model")
+    if name is None and is_required:
+        raise bad_request("model is required.", param="model", code="missing_required_parameter")
+    if name not in {None, card.name, *ALIASES}:
+        raise model_not_found(name[:100] if name else "")
+
+
+def _options(fields: Fields, task: Task) -> TranscriptionOptions:
+    return TranscriptionOptions(
+        decoding=_decoding(fields, task),
+        windows=_windows(fields),
+        speech=_speech(fields),
+        channels=_channels(fields),
+        condition_on_previous_text=fields.flag("condition_on_previous_text"),
+    )
+
+
+def _windows(fields: Fields) -> WindowOptions:
+    """A shorter window overlaps by the same share, unless the form says how much."""
+    default = WindowOptions()
+    window = fields.number("window", default.window)
+    overlap = min(default.overlap, default.overlap / default.window * max(window, 0.0))
+    return WindowOptions(window=window, overlap=fields.number("overlap", overlap))
+
+
+def _decoding(fields: Fields, task: Task) -> DecodingOptions:
+    default = DecodingOptions()
+    length_penalty = None
+    if fields.text("length_penalty") is not None:
+        length_penalty = fields.number("length_penalty", 0.0)
+    return DecodingOptions(
+        task=task,
+        language=_language(fields.text("language"), "language"),
+        languages=_languages(fields),
+        prompt=_bounded(fields, "prompt"),
+        hotwords=_hotwords(fields),
+        beam_size=fields.count("beam_size", default.beam_size),
+        best_of=fields.count("best_of", default.best_of),
+        patience=fields.number("patience", default.patience),
+        length_penalty=length_penalty,
+        temperatures=_temperatures(fields),
+    )
+
+
+def _temperatures(fields: Fields) -> tuple[float, ...]:
+    """0 means OpenAI's automatic: climb where a window fails. Above 0 the climb starts there."""
+    first = fields.number("temperature", 0.0)
+    if not 0.0 <= first <= 1.0:
+        message = f"temperature must be 0 to 1, got {first}."
+        raise bad_request(message, param="temperature")
+    return temperature_ladder(first)
+
+
+def _language(value: str | None, param: str) -> str | None:
+    if value is None:
+        return None
+    code = value.strip().lower()
+    code = _CODES.get(code, code)
+    if code not in LANGUAGE_NAMES:
+        message = f"{value[:40]!r} is not an ISO-639-1 code of a language that Whisper knows."
+        raise bad_request(message, param=param)
+    return code
+
+
+def _languages(fields: Fields) -> tuple[str, ...]:
+    codes = (_language(value, "languages") for value in fields.texts("languages"))
+    return tuple(code for code in codes if code is not None)
+
+
+def _hotwords(fields: Fields) -> str | None:
+    words = (_bounded(fields, "hotwords"), *fields.texts("keywords"))
+    joined = ", ".join(filter(None, words))
+    return joined[:MAX_PROMPT] or None
+
+
+def _bounded(fields: Fields, name: str) -> str | None:
+    text = fields.text(name)
+    if text is not None and len(text) > MAX_PROMPT:
+        raise bad_request(f"{name} takes at most {MAX_PROMPT} characters.", param=name)
+    return text
+
+
+def _channels(fields: Fields) -> Channels:
+    return "split" if fields.choice("channels", get_args(Channels), "mix") == "split" else "mix"
+
+
+def _speech(fields: Fields) -> SpeechOptions:
+    default = SpeechOptions()
+    given = _strategy(fields)
+    kind = given.get("type")
+    if kind not in {None, "auto", "server_vad"}:
+        message = f"{_STRATEGY} must be 'auto' or of type 'server_vad', not {str(kind)[:100]!r}."
+        raise bad_request(message, param=_STRATEGY)
+    try:
+        return SpeechOptions(
+            skip_silence=fields.flag("vad", default=default.skip_silence),
+            threshold=float(given.get("threshold", default.threshold)),
+            min_silence=_from_milliseconds(given, "silence_duration_ms", default.min_silence),
+            pad=_from_milliseconds(given, "prefix_padding_ms", default.pad),
+        )
+    except (TypeError, ValueError) as error:
+        raise bad_request(f"{_STRATEGY}: {error}.", param=_STRATEGY) from error
+
+
+def _from_milliseconds(given: Mapping[str, Any], name: str, default: float) -> float:
+    value = float(given.get(name, default * 1000))
+    if not 0 <= value <= MAX_STRATEGY_MS:
+        raise ValueError(f"{name} must be 0 to {MAX_STRATEGY_MS}, got {value:g}")
+    return value / 1000
+
+
+def _strategy(fields: Fields) -> Mapping[str, Any]:
+    """`auto`, a JSON object, or the fields `chunking_strategy[…]`, as one mapping."""
+    names = ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")
+    nested = {name: fields.text(f"{_STRATEGY}[{name}]") for name in names}
+    given: dict[str, Any] = {name: value for name, value in nested.items() if value is not None}
+    text = fields.text(_STRATEGY)
+    if text is None:
+        return given
+    if not text.lstrip().startswith("{"):
+        return {"type": text.strip(), **given}
+    try:
+        return {**json.loads(text), **given}
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"{_STRATEGY} is not valid JSON.", param=_STRATEGY) from error
+
+
+def _response_format(fields: Fields, task: Task) -> str:
+    known = [name for name in RESPONSE_FORMATS if task != "translate" or name != "diarized_json"]
+    return fields.choice("response_format", known, "json")
+
+
+def _granularities(fields: Fields) -> tuple[Granularity, ...]:
+    given = fields.texts("timestamp_granularities")
+    unknown = [value for value in given if value not in get_args(Granularity)]
+    if unknown:
+        message = f"timestamp_granularities takes 'word' and 'segment', not {unknown[0][:100]!r}."
+        raise bad_request(message, param="timestamp_granularities")
+    chosen: tuple[Granularity, ...] = tuple(name for name in get_args(Granularity) if name in given)
+    return chosen or ("segment",)
+
+
+def _logprobs(fields: Fields) -> bool:
+    given = fields.texts("include")
+    unknown = [value for value in given if value != "logprobs"]
+    if unknown:
+        raise bad_request(f"include takes 'logprobs', not {unknown[0][:100]!r}.", param="include")
+    return bool(given)
+
+
+def _check_together(fields: Fields, asked: Asked) -> None:
+    """Fields that are each right and do not go together."""
+    form = asked.response_format
+    if fields.texts("timestamp_granularities") and form != "verbose_json":
+        raise _misfit("timestamp_granularities needs response_format verbose_json.")
+    if asked.wants_logprobs and form != "json":
+        raise _misfit("include=logprobs needs response_format json.")
+    if asked.is_stream and form not in STREAMABLE:
+        raise _misfit(f"stream is for {', '.join(STREAMABLE)}; {form} is whole or nothing.")
+    if form == "diarized_json" and asked.options.channels != "split":
+        raise _misfit(
+            "response_format diarized_json tells speakers apart by their channel: it needs "
+            "channels=split and a recording with one speaker per channel."
+        )
+    if fields.texts("known_speaker_references"):
+        raise _misfit("known_speaker_references cannot be used: speakers are channels here.")
+    if asked.speakers and form != "diarized_json":
+        raise _misfit("known_speaker_names needs response_format diarized_json.")
+    if len(asked.speakers) > MAX_SPEAKERS:
+        raise _misfit(f"known_speaker_names takes at most {MAX_SPEAKERS} names.")
+    decoding = asked.options.decoding
+    if decoding.language and decoding.languages and decoding.language not in decoding.languages:
+        raise _misfit("language is not one of languages.")
+
+
+def _misfit(message: str) -> ApiError:
+    return bad_request(message, param=re.split(r"[ =]", message)[0], code="unsupported_option")
+
+
+def _blamed(fields: Fields, task: Task) -> str | None:
+    given = (name for name in ("language", "languages") if fields.texts(name))
+    return next(given, "model" if task == "translate" else None)

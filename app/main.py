@@ -1,0 +1,104 @@
+"""The application: routes, error answers and the service's life, put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from app.errors import ApiError, bad_request, http_error, internal, unavailable
+from app.gate import Gate
+from app.jobs import Pipeline
+from app.jobs_api import job_routes
+from app.keys import load_keys
+from app.openai_api import openai_routes
+from app.results_api import result_routes
+from app.service import Service
+from app.settings import Settings
+from app.site import mount_files, site_routes
+from decoding.types import Decoder
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings, decoder: Decoder, pipeline: Pipeline | None = None) -> Gate:
+    """The service as an ASGI application. One at a time in a process and in a data folder.
+
+    Raises ValueError for a broken key file, `FolderInUse`, `DatabaseTooNew`.
+    """
+    if pipeline is None:
+        from transcription.pipeline import transcribe  # imports torch: not before it is needed
+
+        pipeline = transcribe
+    service = Service(settings, load_keys(settings.api_keys_file), decoder, pipeline)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await service.open()
+        try:
+            yield
+        finally:
+            await service.close()
+
+    app = FastAPI(
+        title="whisper-longform",
+        version=_version(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for routes in (openai_routes, job_routes, result_routes, site_routes):
+        app.include_router(routes)
+    mount_files(app)
+    app.state.service = service
+    _add_error_answers(app)
+    stopping = service.jobs.signals.close
+    return Gate(app, settings, service.keys, service.metrics.answered, stopping)
+
+
+def _add_error_answers(app: FastAPI) -> None:
+    """Every error leaves in OpenAI's shape, the framework's own included."""
+
+    @app.exception_handler(ApiError)
+    async def api_error(_request: Request, error: ApiError) -> Response:
+        return _response(error)
+
+    @app.exception_handler(HTTPException)
+    async def plain_error(_request: Request, error: HTTPException) -> Response:
+        return _response(http_error(error.status_code, str(error.detail), error.headers))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        name = str(first["loc"][-1])
+        return _response(bad_request(f"{name}: {first['msg']}.", param=name))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_request: Request, _error: ClientDisconnect) -> Response:
+        return _response(unavailable("The client went away."))
+
+    @app.exception_handler(Exception)
+    async def mistake(request: Request, error: Exception) -> Response:
+        log.error("request %s failed", request.state.request_id, exc_info=error)
+        return _response(internal())
+
+
+def _response(error: ApiError) -> Response:
+    headers = dict(error.headers)
+    media_type = "application/json"
+    return Response(error.encoded(), error.status, headers=headers, media_type=media_type)
+
+
+def _version() -> str:
+    try:
+        return version("whisper-longform")
+    except PackageNotFoundError:
+        return "0"

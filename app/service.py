@@ -1,0 +1,149 @@
+"""Everything one running service consists of, opened together and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from app.folders import Folders
+from app.jobs import Jobs, Pipeline
+from app.keys import ApiKeys
+from app.metrics import Metrics
+from app.settings import Settings
+from app.store import Store
+from app.tables import sqlite_url
+from app.uploads import Slots
+from app.webhooks import Webhooks
+from app.workflows import Workflows, executor_of
+from decoding.types import Decoder, ModelCard
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """The parts, and who waits for which job. Created and used on one event loop."""
+
+    def __init__(
+        self, settings: Settings, keys: ApiKeys, decoder: Decoder, pipeline: Pipeline
+    ) -> None:
+        self.settings = settings
+        self.keys = keys
+        self.decoder = decoder
+        self.started = int(time.time())
+        with ExitStack() as opened:
+            self._open_parts(opened, pipeline)
+            self._opened = opened.pop_all()
+        self.uploads = Slots(settings.uploads_per_key)
+        self.metrics = Metrics(self.store, decoder, self.uploads)
+        self.jobs.on_end += [self.metrics.ended, self.webhooks.job_ended]
+        self.is_open = False
+        self._waiting: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def _open_parts(self, opened: ExitStack, pipeline: Pipeline) -> None:
+        """What must be closed again, also when a later part cannot be opened."""
+        settings = self.settings
+        self.folders = Folders(settings.data_dir)
+        opened.callback(self.folders.close)
+        url = settings.database_url or sqlite_url(settings.data_dir)
+        self.executor = executor_of(settings.data_dir, f"executor-{uuid.uuid4().hex[:12]}")
+        self.store = Store(url)
+        opened.callback(self.store.close)
+        self.workflows = Workflows(url, self.executor, settings.step_attempts)
+        opened.callback(self.workflows.close)
+        self.jobs = Jobs(settings, self.store, self.folders, self.workflows, self.decoder, pipeline)
+        self.webhooks = Webhooks(settings, self.store, self.workflows)
+
+    @property
+    def card(self) -> ModelCard:
+        return self.decoder.model
+
+    def launch(self) -> None:
+        """Start the workflows and take up unfinished jobs. Blocks; call it in a thread."""
+        self.workflows.launch()
+        self.jobs.open(self.executor)
+        self.webhooks.open(self.executor)
+
+    async def open(self) -> None:
+        await asyncio.to_thread(self.launch)
+        self._keep(self._sweep())
+        for job in await asyncio.to_thread(self.store.unfinished, self.executor):
+            if job.kind == "request":  # its client went down with the service, or will come again
+                self._keep(self._cancel_unless_waited_for(job.id))
+        self.is_open = True
+
+    async def close(self) -> None:
+        self.is_open = False
+        for task in self._tasks:
+            task.cancel()
+        self.jobs.signals.close()
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self.jobs.close()
+        self._opened.close()
+
+    @contextmanager
+    def waiting(self, job_id: str) -> Iterator[None]:
+        """Somebody waits for this request; when nobody does any more it is given up."""
+        self._waiting[job_id] += 1
+        try:
+            yield
+        finally:
+            self._waiting[job_id] -= 1
+            if not self._waiting[job_id]:
+                del self._waiting[job_id]
+                if self.is_open:
+                    self._keep(self._cancel_unless_waited_for(job_id))
+
+    async def _cancel_unless_waited_for(self, job_id: str) -> None:
+        job = await asyncio.to_thread(self.store.find, job_id)
+        if job is None or job.is_finished:
+            return
+        await asyncio.sleep(self.settings.disconnect_grace_seconds)
+        if not self._waiting[job_id]:
+            await asyncio.to_thread(self.jobs.cancel, job_id)
+
+    async def _sweep(self) -> None:
+        """Remove what has expired, for ever. Goes by the state of jobs, never by age alone."""
+        while True:
+            try:
+                await asyncio.to_thread(sweep, self)
+            except OSError as error:
+                log.error("could not remove expired jobs: %s", error)
+            await asyncio.sleep(self.settings.sweep_seconds)
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def sweep(service: Service) -> None:
+    """Delete expired jobs, expired sound, and folders that belong to no job."""
+    now = time.time()
+    whole, sound = service.store.expired(service.executor, now)
+    for job in whole:
+        service.jobs.delete(job.id)
+    for job in sound:
+        service.folders.of(job.id).remove()
+        service.store.forget_audio(job.id)
+    for name in service.folders.names():
+        path = service.folders.of(name).path
+        if _is_old(path, now, service.settings) and service.store.find(name) is None:
+            service.folders.of(name).remove()
+
+
+def _is_old(path: Path, now: float, settings: Settings) -> bool:
+    """Whether a folder is older than an upload can last without a byte arriving."""
+    try:
+        newest = max(entry.stat().st_mtime for entry in (path, *path.iterdir()))
+    except OSError:
+        return False
+    return now - newest > 2 * settings.upload_idle_seconds + settings.sweep_seconds

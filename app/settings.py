@@ -1,0 +1,132 @@
+"""Settings of the service, read once at start from the environment (`LONGFORM_*`).
+
+Adds to transcription/settings.py what only a server needs. Opens nothing and creates nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from transcription.settings import Settings as TranscriptionSettings
+
+MIB = 1 << 20
+GIB = 1 << 30
+HOUR = 3600.0
+DAY = 24 * HOUR
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+class Settings(TranscriptionSettings):
+    """Every field is `LONGFORM_` + its name in capitals; sizes in bytes, times in seconds."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    allowed_hosts: str = Field(
+        "", description="Host names that requests may use, separated by commas; * allows all."
+    )
+    api_keys_file: Path | None = Field(
+        None, description="File of hashed API keys (`python -m app key NAME` makes a line)."
+    )
+    allow_anonymous_network: bool = Field(
+        False, description="Allow an address other than loopback without API keys. Dangerous."
+    )
+    database_url: str | None = Field(
+        None, description="postgresql://… for jobs; an SQLite file in the data folder if unset."
+    )
+
+    max_upload_bytes: int = Field(2 * GIB, ge=1, description="Largest file taken.")
+    min_free_bytes: int = Field(GIB, ge=0, description="Free disk that uploads must leave.")
+    max_field_bytes: int = Field(MIB, ge=1024, description="Largest text field of a form.")
+    max_fields: int = Field(64, ge=8, description="Most fields in a form.")
+    upload_idle_seconds: float = Field(
+        30.0, gt=0, description="An upload that sends nothing for so long is ended."
+    )
+    head_seconds: float = Field(
+        10.0, gt=0, description="A connection must send its request line and headers in this time."
+    )
+    uploads_per_key: int = Field(8, ge=1, description="Uploads at once per API key.")
+
+    running_jobs: int = Field(4, ge=1, description="Jobs worked on at once.")
+    running_requests: int = Field(16, ge=1, description="Waiting requests worked on at once.")
+    queued_jobs: int = Field(1000, ge=1, description="Jobs and requests waiting, all keys.")
+    queued_jobs_per_key: int = Field(100, ge=1, description="Unfinished jobs of one API key.")
+    lone_job_steps: int = Field(
+        4, ge=1, le=8, description="Groups of windows in flight for a job that runs alone."
+    )
+    step_attempts: int = Field(3, ge=1, le=10, description="Tries of one group of windows.")
+    fruitless_starts: int = Field(
+        5, ge=1, description="A job that stops the service so often without progress is failed."
+    )
+
+    keepalive_seconds: float = Field(
+        15.0, gt=0, description="Longest silence while a JSON request waits."
+    )
+    first_byte_seconds: float = Field(
+        2.0, gt=0, description="First sign of life for clients that do not name their timeout."
+    )
+    validation_seconds: float = Field(
+        25.0, ge=0, description="These clients wait so long for a clear status on a bad file."
+    )
+    disconnect_grace_seconds: float = Field(
+        20.0, ge=0, description="A request whose client is gone is cancelled after this time."
+    )
+    request_grace_seconds: float = Field(
+        60.0, ge=0, description="Sound and text of a delivered request are deleted after this."
+    )
+    audio_days: float = Field(1.0, ge=0, description="Days a finished job's sound is kept.")
+    result_days: float = Field(30.0, gt=0, description="Days a finished job is kept.")
+    sweep_seconds: float = Field(15.0, gt=0, description="How often expired things are removed.")
+    heartbeat_seconds: float = Field(15.0, gt=0, description="Comment lines in idle streams.")
+    shutdown_seconds: float = Field(5.0, gt=0, description="Time for open answers at shutdown.")
+
+    webhooks: bool = Field(False, description="Allow jobs to name a webhook (outgoing requests).")
+    webhook_secret: str | None = Field(
+        None, description="Signing secret of webhooks (Standard Webhooks, whsec_…)."
+    )
+    webhook_attempts: int = Field(8, ge=1, le=20, description="Tries of one webhook.")
+    webhook_hosts: str = Field(
+        "", description="Inward hosts that webhooks may reach all the same, host:port, commas."
+    )
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if not self._is_loopback and not self.api_keys_file and not self.allow_anonymous_network:
+            raise ValueError(
+                f"LONGFORM_HOST={self.host} is reachable from the network, but there are no API "
+                "keys: set LONGFORM_API_KEYS_FILE (python -m app key NAME), or listen on 127.0.0.1"
+            )
+        if self.webhooks and not self.webhook_secret:
+            raise ValueError("LONGFORM_WEBHOOKS needs LONGFORM_WEBHOOK_SECRET to sign them with")
+        return self
+
+    @property
+    def _is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def host_names(self) -> tuple[str, ...] | None:
+        """Names that the Host header may carry, without port; None allows every name."""
+        given = tuple(filter(None, self.allowed_hosts.lower().replace(" ", "").split(",")))
+        if "*" in given:
+            return None
+        if given:
+            return (*given, *LOOPBACK_NAMES)
+        return LOOPBACK_NAMES if self._is_loopback else None
+
+
+def settings_table(settings: type[Settings] = Settings) -> list[tuple[str, str, str]]:
+    """(variable, default, meaning) of every setting, in the order of the files."""
+    rows = []
+    for name, field in settings.model_fields.items():
+        default = "" if field.default is None else str(field.default)
+        rows.append((f"LONGFORM_{name.upper()}", default, field.description or ""))
+    return rows

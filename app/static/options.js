@@ -1,0 +1,37 @@
+// The options of a new transcript. Only what differs from the service's defaults is sent.
+// @ts-check
+
+import { byId } from "./dom.js";
+
+/** Most heard first; the service accepts every code of the model. */
+const LANGUAGES = [
+  "en", "zh", "es", "hi", "ar", "pt", "bn", "ru", "ja", "de", "fr", "ko", "it", "tr", "vi", "ta", "te", "mr",
+  "ur", "id", "pl", "uk", "nl", "fa", "th", "gu", "kn", "ml", "pa", "ro", "el", "cs", "hu", "sv", "he", "da",
+  "fi", "no", "sk", "bg", "hr", "sr", "lt", "lv", "et", "sl", "ca", "gl", "eu", "af", "sw", "ms", "tl", "ne",
+  "si", "km", "my", "lo", "ka", "hy", "az", "kk", "uz", "mn", "is", "cy", "yo", "ha", "so", "am",
+];
+
+/** Fill the list of languages with names in the reader's own language. */
+export function fillLanguages() {
+  const names = new Intl.DisplayNames(undefined, { type: "language" });
+  const select = /** @type {HTMLSelectElement} */ (byId("option-language"));
+  select.append(new Option("Detect by itself", ""));
+  for (const code of LANGUAGES) select.append(new Option(names.of(code) ?? code, code));
+}
+
+/**
+ * Fields to send with a recording, or null when one of them is out of range (the browser says which).
+ * @returns {[string, string][] | null}
+ */
+export function chosenOptions() {
+  const form = /** @type {HTMLFormElement} */ (byId("upload-form"));
+  const invalid = /** @type {HTMLElement | null} */ (form.querySelector("input:invalid"));
+  if (invalid) {
+    invalid.closest("details")?.setAttribute("open", "");
+    form.reportValidity();
+    return null;
+  }
+  return [...new FormData(form)]
+    .map(([name, value]) => /** @type {[string, string]} */ ([name, String(value).trim()]))
+    .filter(([, value]) => value !== "");
+}

@@ -1,0 +1,86 @@
+// Puts the words of a transcript into the text of its segments, and finds words by time. Draws nothing.
+// @ts-check
+
+/**
+ * @typedef {object} ApiWord
+ * @property {string} word
+ * @property {number} start
+ * @property {number} end
+ * @property {number} [probability]
+ *
+ * @typedef {object} ApiSegment
+ * @property {number} id
+ * @property {number} start
+ * @property {number} end
+ * @property {string} text
+ * @property {number | null} [channel]
+ * @property {ApiWord[]} [words]
+ *
+ * @typedef {object} Run a stretch of a segment's text: a word, or what stands between two words
+ * @property {string} text
+ * @property {ApiWord | null} word
+ */
+
+/**
+ * Cut a segment's text into words and what stands between them, so that the text stays as it is.
+ * A word that the text does not contain is left out; the text is never changed.
+ * @param {string} text
+ * @param {ApiWord[]} words
+ * @returns {Run[]}
+ */
+export function splitText(text, words) {
+  /** @type {Run[]} */
+  const runs = [];
+  let at = 0;
+  for (const word of words) {
+    const bare = word.word.trim();
+    const found = bare ? text.indexOf(bare, at) : -1;
+    if (found < 0) continue;
+    if (found > at) runs.push({ text: text.slice(at, found), word: null });
+    runs.push({ text: bare, word });
+    at = found + bare.length;
+  }
+  if (at < text.length) runs.push({ text: text.slice(at), word: null });
+  return runs;
+}
+
+/**
+ * Give each segment its words where the transcript lists them apart. Both lists are in order, so
+ * a segment takes words for as long as its text contains them.
+ * @param {ApiSegment[]} segments
+ * @param {ApiWord[]} words
+ * @returns {ApiSegment[]}
+ */
+export function withWords(segments, words) {
+  let next = 0;
+  return segments.map((segment) => {
+    if (segment.words) return segment;
+    /** @type {ApiWord[]} */
+    const own = [];
+    for (let at = 0; next < words.length; next += 1) {
+      const bare = words[next].word.trim();
+      const found = segment.text.indexOf(bare, at);
+      if (found < 0 && words[next].start >= segment.end - 0.01) break;
+      if (words[next].start > segment.end + 0.5) break;
+      if (found >= 0) at = found + bare.length;
+      own.push(words[next]);
+    }
+    return { ...segment, words: own };
+  });
+}
+
+/**
+ * Index of the last entry whose `start` is not after `time`; -1 before the first.
+ * @param {{start: number}[]} entries in order of `start`
+ * @param {number} time seconds
+ */
+export function lastStarted(entries, time) {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (entries[middle].start <= time) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}

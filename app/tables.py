@@ -1,0 +1,145 @@
+"""The service's own tables and how an older database becomes a newer one.
+
+DBOS keeps its tables in the same database and migrates them itself; these are only ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+Migration = Callable[[sa.Connection], None]
+
+BUSY_SECONDS = 30
+metadata = sa.MetaData()
+
+schema_version = sa.Table(
+    "longform_schema", metadata, sa.Column("version", sa.Integer, nullable=False)
+)
+
+jobs = sa.Table(
+    "longform_jobs",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("executor", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("started", sa.Float),
+    sa.Column("finished", sa.Float),
+    sa.Column("expires", sa.Float),
+    sa.Column("audio_expires", sa.Float),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("idempotency_key", sa.Text),
+    sa.Column("file_name", sa.Text, nullable=False),
+    sa.Column("file_bytes", sa.BigInteger, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("options", sa.Text, nullable=False),
+    sa.Column("starts", sa.Integer, nullable=False, default=0),
+    sa.Column("seconds", sa.Float),
+    sa.Column("seconds_done", sa.Float, nullable=False, default=0.0),
+    sa.Column("windows", sa.Integer),
+    sa.Column("windows_done", sa.Integer, nullable=False, default=0),
+    sa.Column("seconds_left", sa.Float),
+    sa.Column("language", sa.Text),
+    sa.Column("error_code", sa.Text),
+    sa.Column("error_message", sa.Text),
+    sa.Column("error_param", sa.Text),
+    sa.Column("error_is_ours", sa.Boolean, nullable=False, default=False),
+    sa.Column("webhook_url", sa.Text),
+    sa.UniqueConstraint("owner", "idempotency_key", name="longform_jobs_idempotency"),
+    sa.Index("longform_jobs_by_owner", "owner", "created"),
+    sa.Index("longform_jobs_by_fingerprint", "owner", "fingerprint"),
+    sa.Index("longform_jobs_by_status", "status", "executor"),
+)
+
+checkpoints = sa.Table(
+    "longform_checkpoints",
+    metadata,
+    sa.Column("job", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("pieces", sa.LargeBinary, nullable=False),
+)
+
+segments = sa.Table(
+    "longform_segments",
+    metadata,
+    sa.Column("job", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("segment", sa.Text, nullable=False),
+)
+
+transcripts = sa.Table(
+    "longform_transcripts",
+    metadata,
+    sa.Column("job", sa.Text, primary_key=True),
+    sa.Column("transcript", sa.LargeBinary, nullable=False),
+)
+
+OF_A_JOB = (checkpoints, segments, transcripts)
+
+
+def _create_tables(connection: sa.Connection) -> None:
+    metadata.create_all(connection)
+
+
+# The n-th entry leads from version n to version n + 1. Entries are never changed, only added.
+MIGRATIONS: tuple[Migration, ...] = (_create_tables,)
+
+
+class DatabaseTooNew(Exception):
+    """The database was written by a newer release; going back would lose what it knows."""
+
+
+def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> int:
+    """Bring the database to the newest version in one transaction; returns that version."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7463301)"))
+        schema_version.create(connection, checkfirst=True)
+        found = connection.execute(sa.select(schema_version.c.version)).scalar() or 0
+        if found > len(migrations):
+            raise DatabaseTooNew(
+                f"the database has schema version {found}, this release knows "
+                f"{len(migrations)}: start a newer release, or another data folder"
+            )
+        for step in migrations[found:]:
+            step(connection)
+        connection.execute(sa.delete(schema_version))
+        connection.execute(sa.insert(schema_version).values(version=len(migrations)))
+    return len(migrations)
+
+
+def sqlite_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'longform.db'}"
+
+
+def open_engine(url: str, *, is_synchronous: bool = False) -> sa.Engine:
+    """An engine for `url`. SQLite: WAL; `is_synchronous` commits survive a power failure too."""
+    if not url.startswith("sqlite"):
+        return sa.create_engine(_with_psycopg(url), pool_pre_ping=True, pool_size=10)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = "IMMEDIATE"  # writers wait for each other, none fails midway
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={'FULL' if is_synchronous else 'NORMAL'}")
+        connection.execute("PRAGMA secure_delete=ON")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+def _with_psycopg(url: str) -> str:
+    """`postgres://` and `postgresql://` as SQLAlchemy spells them for psycopg 3."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql"} else url

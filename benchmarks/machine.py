@@ -1,0 +1,77 @@
+"""Where a figure was measured: machine, versions, memory. Measures; changes no setting."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+_KIBIBYTE: Final = 1024
+OUR_PACKAGE: Final = "whisper-longform"
+
+
+def describe_machine() -> dict[str, str]:
+    """Names and versions for the report; no host name and no path."""
+    return {
+        "processor": _processor(),
+        "cores": str(os.cpu_count() or 1),
+        "memory": f"{_total_memory() / 2**30:.0f} GiB",
+        "device": _device(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        OUR_PACKAGE: our_version(),
+    }
+
+
+def our_version() -> str:
+    try:
+        return version(OUR_PACKAGE)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _total_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
+
+
+def _device() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return "no CUDA device"
+    names = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
+    return ", ".join(names)
+
+
+def peak_memory() -> int:
+    """Largest resident size of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * _KIBIBYTE
+
+
+def peak_device_memory() -> int:
+    """Most device memory that torch has held so far, in bytes; 0 without torch or a device.
+
+    What CTranslate2 holds is not seen by torch and is not counted.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return 0
+    return sum(torch.cuda.max_memory_allocated(n) for n in range(torch.cuda.device_count()))

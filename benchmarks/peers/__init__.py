@@ -1,0 +1,1 @@
+"""Recognisers behind one interface, so that one loop measures them all."""

@@ -1,0 +1,108 @@
+"""Names of recognisers and how to open them; each is imported only when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final, cast
+
+from benchmarks.peers.types import Peer, PeerSpec, PeerUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCard:
+    """A recogniser that can be measured. `opener` is "module:function"; `packages` it needs."""
+
+    name: str
+    summary: str
+    opener: str
+    packages: tuple[str, ...]
+
+
+PEERS: Final[dict[str, PeerCard]] = {
+    card.name: card
+    for card in (
+        PeerCard(
+            "ours", "this repository's pipeline", "benchmarks.peers.ours:open_ours", ("torch",)
+        ),
+        PeerCard(
+            "openai-whisper",
+            "the reference implementation: one window after the other, beam 5, fallback",
+            "benchmarks.peers.openai_whisper:open_openai_whisper",
+            ("openai-whisper",),
+        ),
+        PeerCard(
+            "faster-whisper",
+            "CTranslate2, one window after the other",
+            "benchmarks.peers.faster_whisper:open_sequential",
+            ("faster-whisper",),
+        ),
+        PeerCard(
+            "faster-whisper-batched",
+            "CTranslate2, windows cut at silence and decoded in batches",
+            "benchmarks.peers.faster_whisper:open_batched",
+            ("faster-whisper",),
+        ),
+        PeerCard(
+            "transformers-sequential",
+            "Hugging Face generate(), one window after the other",
+            "benchmarks.peers.transformers_whisper:open_sequential",
+            ("transformers",),
+        ),
+        PeerCard(
+            "transformers-chunked",
+            "Hugging Face pipeline, 30 s windows that overlap, merged by common subsequence",
+            "benchmarks.peers.transformers_whisper:open_chunked",
+            ("transformers",),
+        ),
+        PeerCard(
+            "whisperx",
+            "faster-whisper in batches after voice activity, as WhisperX cuts it",
+            "benchmarks.peers.whisperx:open_whisperx",
+            ("whisperx",),
+        ),
+    )
+}
+SERVER: Final = PeerCard(
+    "http://HOST/v1",
+    "any server with OpenAI's /audio/transcriptions, ours too",
+    "benchmarks.peers.server:open_server",
+    ("httpx",),
+)
+
+
+def card_of(kind: str) -> PeerCard:
+    """Raises ValueError that lists the names there are."""
+    if kind.startswith(("http://", "https://")):
+        return SERVER
+    try:
+        return PEERS[kind]
+    except KeyError:
+        known = ", ".join([*PEERS, SERVER.name])
+        raise ValueError(f"no recogniser is called {kind!r}; there are {known}") from None
+
+
+def versions_of(kind: str) -> dict[str, str]:
+    """Versions of the packages behind a recogniser; "absent" for one that is not installed."""
+    found = {}
+    for package in card_of(kind).packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def open_peer(spec: PeerSpec) -> Peer:
+    """Loads the recogniser and its model. Raises PeerUnavailable with one sentence."""
+    card = card_of(spec.kind)
+    missing = [package for package, found in versions_of(spec.kind).items() if found == "absent"]
+    if missing:
+        raise PeerUnavailable(
+            f"{card.name} needs {' and '.join(missing)}: pip install {' '.join(missing)}"
+        )
+    module, _, function = card.opener.partition(":")
+    opener = cast("Callable[[PeerSpec], Peer]", getattr(import_module(module), function))
+    return opener(spec)

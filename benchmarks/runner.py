@@ -1,0 +1,220 @@
+"""The one loop over recognisers and recordings: resumable, with a process for each recogniser.
+
+Finished recordings lie in the run's folder, one file each. A run started again with the same
+settings takes up where it stopped; with other settings it measures anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.items import Item
+from benchmarks.peers.registry import versions_of
+from benchmarks.peers.types import PeerSpec
+from benchmarks.records import FileRecord, SystemRecord, write_json
+from benchmarks.worker import Job
+
+COMPLAINT_LINES = 6
+
+
+class RunProgress(Protocol):
+    """Hears what happens; called from one thread per device, one call at a time."""
+
+    def started(self, system: str, item: str) -> None: ...
+
+    def done(self, system: str, item: str, error: str | None) -> None: ...
+
+    def failed(self, system: str, message: str) -> None: ...
+
+
+class Silent:
+    """Nobody watches."""
+
+    def started(self, system: str, item: str) -> None:
+        """Says nothing."""
+
+    def done(self, system: str, item: str, error: str | None) -> None:
+        """Says nothing."""
+
+    def failed(self, system: str, message: str) -> None:
+        """Says nothing."""
+
+
+@dataclass(slots=True)
+class Runner:
+    """Measures systems over `items` in `folder`. `devices`: each gets a process and a share.
+
+    `python` starts workers; `warm_up` False skips the clip before the first timed one.
+    """
+
+    items: Sequence[Item]
+    folder: Path
+    devices: Sequence[str] = ("cpu",)
+    progress: RunProgress = field(default_factory=Silent)
+    warm_up: bool = True
+    python: str = sys.executable
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _workers: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def run(self, spec: PeerSpec) -> SystemRecord:
+        """All recordings through one recogniser; those measured before are read, not repeated."""
+        folder = self.folder / "systems" / folder_name(spec)
+        targets = {item.name: folder / f"{_file_name(item)}.json" for item in self.items}
+        missing = [item for item in self.items if not _is_done(targets[item.name])]
+        opened_path = folder / "opened.json"
+        opened: list[Mapping[str, Any]] = []
+        if missing:
+            opened = self._in_processes(spec, missing, targets)
+        if opened:
+            write_json(opened_path, opened[0])
+        facts = _read(opened_path) or {}
+        return SystemRecord(
+            name=spec.label,
+            settings=facts.get("settings", {"model": spec.model, "device": spec.device}),
+            versions=facts.get("versions", versions_of(spec.kind)),
+            files=tuple(_record(item, targets[item.name]) for item in self.items),
+        )
+
+    def pending(self, spec: PeerSpec) -> int:
+        """Recordings that `run` would transcribe."""
+        folder = self.folder / "systems" / folder_name(spec)
+        return sum(not _is_done(folder / f"{_file_name(item)}.json") for item in self.items)
+
+    def _in_processes(
+        self, spec: PeerSpec, missing: Sequence[Item], targets: Mapping[str, Path]
+    ) -> list[Mapping[str, Any]]:
+        """One worker for each device; returns what the workers said when they were open."""
+        opened: list[Mapping[str, Any]] = []
+        shares = [missing[n :: len(self.devices)] for n in range(len(self.devices))]
+        threads = []
+        for device, share in zip(self.devices, shares, strict=True):
+            if share:
+                job = Job(
+                    spec=_on_device(spec, device),
+                    items=tuple(share),
+                    targets=tuple(targets[item.name] for item in share),
+                    sound_folder=self.folder / "sound",
+                    warm_up=self.warm_up,
+                )
+                thread = threading.Thread(target=self._work, args=(job, opened.append))
+                thread.start()
+                threads.append(thread)
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:  # an interruption: workers end now, what they finished is kept
+            for worker in self._workers:
+                worker.kill()
+            raise
+        return opened
+
+    def _work(self, job: Job, when_opened: Callable[[Mapping[str, Any]], None]) -> None:
+        log_path = self.folder / "logs" / f"{folder_name(job.spec)}.log"
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with log_path.open("w", encoding="utf-8") as log:
+            worker = subprocess.Popen(
+                [self.python, "-m", "benchmarks.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+            )
+            self._workers.append(worker)
+            try:
+                told = self._listen(worker, job, when_opened)
+                status = worker.wait()
+            except BaseException:
+                worker.kill()
+                worker.wait()
+                raise
+            finally:
+                self._workers.remove(worker)
+        if status and not told:
+            last = log_path.read_text(encoding="utf-8").strip().splitlines()[-COMPLAINT_LINES:]
+            with self._lock:
+                self.progress.failed(
+                    job.spec.label, f"its process ended with {status}: " + " | ".join(last)
+                )
+
+    def _listen(
+        self,
+        worker: subprocess.Popen[str],
+        job: Job,
+        when_opened: Callable[[Mapping[str, Any]], None],
+    ) -> bool:
+        """Passes on what the worker says; whether it explained why it could not start."""
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        with worker.stdin, worker.stdout:
+            worker.stdin.write(json.dumps(job.to_json()))
+            worker.stdin.close()
+            is_explained = False
+            for event in _events(worker.stdout):
+                with self._lock:
+                    if event["event"] == "opened":
+                        when_opened(event)
+                    elif event["event"] == "started":
+                        self.progress.started(job.spec.label, event["item"])
+                    elif event["event"] == "done":
+                        self.progress.done(job.spec.label, event["item"], event["error"])
+                    elif event["event"] == "unavailable":
+                        is_explained = True
+                        self.progress.failed(job.spec.label, event["message"])
+        return is_explained
+
+
+def _events(lines: Any) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        if line.strip():
+            yield json.loads(line)
+
+
+def folder_name(spec: PeerSpec) -> str:
+    """A name that changes with the settings that change the outcome; the device is not one."""
+    settings = {k: v for k, v in spec.to_json().items() if k not in {"device", "api_key"}}
+    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=5)
+    readable = "".join(c if c.isalnum() else "-" for c in spec.label).strip("-")
+    return f"{readable[:40]}-{digest.hexdigest()}"
+
+
+def _file_name(item: Item) -> str:
+    """Of letters, digits and a hash of what is transcribed and what it is scored against."""
+    readable = "".join(c if c.isalnum() or c in "-_" else "-" for c in item.name)
+    digest = hashlib.blake2b(
+        json.dumps(item.to_json(), sort_keys=True).encode(), digest_size=6
+    ).hexdigest()
+    return f"{readable[:60]}-{digest}"
+
+
+def _on_device(spec: PeerSpec, device: str) -> PeerSpec:
+    return PeerSpec.from_json({**spec.to_json(), "device": device})
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content
+
+
+def _is_done(path: Path) -> bool:
+    """Whether a recording was measured; one that failed is tried again."""
+    row = _read(path)
+    return row is not None and row.get("error") is None
+
+
+def _record(item: Item, path: Path) -> FileRecord:
+    row = _read(path)
+    if row is None:
+        return FileRecord(item, duration=0.0, error="not measured: the recogniser did not run")
+    return FileRecord.from_json(row)

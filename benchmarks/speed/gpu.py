@@ -1,0 +1,160 @@
+"""The whole GPU part in one command: correctness, then speed against the roofline, then memory.
+
+    python -m benchmarks speed --gpu                                on a machine with a GPU
+    python -m benchmarks speed --gpu --device cpu --dry-run         all of it at toy size, anywhere
+
+Writes a dated note. Needs no network: checkpoints of true sizes are made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from benchmarks.checkpoints import cache_folder
+from benchmarks.cli.output import note
+from benchmarks.machine import describe_machine
+from benchmarks.speed import correctness
+from benchmarks.speed.plan import Scale, window_works
+from benchmarks.speed.report import COLUMNS, Table, cells
+from benchmarks.speed.roofline import Load, device_named, seconds_per_window
+from benchmarks.speed.rounds import measure_all
+from benchmarks.speed.sizes import SIZES
+from benchmarks.speed.types import Row, WindowWork
+
+RESULTS: Final = Path(__file__).parents[1] / "results"
+WINDOW_SECONDS: Final = 30.0
+GOALS: Final = {"openai-whisper": 40.0, "transformers": 6.0, "ctranslate2": 3.0}
+ROOFLINE_GOAL: Final = 0.5
+WER_BUDGET: Final = 0.001  # 0.1 points
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How large the part is: the real one, or a rehearsal that ends in a minute."""
+
+    device: str
+    precisions: tuple[str, ...]
+    windows: int
+    error_windows: int | None
+    sizes: tuple[str, ...]
+    batches: tuple[int, ...]
+    tokens: int
+    rounds: int
+
+
+def full(device: str) -> Part:
+    return Part(device, ("fp16", "bf16"), 12, None, ("turbo", "large-v3"), (1, 16, 32, 64), 110, 3)
+
+
+def rehearsal(device: str) -> Part:
+    return Part(device, ("bf16",), 1, 1, ("toy",), (1, 2), 4, 1)
+
+
+def run(device: str, cache: Path | None, *, is_dry: bool) -> Path:
+    """Do it all and write the note, whose path is returned and told."""
+    part = rehearsal(device) if is_dry else full(device)
+    lines = [f"# GPU part, {date.today().isoformat()}", ""]
+    if is_dry:
+        lines += [f"A dry run on {device} at toy size: no figure below says anything.", ""]
+    lines += [f"- {name}: {value}" for name, value in describe_machine().items()]
+    lines += ["", "## Correctness", "", *_correctness(part)]
+    for size in part.sizes:
+        note(f"speed: {size}")
+        rows = measure_all(_works(part, size, cache), part.rounds, note)
+        title = f"{size} size, random weights, beam 5, {part.tokens} tokens per window"
+        lines += ["", f"## Speed and memory: {title}", "", *table_lines(Table(title, rows))]
+        lines += ["", *_verdicts(rows, size, part)]
+    folder = (cache or cache_folder()) if is_dry else RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{date.today().isoformat()}-gpu-speed{'-dry-run' if is_dry else ''}.md"
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    note(f"the note is {target}")
+    return target
+
+
+def _correctness(part: Part) -> list[str]:
+    note("correctness: tokens against openai-whisper at fp32")
+    equal = correctness.equality("demo", part.device, part.windows)
+    lines = [
+        f"- fp32 against openai-whisper's decode on {part.device}: {equal.equal} of "
+        f"{equal.windows} windows have the same tokens, scores differ by at most "
+        f"{equal.largest_score_difference:.1e}: {_mark(equal.holds)}"
+    ]
+    note("correctness: error rates")
+    reference = correctness.error_rate("demo", part.device, "fp32", part.error_windows)
+    lines.append(f"- word error rate at fp32: {reference.rate:.2%}")
+    for precision in part.precisions:
+        found = correctness.error_rate("demo", part.device, precision, part.error_windows)
+        difference = found.rate - reference.rate
+        lines.append(
+            f"- word error rate at {precision}: {found.rate:.2%}, {100 * difference:+.2f} points: "
+            f"{_mark(difference <= WER_BUDGET)}"
+        )
+    note("correctness: alone and in a batch")
+    for precision in ("fp32", *part.precisions):
+        batch = correctness.batches("demo", part.device, precision, max(part.windows, 2))
+        lines.append(
+            f"- {precision}, windows alone against {batch.windows} together: "
+            f"{batch.differing_tokens} of {batch.tokens} tokens differ ({batch.rate:.2%})"
+        )
+    return lines
+
+
+def _works(part: Part, size: str, cache: Path | None) -> Sequence[WindowWork]:
+    scale = Scale(
+        device=part.device,
+        batches=part.batches,
+        tokens=part.tokens,
+        cache=str(cache) if cache else None,
+    )
+    return window_works(size, scale)
+
+
+def table_lines(table: Table) -> list[str]:
+    """The rows as Markdown."""
+    head = "| " + " | ".join(COLUMNS) + " |"
+    rule = "|" + " --- |" * len(COLUMNS)
+    return [head, rule, *("| " + " | ".join(cells(row)) + " |" for row in table.rows)]
+
+
+def _verdicts(rows: Sequence[Row], size: str, part: Part) -> list[str]:
+    """Ours at its best batch against each peer at its best, and against the floor."""
+    ours = fastest(rows, "ours")
+    if ours is None or ours.wall is None:
+        return ["- ours did not run: no verdict"]
+    lines = []
+    for name, goal in GOALS.items():
+        peer = fastest(rows, name)
+        if peer is None or peer.wall is None:
+            lines.append(f"- {name}: did not run here")
+            continue
+        ratio = peer.wall.median / ours.wall.median
+        lines.append(f"- {ratio:.1f}x {name} at its best batch; goal {goal:.0f}x")
+    lines.append(_against_the_floor(ours, size, part))
+    return lines
+
+
+def _against_the_floor(ours: Row, size: str, part: Part) -> str:
+    assert ours.wall is not None
+    took = ours.wall.median
+    speed = f"{1000 * took:.1f} ms per window, {WINDOW_SECONDS / took:.0f}x real time"
+    device = device_named(describe_machine()["device"])
+    if device is None:
+        return f"- {speed}; no roofline is known for this device"
+    load = Load(int(ours.settings["batch"]), int(ours.settings["beam_size"]), part.tokens)
+    share = seconds_per_window(SIZES[size], load, device) / took
+    return f"- {speed}, {share:.0%} of the roofline; goal {ROOFLINE_GOAL:.0%}"
+
+
+def fastest(rows: Sequence[Row], system: str) -> Row | None:
+    """The row of a system with the least wall time for a window."""
+    ran = [row for row in rows if row.settings.get("system") == system and row.wall is not None]
+    return min(ran, key=lambda row: row.wall.median if row.wall else 0.0, default=None)
+
+
+def _mark(is_good: bool) -> str:
+    return "good" if is_good else "NOT GOOD"

@@ -1,0 +1,113 @@
+"""Which systems do which work: the lists behind `python -m benchmarks speed`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+from benchmarks.speed.sizes import SIZES, random_checkpoint
+from benchmarks.speed.types import FileWork, SystemName, WindowWork
+
+PACKAGES: Final[dict[SystemName, str]] = {
+    "ours": "torch",
+    "openai-whisper": "whisper",
+    "ctranslate2": "faster_whisper",
+    "transformers": "transformers",
+}
+CPU_PRECISIONS: Final[dict[SystemName, tuple[str, ...]]] = {
+    "ours": ("int8", "bf16", "fp32"),
+    "openai-whisper": ("fp32",),
+    "ctranslate2": ("int8", "fp32"),
+    "transformers": ("fp32",),
+}
+GPU_PRECISIONS: Final[dict[SystemName, tuple[str, ...]]] = {
+    "ours": ("fp16",),
+    "openai-whisper": ("fp16",),
+    "ctranslate2": ("fp16",),
+    "transformers": ("fp16",),
+}
+FILE_KINDS: Final = (
+    ("ours", ("fp32", "int8")),
+    ("openai-whisper", ("fp32",)),
+    ("faster-whisper", ("fp32", "int8")),
+    ("faster-whisper-batched", ("fp32", "int8")),
+    ("transformers-sequential", ("fp32",)),
+    ("transformers-chunked", ("fp32",)),
+)
+FILE_PACKAGES: Final = {
+    "ours": "torch",
+    "openai-whisper": "whisper",
+    "faster-whisper": "faster_whisper",
+    "faster-whisper-batched": "faster_whisper",
+    "transformers-sequential": "transformers",
+    "transformers-chunked": "transformers",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured. `systems` empty: all that are installed."""
+
+    device: str = "cpu"
+    batches: tuple[int, ...] = (1, 8)
+    threads: tuple[int, ...] = (1,)
+    beam_size: int = 5
+    tokens: int = 64
+    systems: tuple[str, ...] = ()
+    cache: str | None = None
+
+    def takes(self, name: str, package: str) -> bool:
+        return (not self.systems or name in self.systems) and find_spec(package) is not None
+
+
+def window_works(size: str, scale: Scale) -> list[WindowWork]:
+    """Every installed system on a checkpoint of this size, batch by batch."""
+    if size not in SIZES:
+        raise ValueError(f"no size is called {size!r}; there are {', '.join(SIZES)}")
+    checkpoint = str(random_checkpoint(size, Path(scale.cache) if scale.cache else None))
+    return [
+        WindowWork(
+            system=system,
+            checkpoint=checkpoint,
+            device=scale.device,
+            precision=precision,
+            batch=batch,
+            beam_size=scale.beam_size,
+            tokens=scale.tokens,
+            threads=threads,
+            cache=scale.cache,
+        )
+        for system, precision, batch, threads in _combinations(scale)
+    ]
+
+
+def file_works(model: str, audio: Sequence[str], scale: Scale) -> list[FileWork]:
+    """Every installed pipeline on each of the files, at the largest batch."""
+    return [
+        FileWork(
+            kind=kind,
+            model=model,
+            device=scale.device,
+            precision=precision,
+            batch=max(scale.batches),
+            beam_size=scale.beam_size,
+            threads=threads,
+            audio=path,
+        )
+        for path, threads, (kind, precisions) in product(audio, scale.threads, FILE_KINDS)
+        if scale.takes(kind, FILE_PACKAGES[kind])
+        for precision in (precisions if scale.device == "cpu" else ("fp16",))
+    ]
+
+
+def _combinations(scale: Scale) -> Iterator[tuple[SystemName, str, int, int]]:
+    precisions = CPU_PRECISIONS if scale.device == "cpu" else GPU_PRECISIONS
+    for threads, batch in product(scale.threads, scale.batches):
+        for system, package in PACKAGES.items():
+            # openai-whisper raises for more than one window with beams
+            if scale.takes(system, package) and (batch == 1 or system != "openai-whisper"):
+                yield from ((system, name, batch, threads) for name in precisions[system])

@@ -1,0 +1,72 @@
+"""Interleaved rounds: every system once, then every system again, so that a busy moment of the
+machine falls on all of them alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from benchmarks.speed.types import Measured, Row, Spread
+from benchmarks.speed.worker import Work, Worker, WorkFailed
+
+Say = Callable[[str], None]
+
+
+def measure_all(works: Sequence[Work], rounds: int, say: Say) -> list[Row]:
+    """A row for each work, in order. A system that fails gets a row that says why."""
+    workers: dict[int, Worker] = {}
+    problems: dict[int, str] = {}
+    found: dict[int, list[Measured]] = {}
+    peaks: dict[int, tuple[int, int | None]] = {}
+    try:
+        for index, work in enumerate(works):
+            say(f"loading {work.label}, batch {work.batch}, {work.threads} threads")
+            try:
+                workers[index] = Worker(work)
+            except WorkFailed as error:
+                problems[index] = str(error)
+        for number in range(rounds):
+            say(f"round {number + 1} of {rounds}")
+            for index in _turned(list(workers), number):
+                try:
+                    found.setdefault(index, []).append(workers[index].run())
+                    peaks[index] = workers[index].peaks()
+                except WorkFailed as error:
+                    problems[index] = str(error)
+                    workers.pop(index)
+    finally:
+        for worker in workers.values():
+            worker.close()
+    return [
+        _failed(work, problems[index])
+        if index in problems
+        else _row(work, found[index], peaks[index])
+        for index, work in enumerate(works)
+    ]
+
+
+def _turned(indices: list[int], by: int) -> list[int]:
+    """Another one goes first in each round."""
+    at = by % max(len(indices), 1)
+    return indices[at:] + indices[:at]
+
+
+def _row(work: Work, runs: Sequence[Measured], peaks: tuple[int, int | None]) -> Row:
+    done = runs[-1].done
+    return Row(
+        work.label,
+        asdict(work),
+        wall=Spread.of([run.wall / done.windows for run in runs]),
+        cpu=Spread.of([run.cpu / done.windows for run in runs]),
+        audio_seconds=done.audio_seconds,
+        windows=done.windows,
+        tokens=done.tokens,
+        peak_memory=peaks[0],
+        peak_device_memory=peaks[1],
+        answers=done.answers,
+    )
+
+
+def _failed(work: Work, problem: str) -> Row:
+    return Row(work.label, asdict(work), problem=problem)

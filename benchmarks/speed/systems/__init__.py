@@ -1,0 +1,21 @@
+"""One file for each system that decodes windows; all get the same samples and the same tokens."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final, cast
+
+from benchmarks.speed.types import Opener, Runnable, WindowWork
+
+_MODULES: Final = {
+    "ours": "ours",
+    "openai-whisper": "openai_whisper",
+    "ctranslate2": "ctranslate",
+    "transformers": "transformers_generate",
+}
+
+
+def open_windows(work: WindowWork) -> Runnable:
+    """Load the system of `work` with its windows. Raises ImportError when it is not installed."""
+    module = import_module(f"benchmarks.speed.systems.{_MODULES[work.system]}")
+    return cast("Opener", lambda: module.open_windows(work))()

@@ -1,0 +1,36 @@
+"""Our engine, through the same port as the service uses: `Engine.submit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.speed.systems import sound
+from benchmarks.speed.types import Done, Runnable, WindowWork
+from decoding.engine import Engine
+from decoding.loading import load_model
+from decoding.types import Clip, DecodingOptions
+
+
+def open_windows(work: WindowWork) -> Runnable:
+    model = load_model(str(Path(work.checkpoint)), device=work.device, precision=work.precision)
+    engine = Engine(model, slots=work.batch, threads=work.threads)
+    options = DecodingOptions(
+        language="en",
+        beam_size=work.beam_size,
+        temperatures=(0.0,),
+        suppress_tokens=sound.never_tokens(model.dimensions.n_vocab),
+        sample_len=work.tokens,
+        word_timestamps=False,
+        compression_ratio_threshold=None,
+        logprob_threshold=None,
+        no_speech_threshold=None,
+    )
+    clips = [Clip(samples) for samples in sound.windows(work.batch)]
+
+    def run() -> Done:
+        futures = [engine.submit(clip, options) for clip in clips]
+        tokens = tuple(future.result().tokens for future in futures)
+        seconds = sum(clip.seconds for clip in clips)
+        return Done(seconds, len(clips), sum(map(len, tokens)), tokens)
+
+    return run

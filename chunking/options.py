@@ -1,0 +1,92 @@
+"""Options of planning, merging and segmenting; each default is written here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOptions:
+    """Where windows lie. Whisper hears thirty seconds; shorter windows cost accuracy.
+
+    `phase` shortens the first window after each silence by so many seconds and thereby moves all
+    seams: two runs of different phase hear every word once beside a seam and once far from one.
+    """
+
+    window: float = 30.0
+    overlap: float = 5.0
+    phase: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.window <= 30.0:
+            raise ValueError(f"window must be 1 to 30 seconds, got {self.window}")
+        if not 0.0 <= self.overlap <= self.window / 2:
+            raise ValueError(
+                f"overlap must be 0 to half of the window ({self.window / 2:g} s), "
+                f"got {self.overlap}"
+            )
+        if not 0.0 <= self.phase < self.window - self.overlap:
+            raise ValueError(
+                f"phase must be 0 to less than {self.window - self.overlap:g} s, got {self.phase}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class MergeOptions:
+    """How overlapping windows become one list of words.
+
+    `vote` settles disagreements by the confidence of words; off, because confidences of real
+    weights are not calibrated. `repair_rounds`: how often windows may be decoded again for a
+    seam, a gap or a truncated window; what is still open then is in the coverage report.
+    """
+
+    vote: bool = False
+    repair_rounds: int = 2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.repair_rounds <= 2:
+            raise ValueError(f"repair_rounds must be 0, 1 or 2, got {self.repair_rounds}")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOptions:
+    """How words become segments that people read; seconds and characters."""
+
+    max_duration: float = 12.0
+    max_characters: int = 200
+
+    def __post_init__(self) -> None:
+        if self.max_duration <= 0:
+            raise ValueError(f"max_duration must be above 0 seconds, got {self.max_duration}")
+        if self.max_characters < 1:
+            raise ValueError(f"max_characters must be 1 or more, got {self.max_characters}")
+
+
+@dataclass(frozen=True, slots=True)
+class CueOptions:
+    """How segments become subtitles.
+
+    Lengths in columns (a wide character, such as a Chinese one, takes two), times in seconds,
+    `reading_speed` in columns a second. A cue stays on screen until it can be read if the next
+    one leaves it the time; words are never dropped for speed.
+    """
+
+    max_line_length: int = 42
+    max_lines: int = 2
+    max_duration: float = 7.0
+    min_duration: float = 0.8
+    reading_speed: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.max_line_length < 1 or self.max_lines < 1:
+            raise ValueError(
+                "a cue has at least one line of one column, "
+                f"got {self.max_lines} of {self.max_line_length}"
+            )
+        if not 0 <= self.min_duration <= self.max_duration or self.max_duration == 0:
+            raise ValueError(
+                "a cue lasts 0 seconds or more up to max_duration, "
+                f"got {self.min_duration} to {self.max_duration}"
+            )
+        if self.reading_speed <= 0:
+            raise ValueError(f"reading_speed must be above 0, got {self.reading_speed}")

@@ -1,0 +1,169 @@
+"""The nouns of chunking. All times are seconds on the recording's clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+WindowKind = Literal["grid", "seam", "gap", "split", "language"]
+SeamStatus = Literal["agreed", "voted", "repaired", "uncertain", "silent"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of time, `start` <= `end`."""
+
+    start: float
+    end: float
+
+    def __post_init__(self) -> None:
+        if not self.start <= self.end:
+            raise ValueError(f"a span ends no earlier than it starts, got {self.start}..{self.end}")
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A planned cut of the recording, at most thirty seconds long.
+
+    `index` is unique within a recording: grid windows count from 0, repair windows go on from
+    there. `kind`: "grid" is the plan, "seam" is centred on a disputed seam, "gap" starts at
+    uncovered speech, "split" is half of a truncated window, "language" is listened to only for
+    its language.
+    """
+
+    index: int
+    start: float
+    end: float
+    kind: WindowKind = "grid"
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as heard in one window; (`window`, `index`) is its provenance and is unique.
+
+    `text` keeps the leading space that separates it from the word before, so that
+    `"".join(word.text)` is the text.
+    """
+
+    text: str
+    start: float
+    end: float
+    probability: float
+    tokens: tuple[int, ...]
+    window: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What was heard in one window, in order, on the recording's clock.
+
+    `timed_text`: the spans between timestamp tokens. `attempts`: verdicts of every decoding
+    attempt, the last one kept ("accepted" means kept as good).
+    """
+
+    window: Window
+    words: tuple[Word, ...]
+    timed_text: tuple[Span, ...] = ()
+    language: str = "en"
+    avg_logprob: float = 0.0
+    no_speech_prob: float = 0.0
+    compression_ratio: float = 0.0
+    temperature: float = 0.0
+    is_truncated: bool = False
+    attempts: tuple[str, ...] = ("accepted",)
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Where the words of two neighbouring windows were joined.
+
+    `time` is the cut on the recording's clock. "agreed": cut beside a word both windows have;
+    "voted": a disagreement inside the overlap was settled; "repaired": a window of its own
+    settled it; "uncertain": nothing did; "silent": neither side had words here.
+    """
+
+    left: int
+    right: int
+    time: float
+    status: SeamStatus
+    agreeing_words: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RepairRequest:
+    """A window that the merge asks for. Its words may only add or replace inside `interval`."""
+
+    window: Window
+    interval: Span
+    reason: Literal["seam", "gap", "truncated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """One list of words out of many windows; `requests` are those that nobody answered."""
+
+    words: tuple[Word, ...]
+    seams: tuple[Seam, ...]
+    requests: tuple[RepairRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of text for people to read; `words` in order; figures as in openai-whisper."""
+
+    id: int
+    start: float
+    end: float
+    text: str
+    words: tuple[Word, ...]
+    temperature: float
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+    language: str
+    channel: int | None = None
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        return tuple(token for word in self.words for token in word.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Redecoded:
+    """A stretch that was decoded more than once, and why."""
+
+    window: int
+    start: float
+    end: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What is certain and what is not in one transcript.
+
+    `speech_seconds` is judged by a detector that does not decide what is skipped;
+    `uncovered` are its stretches that no word covers (longer than the audit's threshold).
+    `doubtful`: words where that detector hears no speech at all.
+    """
+
+    speech_seconds: float
+    uncovered_seconds: float
+    uncovered: tuple[Span, ...] = ()
+    doubtful: tuple[Span, ...] = ()
+    seams: tuple[Seam, ...] = ()
+    redecoded: tuple[Redecoded, ...] = ()
+    truncated: tuple[Span, ...] = ()
+
+    def seams_with(self, status: SeamStatus) -> int:
+        """How many seams ended as `status`."""
+        return sum(seam.status == status for seam in self.seams)

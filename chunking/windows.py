@@ -1,0 +1,104 @@
+"""Plans where windows lie: overlapping, edges in pauses, nothing where nobody speaks.
+
+It never looks at sound; it believes the spans of speech it is given. Silence inside a window
+stays there, so that times need no mapping back.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+from chunking.intervals import clip, gaps, unite, widen
+from chunking.options import WindowOptions
+from chunking.types import Span, Window
+
+MARGIN = 0.5
+"""Seconds of sound kept before and after speech beside a skipped silence."""
+SHORTEST_SKIP = 3.0
+"""A silence is skipped when this much remains of it after the margins."""
+EDGE_SLACK = 1.0
+"""An edge moves at most this far to lie in a pause."""
+
+
+def plan_windows(
+    speech: Sequence[Span], duration: float, options: WindowOptions, *, skip_silence: bool = True
+) -> tuple[Window, ...]:
+    """Windows that cover all speech of a recording of `duration` seconds, in order.
+
+    Neighbours share at least `options.overlap` seconds, or none at all where a silence between
+    them is skipped (their seam is then "silent"). The window after the next never reaches back
+    into a window, so seams are independent of each other. Without `skip_silence` the whole
+    recording is covered and `speech` only says where the pauses are.
+    """
+    if duration <= 0.0:
+        return ()
+    whole = Span(0.0, duration)
+    heard = clip(unite(speech), whole)
+    islands = _find_islands(heard, whole) if skip_silence else (whole,)
+    if islands and duration <= options.window and options.phase == 0.0:
+        return (Window(0, 0.0, duration),)
+    spans = _Planner(islands, gaps(heard, whole), options).plan()
+    return tuple(Window(index, span.start, span.end) for index, span in enumerate(spans))
+
+
+def _find_islands(heard: Sequence[Span], whole: Span) -> tuple[Span, ...]:
+    """Speech with its margins; silences too short to skip are part of an island."""
+    return clip(unite(widen(heard, MARGIN), bridge=SHORTEST_SKIP), whole)
+
+
+class _Planner:
+    """Walks from left to right; each window is as long as it may be."""
+
+    def __init__(
+        self, islands: Sequence[Span], pauses: Sequence[Span], options: WindowOptions
+    ) -> None:
+        self._islands = islands
+        self._pauses = pauses
+        self._options = options
+        # Windows k and k + 2 must not meet, however far the edges of k + 1 move.
+        self._slack = min(EDGE_SLACK, (options.window - 2 * options.overlap) / 3)
+
+    def plan(self) -> list[Span]:
+        planned: list[Span] = []
+        start = self._islands[0].start if self._islands else None
+        is_fresh = True  # shares no sound with the window before
+        while start is not None:
+            reach = start + self._options.window - (self._options.phase if is_fresh else 0.0)
+            end, following, follows_silence = self._end_window(start, reach)
+            if not is_fresh:  # a short last window begins earlier instead
+                start = min(start, max(end - self._options.window, self._floor(planned)))
+            planned.append(Span(start, end))
+            start, is_fresh = following, follows_silence
+        return planned
+
+    @staticmethod
+    def _floor(planned: Sequence[Span]) -> float:
+        """The earliest start that meets neither the window before the last nor reverses order."""
+        return max(planned[-1].start, planned[-2].end if len(planned) > 1 else 0.0)
+
+    def _end_window(self, start: float, reach: float) -> tuple[float, float | None, bool]:
+        """(end of the window, start of the next one, whether that one begins after a silence)."""
+        last = bisect_left(self._islands, reach, key=lambda island: island.start) - 1
+        last = max(last, bisect_right(self._islands, start, key=lambda island: island.end))
+        island = self._islands[last]
+        if island.end <= reach:
+            return island.end, *self._begin_after(last)
+        begins_inside = island.start > start
+        if begins_inside and island.start >= reach - self._options.overlap:
+            # The next window would hear this island from its first word: leave it to that one.
+            return self._islands[last - 1].end, island.start, True
+        end = self._move_back(reach)
+        return end, self._move_back(end - self._options.overlap), False
+
+    def _begin_after(self, island: int) -> tuple[float | None, bool]:
+        if island + 1 < len(self._islands):
+            return self._islands[island + 1].start, True
+        return None, True
+
+    def _move_back(self, edge: float) -> float:
+        """The middle of the latest pause in the slack before `edge`, or `edge` itself."""
+        near = clip(self._pauses, Span(max(edge - self._slack, 0.0), edge))
+        if not near:
+            return edge
+        return (near[-1].start + near[-1].end) / 2

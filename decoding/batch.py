@@ -1,0 +1,195 @@
+"""Windows being decoded together: they enter, step, climb the ladder and come out as `Decoded`.
+
+No threads, futures or queues here: whoever owns the device calls `admit` and `step` in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from torch import Tensor
+
+from decoding.alignment import Reading, align, heard_frames
+from decoding.hypotheses import best_hypothesis
+from decoding.ladder import Climb, with_words
+from decoding.lane import FirstStep, Lane, listen, width_for
+from decoding.language import HeardLanguage, detect_language
+from decoding.mel import LogMel
+from decoding.model import LoadedModel
+from decoding.types import Clip, Decoded, DecodingOptions
+from decoding.vocabulary import SECONDS_PER_TIMESTAMP
+from decoding.words import to_words
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Key]):
+    """What became of the window that was admitted under `key`."""
+
+    key: Key
+    result: Decoded | Exception
+
+
+@dataclass(slots=True)
+class _Table(Generic[Key]):
+    """A lane and, slot by slot, whose window sits there."""
+
+    lane: Lane
+    seated: list[tuple[Key, Climb]] = field(default_factory=list)
+
+    def leave(self, at: int) -> None:
+        self.lane.leave(at)
+        last = self.seated.pop()
+        if at < len(self.seated):
+            self.seated[at] = last
+
+
+class Batch(Generic[Key]):
+    """Up to `slots` windows in flight. Keys are the caller's and are never looked into."""
+
+    def __init__(self, model: LoadedModel, slots: int) -> None:
+        self.slots = slots
+        self._model = model
+        self._mel = LogMel(model.dimensions.n_mels, model.device)
+        self._tables: dict[int, _Table[Key]] = {}
+        self._biases: dict[frozenset[int], Tensor] = {}
+
+    def __len__(self) -> int:
+        return sum(len(table.seated) for table in self._tables.values())
+
+    @property
+    def free(self) -> int:
+        return self.slots - len(self)
+
+    def keys(self) -> list[Key]:
+        return [key for table in self._tables.values() for key, _ in table.seated]
+
+    def drop(self, is_unwanted: Callable[[Key], bool]) -> None:
+        """Take windows out at once, undecided."""
+        for table in self._tables.values():
+            for at in reversed(range(len(table.seated))):
+                if is_unwanted(table.seated[at][0]):
+                    table.leave(at)
+
+    def admit(self, newcomers: Sequence[tuple[Key, Clip, DecodingOptions]]) -> list[Outcome[Key]]:
+        """Hear the newcomers and seat them. Returns those that needed no decoding."""
+        if not newcomers:
+            return []
+        features = self._model.encoder(self._mel([clip.samples for _, clip, _ in newcomers]))
+        outcomes = []
+        for at, (key, clip, options) in enumerate(newcomers):
+            decided = self._enter(key, clip, options, features[at : at + 1])
+            if decided is not None:
+                outcomes.append(Outcome(key, decided))
+        return outcomes
+
+    def step(self) -> list[Outcome[Key]]:
+        """One token for every window; returns those that are decided."""
+        outcomes: list[Outcome[Key]] = []
+        for table in list(self._tables.values()):
+            if table.seated:
+                table.lane.step()
+                for at in table.lane.done():
+                    outcomes.extend(self._conclude(table, at))
+        return outcomes
+
+    def _enter(
+        self, key: Key, clip: Clip, options: DecodingOptions, features: Tensor
+    ) -> Decoded | None:
+        model = self._model
+        language = self._language(options, features)
+        if options.task == "lang_id":
+            return _only_language(language)
+        prompt = model.vocabulary.prompt(options, language.code)
+        listened = listen(model, features, prompt)
+        climb = Climb(clip, options, language, listened.no_speech_prob, len(prompt.tokens))
+        table = self._table(climb.beams)
+        table.lane.enter(
+            listened, self._first_step(options), climb.plan(model.dimensions.n_text_ctx)
+        )
+        table.seated.append((key, climb))
+        return None
+
+    def _language(self, options: DecodingOptions, features: Tensor) -> HeardLanguage:
+        if options.language is not None and options.task != "lang_id":
+            return HeardLanguage(options.language)
+        audio = self._model.decoder.listen(features)
+        return detect_language(self._model, audio, options.languages)
+
+    def _table(self, beams: int) -> _Table[Key]:
+        width = width_for(beams)
+        if width not in self._tables:
+            self._tables[width] = _Table(Lane(self._model, width, self.slots))
+        return self._tables[width]
+
+    def _first_step(self, options: DecodingOptions) -> FirstStep:
+        vocabulary = self._model.vocabulary
+        last_initial = None
+        if not options.without_timestamps:
+            last_initial = vocabulary.size
+            if options.max_initial_timestamp:
+                last_initial = round(options.max_initial_timestamp / SECONDS_PER_TIMESTAMP)
+        suppressed = vocabulary.suppressed(options)
+        if suppressed not in self._biases:
+            bias = self._model.decoder.columns.bias(suppressed)
+            self._biases[suppressed] = bias.to(self._model.device)
+        blank = vocabulary.blank if options.suppress_blank else ()
+        columns = self._model.decoder.columns.column_of[list(blank)].tolist()
+        return FirstStep(tuple(columns), last_initial, self._biases[suppressed])
+
+    def _conclude(self, table: _Table[Key], at: int) -> list[Outcome[Key]]:
+        """Judge the search in slot `at`; the window climbs on or leaves."""
+        key, climb = table.seated[at]
+        hypothesis = best_hypothesis(table.lane.search_of(at), climb.options.length_penalty)
+        tokens = self._model.decoder.columns.tokens(hypothesis.tokens)
+        hypothesis = replace(hypothesis, tokens=tokens)
+        if climb.judge(hypothesis, self._model.vocabulary):
+            decoded = self._with_words(table.lane, at, climb)
+            table.leave(at)
+            return [Outcome(key, decoded)]
+        self._try_again(table, at)
+        return []
+
+    def _try_again(self, table: _Table[Key], at: int) -> None:
+        key, climb = table.seated[at]
+        plan = climb.plan(self._model.dimensions.n_text_ctx)
+        if width_for(climb.beams) == table.lane.width:
+            table.lane.restart(at, plan)
+            return
+        listened = table.lane.listened(at)
+        table.leave(at)
+        other = self._table(climb.beams)
+        other.lane.enter(listened, self._first_step(climb.options), plan)
+        other.seated.append((key, climb))
+
+    def _with_words(self, lane: Lane, at: int, climb: Climb) -> Decoded:
+        vocabulary = self._model.vocabulary
+        decoded = climb.result(vocabulary)
+        found = climb.to_align(decoded, vocabulary)
+        if not found:
+            return decoded
+        tokenizer = vocabulary.tokenizer(climb.language.code, climb.options.task)
+        text = tuple(token for stretch in found for token in stretch.tokens)
+        reading = Reading(tokenizer.sot_sequence, text, heard_frames(len(climb.clip.samples)))
+        times = align(self._model, lane.audio_of(at), [reading])[0]
+        return with_words(decoded, to_words(found, times, tokenizer, vocabulary.eot))
+
+
+def _only_language(language: HeardLanguage) -> Decoded:
+    return Decoded(
+        text="",
+        tokens=(),
+        words=(),
+        timed_text=(),
+        language=language.code,
+        avg_logprob=0.0,
+        no_speech_prob=0.0,
+        compression_ratio=0.0,
+        temperature=0.0,
+        is_truncated=False,
+        attempts=(),
+        language_probabilities=language.probabilities,
+    )

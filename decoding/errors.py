@@ -1,0 +1,33 @@
+"""What can go wrong in decoding.
+
+DecodingError
+├── ModelNotFound      no such name or path; the message says what may be given
+├── ModelUnreadable    the file is there but is not a Whisper checkpoint we read
+├── UnsupportedOption  this model cannot do what the options ask
+├── QueueFull          try again later
+└── EngineFailed       the device or its process died and the clip could not be decoded
+"""
+
+
+class DecodingError(Exception):
+    """Root of the tree above."""
+
+
+class ModelNotFound(DecodingError):
+    """The name or path names no model, or its download failed."""
+
+
+class ModelUnreadable(DecodingError):
+    """The file is not a checkpoint that can be loaded."""
+
+
+class UnsupportedOption(DecodingError):
+    """The loaded model cannot honour an option."""
+
+
+class QueueFull(DecodingError):
+    """The engine's bounded queue holds no more clips."""
+
+
+class EngineFailed(DecodingError):
+    """The device failed for good on this clip."""

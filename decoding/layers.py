@@ -1,0 +1,146 @@
+"""The small parts that encoder and decoder are built of.
+
+`make_linear` is the one place that knows how weights are stored for a precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from decoding.quantised import QuantisedLinear
+
+# Single-precision products on the CPU give a row the same bits whatever rows stand beside it,
+# but only from four rows up (below, the library switches to a matrix-vector routine).
+# tests/decoding/test_layers.py holds this on the machine at hand.
+FEWEST_ROWS = 4
+ROWS_AT_ONCE = 250  # of a feed-forward on the CPU: its wide middle stays in the core's own cache
+NORM_EPSILON = 1e-5
+
+State = Mapping[str, Tensor]
+
+
+class Linear(Protocol):
+    """x [..., in] -> [..., out]; a row's result does not depend on the rows beside it."""
+
+    def __call__(self, x: Tensor) -> Tensor: ...
+
+
+class FloatLinear:
+    """Weights kept in the floating type they are multiplied in."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self.weight = weight.contiguous()
+        self.bias = bias
+        self.fewest_rows = FEWEST_ROWS if weight.device.type == "cpu" else 1
+
+    def __call__(self, x: Tensor) -> Tensor:
+        rows = x.numel() // x.shape[-1]
+        if rows >= self.fewest_rows:
+            return F.linear(x, self.weight, self.bias)
+        flat = F.pad(x.reshape(rows, -1), (0, 0, 0, self.fewest_rows - rows))
+        return F.linear(flat, self.weight, self.bias)[:rows].view(*x.shape[:-1], -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """`name` as users write it; `dtype` is what modules hand each other.
+
+    `attention_dtype`: what attention over the sound is computed in and its keys and values are
+    kept in. `is_quantised`: linear layers have 8-bit weights.
+    """
+
+    name: str
+    dtype: torch.dtype
+    attention_dtype: torch.dtype
+    is_quantised: bool = False
+
+
+def _same(name: str, dtype: torch.dtype) -> Precision:
+    return Precision(name, dtype, dtype)
+
+
+PRECISIONS = {
+    "fp32": _same("fp32", torch.float32),
+    "bf16": _same("bf16", torch.bfloat16),
+    "fp16": _same("fp16", torch.float16),
+    "int8": Precision("int8", torch.float32, torch.bfloat16, is_quantised=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and in which precision modules are built."""
+
+    device: torch.device
+    precision: Precision
+
+    def put(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, self.precision.dtype).contiguous()
+
+
+def make_linear(weight: Tensor, bias: Tensor | None, placement: Placement) -> Linear:
+    """A linear layer of `weight` [out, in] for the placement's precision."""
+    if placement.precision.is_quantised:
+        return QuantisedLinear(weight, bias)
+    return FloatLinear(placement.put(weight), None if bias is None else placement.put(bias))
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNorm:
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def load(cls, state: State, name: str, placement: Placement) -> LayerNorm:
+        return cls(placement.put(state[f"{name}.weight"]), placement.put(state[f"{name}.bias"]))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, NORM_EPSILON)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedForward:
+    norm: LayerNorm
+    inner: Linear
+    outer: Linear
+
+    @classmethod
+    def load(cls, state: State, block: str, placement: Placement) -> FeedForward:
+        return cls(
+            LayerNorm.load(state, f"{block}.mlp_ln", placement),
+            make_linear(state[f"{block}.mlp.0.weight"], state[f"{block}.mlp.0.bias"], placement),
+            make_linear(state[f"{block}.mlp.2.weight"], state[f"{block}.mlp.2.bias"], placement),
+        )
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and x.shape[1] > ROWS_AT_ONCE:
+            return torch.cat([self(part) for part in torch.split(x, ROWS_AT_ONCE, dim=1)], dim=1)
+        return x + self.outer(F.gelu(self.inner(self.norm(x))))
+
+
+def merged_query_key_value(state: State, name: str, head_width: int) -> tuple[Tensor, Tensor]:
+    """One weight [3 d, d] and bias [3 d]; the attention scale is folded into the query.
+
+    Head widths of Whisper are 64, so the scale is a power of two and the folding is exact.
+    """
+    scale = head_width**-0.5
+    query, key, value = (
+        state[f"{name}.{part}.weight"].float() for part in ("query", "key", "value")
+    )
+    query_bias, value_bias = (
+        state[f"{name}.query.bias"].float(),
+        state[f"{name}.value.bias"].float(),
+    )
+    weight = torch.cat([query * scale, key, value])
+    bias = torch.cat([query_bias * scale, torch.zeros(key.shape[0]), value_bias])
+    return weight, bias
+
+
+def output_projection(state: State, name: str, placement: Placement) -> Linear:
+    return make_linear(state[f"{name}.out.weight"], state[f"{name}.out.bias"], placement)

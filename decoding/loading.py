@@ -1,0 +1,118 @@
+"""Load a model: by official name, from a checkpoint file, or from a directory.
+
+Official names are downloaded and verified by openai-whisper. "demo" is no name here, its path is.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+import whisper
+
+from decoding.audio_encoder import AudioEncoder
+from decoding.checkpoints import Checkpoint, Head, default_heads, read_openai
+from decoding.dimensions import Dimensions
+from decoding.errors import ModelNotFound
+from decoding.huggingface import merge_adapter, read_directory
+from decoding.layers import PRECISIONS, Placement
+from decoding.model import LoadedModel
+from decoding.text_decoder import TextDecoder
+from decoding.types import ModelCard
+from decoding.vocabulary import Vocabulary
+
+
+def load_model(
+    name_or_path: str,
+    *,
+    device: str = "cpu",
+    precision: str = "auto",
+    adapter: Path | None = None,
+    download_root: Path | None = None,
+) -> LoadedModel:
+    """A model ready to decode on `device`.
+
+    `name_or_path`: an official name (`tiny` … `turbo`), a `.pt` file, or a Hugging Face directory.
+    `precision`: auto, fp32, bf16, fp16 or, on the CPU, int8. `adapter`: a PEFT LoRA directory,
+    merged when loaded.
+    Raises `ModelNotFound` or `ModelUnreadable` with one sentence for the user.
+    """
+    checkpoint = _read(name_or_path, download_root)
+    if adapter is not None:
+        checkpoint = merge_adapter(checkpoint, adapter)
+    placement = Placement(torch.device(device), PRECISIONS[_precision(precision, device)])
+    dims, state = checkpoint.dimensions, checkpoint.state
+    return LoadedModel(
+        _card(name_or_path, checkpoint, placement),
+        dims,
+        AudioEncoder(state, dims, placement),
+        TextDecoder(state, dims, placement),
+        checkpoint.alignment_heads or default_heads(dims),
+        placement.device,
+    )
+
+
+def official_names() -> tuple[str, ...]:
+    """Names that are downloaded on first use."""
+    return tuple(whisper.available_models())
+
+
+def _read(name: str, download_root: Path | None) -> Checkpoint:
+    if name in whisper._MODELS:
+        path = _download(name, download_root)
+        checkpoint = read_openai(path)
+        heads = _official_heads(whisper._ALIGNMENT_HEADS[name], checkpoint.dimensions)
+        return Checkpoint(checkpoint.dimensions, checkpoint.state, heads)
+    path = Path(name)
+    if path.is_dir():
+        return read_directory(path)
+    if path.is_file():
+        return read_openai(path)
+    names = ", ".join(official_names())
+    raise ModelNotFound(f"there is no model {name!r}: give a path or one of {names}")
+
+
+def _download(name: str, download_root: Path | None) -> Path:
+    default = Path(os.path.expanduser("~")) / ".cache" / "whisper"
+    root = default if download_root is None else download_root
+    try:
+        return Path(whisper._download(whisper._MODELS[name], str(root), in_memory=False))
+    except (OSError, RuntimeError, TypeError) as error:  # TypeError: a reply without a length
+        raise ModelNotFound(
+            f"the model {name!r} could not be downloaded; check the network or put it in {root}"
+        ) from error
+
+
+def _official_heads(dump: bytes, dims: Dimensions) -> tuple[Head, ...]:
+    """openai-whisper's table of heads: a compressed matrix of booleans."""
+    flags = np.frombuffer(gzip.decompress(base64.b85decode(dump)), dtype=bool)
+    found = np.argwhere(flags.reshape(dims.n_text_layer, dims.n_text_head))
+    return tuple((int(layer), int(head)) for layer, head in found)
+
+
+def _precision(name: str, device: str) -> str:
+    if name == "auto":
+        name = "fp32" if device == "cpu" else "fp16"
+    if name not in PRECISIONS:
+        raise ValueError(f"precision must be auto or one of {', '.join(PRECISIONS)}, got {name!r}")
+    if PRECISIONS[name].is_quantised and device != "cpu":
+        raise ValueError(f"precision {name} is for the CPU, not for {device}; take fp16 there")
+    return name
+
+
+def _card(name: str, checkpoint: Checkpoint, placement: Placement) -> ModelCard:
+    path = Path(name)
+    dims = checkpoint.dimensions
+    state = checkpoint.state
+    return ModelCard(
+        name=path.stem if path.is_file() else path.name if path.is_dir() else name,
+        is_multilingual=dims.is_multilingual,
+        languages=Vocabulary(dims).languages,
+        parameters=sum(one.numel() for key, one in state.items() if key != "decoder.token_index"),
+        device=str(placement.device),
+        precision=placement.precision.name,
+    )

@@ -1,0 +1,35 @@
+"""What a loaded model is: its dimensions, its modules, its vocabulary, where it runs.
+
+Read-only after loading; everything that belongs to one clip lives elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from decoding.audio_encoder import AudioEncoder
+from decoding.dimensions import Dimensions
+from decoding.text_decoder import TextDecoder
+from decoding.types import ModelCard
+from decoding.vocabulary import Vocabulary
+
+Head = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A Whisper model on its device. `alignment_heads`: (layer, head) pairs that follow time."""
+
+    card: ModelCard
+    dimensions: Dimensions
+    encoder: AudioEncoder
+    decoder: TextDecoder
+    alignment_heads: tuple[Head, ...]
+    device: torch.device
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary(self.dimensions)

@@ -1,0 +1,199 @@
+"""The nouns of decoding and its one port, `Decoder`.
+
+No tensors here: whoever asks for a decoding need not import torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 16_000
+CLIP_SECONDS = 30.0
+CLIP_SAMPLES = int(CLIP_SECONDS * SAMPLE_RATE)
+
+Task = Literal["transcribe", "translate", "lang_id"]
+Verdict = Literal["accepted", "no_speech", "repetitive", "improbable"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """Samples of one window and what the engine needs to treat its owner fairly.
+
+    `samples`: mono at 16 kHz, int16 or float32 in [-1, 1], shape (n,), n <= 480,000.
+    `group`: whoever cancels, cancels a group (one request, one job). `caller`: fairness is
+    between callers (API keys). `windows_left`: windows of the group not yet decoded, this one
+    included; less goes first. `seed`: makes sampling reproducible (hash of audio and window).
+    """
+
+    samples: NDArray[np.int16] | NDArray[np.float32]
+    group: str = ""
+    caller: str = ""
+    windows_left: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 1 or len(self.samples) > CLIP_SAMPLES:
+            raise ValueError(
+                f"a clip is mono and at most {CLIP_SAMPLES} samples, got shape {self.samples.shape}"
+            )
+        if self.samples.dtype not in (np.int16, np.float32):
+            raise ValueError(f"samples are int16 or float32, got {self.samples.dtype}")
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingOptions:
+    """How one clip is decoded; every row of a batch may have its own.
+
+    Defaults are openai-whisper's command line (beam 5, temperature ladder, thresholds).
+    `language` None means detect, among `languages` when given. `length_penalty` None divides the
+    score by the length; a number is the exponent of the GNMT penalty ((5 + n) / 6) ** alpha.
+    `sample_len` None means all of the context that the prompt leaves free.
+    """
+
+    task: Task = "transcribe"
+    language: str | None = None
+    languages: tuple[str, ...] = ()
+    prompt: str | None = None
+    hotwords: str | None = None
+    beam_size: int = 5
+    best_of: int = 5
+    patience: float = 1.0
+    length_penalty: float | None = None
+    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    without_timestamps: bool = False
+    max_initial_timestamp: float | None = 1.0
+    suppress_blank: bool = True
+    suppress_tokens: tuple[int, ...] | None = None  # None: openai-whisper's non-speech list ("-1")
+    sample_len: int | None = None
+    word_timestamps: bool = True
+    compression_ratio_threshold: float | None = 2.4
+    logprob_threshold: float | None = -1.0
+    no_speech_threshold: float | None = 0.6
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.beam_size <= 16:
+            raise ValueError(f"beam_size must be 1 to 16, got {self.beam_size}")
+        if not 1 <= self.best_of <= 16:
+            raise ValueError(f"best_of must be 1 to 16, got {self.best_of}")
+        if not 0.0 < self.patience <= 4.0:
+            raise ValueError(f"patience must be above 0 and at most 4, got {self.patience}")
+        if self.length_penalty is not None and not 0.0 <= self.length_penalty <= 1.0:
+            raise ValueError(f"length_penalty must be 0 to 1, got {self.length_penalty}")
+        if not self.temperatures or not all(0.0 <= t <= 1.0 for t in self.temperatures):
+            raise ValueError(f"temperatures must be one or more of 0 to 1, got {self.temperatures}")
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedWord:
+    """One word; `start` and `end` in seconds from the start of the clip; `text` keeps its space."""
+
+    text: str
+    start: float
+    end: float
+    probability: float
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimedText:
+    """What stood between two timestamp tokens; seconds from the start of the clip."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One step of the temperature ladder and how it was judged."""
+
+    temperature: float
+    avg_logprob: float
+    compression_ratio: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What was heard in one clip.
+
+    `tokens` are the sampled tokens (timestamps included, prompt and end-of-text not).
+    `is_truncated`: the token budget ended before end-of-text. `language_probabilities` is filled
+    when the language was detected. For task `lang_id` the tokens, text and words are empty.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    words: tuple[DecodedWord, ...]
+    timed_text: tuple[TimedText, ...]
+    language: str
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+    temperature: float
+    is_truncated: bool
+    attempts: tuple[Attempt, ...]
+    language_probabilities: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """How the kept attempt was judged."""
+        kept = [a for a in self.attempts if a.temperature == self.temperature]
+        return kept[-1].verdict if kept else "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a loaded model is and where it runs."""
+
+    name: str
+    is_multilingual: bool
+    languages: tuple[str, ...]
+    parameters: int
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatistics:
+    """Counters since start and gauges of now."""
+
+    slots: int = 0
+    slots_in_use: int = 0
+    queued: int = 0
+    windows_decoded: int = 0
+    windows_retried: int = 0
+    tokens_decoded: int = 0
+    audio_seconds: float = 0.0
+    device_memory_bytes: int = 0
+
+
+class Decoder(Protocol):
+    """Anything that turns clips into text: engine, remote engine, cluster handle, test engine."""
+
+    @property
+    def model(self) -> ModelCard: ...
+
+    def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
+        """Queue one clip. Raises `decoding.errors.QueueFull` when the bounded queue is full."""
+        ...
+
+    def cancel(self, group: str) -> None:
+        """Drop the group's clips, queued or in a slot; their futures are cancelled."""
+        ...
+
+    def statistics(self) -> EngineStatistics: ...
+
+    def close(self) -> None:
+        """Stop; unfinished futures are cancelled. Safe to call twice."""
+        ...

@@ -1,0 +1,236 @@
+"""An engine whose words follow from the samples, and a plain pipeline for WAV files.
+
+Small real implementations: the engine is a `Decoder` with threads, futures, cancellation and a
+settable speed; the pipeline cuts, decodes and joins windows without overlap. What is heard in a
+window depends on its samples alone, so a transcript shows whether a window was lost or swapped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import shutil
+import threading
+import time
+import wave
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from chunking.types import Coverage, Piece, Segment, Span, Window
+from decoding.errors import EngineFailed, QueueFull
+from decoding.types import (
+    SAMPLE_RATE,
+    Clip,
+    Decoded,
+    DecodedWord,
+    DecodingOptions,
+    EngineStatistics,
+    ModelCard,
+)
+from transcription.audio import AudioLimits
+from transcription.errors import AudioTooLong, UnsupportedMedia
+from transcription.options import TranscriptionOptions
+from transcription.types import Observer, Recording, Transcript, WindowDecoder
+
+WORDS_PER_WINDOW = 4
+GROUP = 8
+IN_FLIGHT = 8
+
+
+class PlantedDecoder:
+    """`seconds_per_window` of work each, `slots` at once; `fail` may raise instead."""
+
+    def __init__(
+        self,
+        seconds_per_window: float = 0.0,
+        *,
+        slots: int = 8,
+        is_multilingual: bool = True,
+        fail: Callable[[int], Exception | None] = lambda _count: None,
+    ) -> None:
+        languages = ("en", "de", "hi") if is_multilingual else ("en",)
+        self.model = ModelCard("planted", is_multilingual, languages, 1, "cpu", "fp32")
+        self.seconds_per_window = seconds_per_window
+        self.fail = fail
+        self.queue_limit = 10_000
+        self.decoded = 0
+        self.clips: list[bytes] = []
+        self.options: list[DecodingOptions] = []
+        self.cancelled: list[str] = []
+        self.released = threading.Event()
+        self.released.set()
+        self._slots = slots
+        self._threads = ThreadPoolExecutor(slots)
+        self._lock = threading.Lock()
+        self._groups: dict[str, set[Future[Decoded]]] = {}
+        self._stopped: set[str] = set()
+
+    def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
+        with self._lock:
+            waiting = sum(len(futures) for futures in self._groups.values())
+            if waiting >= self.queue_limit:
+                raise QueueFull("full")
+            future = self._threads.submit(self._decode, clip, options)
+            self._groups.setdefault(clip.group, set()).add(future)
+        future.add_done_callback(lambda done: self._forget(clip.group, done))
+        return future
+
+    def cancel(self, group: str) -> None:
+        with self._lock:
+            futures = tuple(self._groups.get(group, ()))
+            self._stopped.add(group)
+        self.cancelled.append(group)
+        for future in futures:
+            future.cancel()
+
+    def statistics(self) -> EngineStatistics:
+        return EngineStatistics(slots=self._slots, windows_decoded=self.decoded)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _forget(self, group: str, future: Future[Decoded]) -> None:
+        with self._lock:
+            self._groups[group].discard(future)
+
+    def _decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
+        self.released.wait(30)
+        end = time.monotonic() + self.seconds_per_window
+        while (left := end - time.monotonic()) > 0:
+            if clip.group in self._stopped:
+                break
+            time.sleep(min(left, 0.02))
+        with self._lock:
+            self.decoded += 1
+            count = self.decoded
+            self.clips.append(hashlib.sha256(clip.samples.tobytes()).digest())
+            self.options.append(options)
+        if (error := self.fail(count)) is not None:
+            raise error
+        return heard_in(clip.samples, clip.seconds, options.language or "en")
+
+
+def heard_in(samples: np.ndarray, seconds: float, language: str = "en") -> Decoded:
+    """Words made of the hash of the samples."""
+    digest = hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
+    step = seconds / WORDS_PER_WINDOW
+    words = tuple(
+        DecodedWord(f" w{digest[4 * i : 4 * i + 4]}", step * i, step * (i + 1), 0.5 + i / 10, (i,))
+        for i in range(WORDS_PER_WINDOW)
+    )
+    text = "".join(word.text for word in words)
+    return Decoded(text, (), words, (), language, -0.2, 0.01, 1.2, 0.0, False, ())
+
+
+def transcribe_plainly(
+    source: Path,
+    options: TranscriptionOptions,
+    windows: WindowDecoder,
+    *,
+    workspace: Path,
+    observer: Observer | None = None,
+    limits: AudioLimits | None = None,
+) -> Transcript:
+    """The pipeline for WAV files at 16 kHz: no speech detection, no overlap, no merge."""
+    recordings = _read_wav(source, workspace, options.channels == "split")
+    if recordings[0].duration > (limits or AudioLimits()).max_seconds:
+        raise AudioTooLong("The recording is too long.")
+    segments: list[Segment] = []
+    plans = [(recording, _plan(recording, options)) for recording in recordings]
+    if observer:
+        total = sum(recording.duration for recording, _ in plans)
+        observer.planned(total, sum(len(plan) for _, plan in plans))
+    done = 0
+    for recording, plan in plans:
+        groups = [plan[i : i + GROUP] for i in range(0, len(plan), GROUP)]
+        waiting: list[Future[tuple[Piece, ...]]] = []
+        for index in range(len(groups)):
+            while len(waiting) < min(len(groups), index + IN_FLIGHT):
+                waiting.append(windows.submit(recording, groups[len(waiting)], options))
+            for piece in waiting[index].result():
+                segments.append(_segment(piece, len(segments), recording.channel))
+                done += 1
+                if observer:
+                    observer.decoded(done, piece.window.end)
+                    observer.segments(segments[-1:])
+    segments.sort(key=lambda segment: segment.start)
+    return Transcript(
+        language=options.decoding.language or "en",
+        duration=recordings[0].duration,
+        words=tuple(word for segment in segments for word in segment.words),
+        segments=tuple(segments),
+        coverage=Coverage(recordings[0].duration, 0.0),
+        windows=done,
+        model=windows.model.name,
+        task=options.decoding.task,
+    )
+
+
+def _read_wav(source: Path, workspace: Path, is_split: bool) -> list[Recording]:
+    try:
+        with wave.open(str(source)) as file:
+            count = file.getnchannels()
+            frames = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, count)
+    except (wave.Error, EOFError) as error:
+        raise UnsupportedMedia("This is not sound that we read.") from error
+    tracks = list(frames.T) if is_split and count > 1 else [frames[:, 0]]
+    recordings = []
+    for number, samples in enumerate(tracks):
+        path = workspace / f"{number}.pcm"
+        path.write_bytes(samples.tobytes())
+        digest = hashlib.sha256(samples.tobytes()).hexdigest()
+        channel = number if len(tracks) > 1 else None
+        recordings.append(Recording(path, len(samples), digest, channel))
+    return recordings
+
+
+def _plan(recording: Recording, options: TranscriptionOptions) -> Sequence[Window]:
+    length = options.windows.window
+    count = math.ceil(recording.duration / length)
+    return [Window(i, i * length, min((i + 1) * length, recording.duration)) for i in range(count)]
+
+
+def _segment(piece: Piece, number: int, channel: int | None) -> Segment:
+    span = Span(piece.window.start, piece.window.end)
+    text = "".join(word.text for word in piece.words)
+    figures = (piece.temperature, piece.avg_logprob, piece.compression_ratio, piece.no_speech_prob)
+    return Segment(
+        number, span.start, span.end, text, piece.words, *figures, piece.language, channel
+    )
+
+
+def wav(seconds: float, *, seed: int = 0, channels: int = 1) -> bytes:
+    """A WAV file of noise: every window of it differs from every other."""
+    noise = np.random.default_rng(seed)
+    count = round(seconds * SAMPLE_RATE)
+    samples = noise.integers(-3000, 3000, (count, channels)).astype("<i2")
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(samples.tobytes())
+    return sound.getvalue()
+
+
+def text_of(sound: bytes, window: float = 30.0) -> str:
+    """What the planted engine hears in a WAV file of one channel."""
+    with wave.open(io.BytesIO(sound)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    step = round(window * SAMPLE_RATE)
+    cuts = [samples[i : i + step] for i in range(0, len(samples), step)]
+    return "".join(heard_in(cut, len(cut) / SAMPLE_RATE).text for cut in cuts).strip()
+
+
+def engine_failure(_count: int) -> Exception:
+    return EngineFailed("secret of the engine")
+
+
+def copy_of(folder: Path, target: Path) -> Path:
+    """A copy of a data folder, as a crash would have left it."""
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("lock"))
+    return target

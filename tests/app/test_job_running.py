@@ -1,0 +1,186 @@
+"""How jobs run: in turn, cancelled, tried again, kept apart, expired."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.app.calls import LONG, events_of, submit
+from tests.app.conftest import Start
+from tests.app.planted import PlantedDecoder, engine_failure, text_of, wav
+
+
+def test_list_with_pages_and_filter(start: Start):
+    running = start()
+    with running.client() as client:
+        made = [submit(client, wav(1, seed=n)).json()["id"] for n in range(5)]
+        for job_id in made:
+            running.wait(job_id)
+        first = client.get("/v1/jobs", params={"limit": 3}).json()
+        assert [job["id"] for job in first["data"]] == made[:1:-1]
+        assert first["has_more"]
+        rest = client.get("/v1/jobs", params={"limit": 3, "after": made[2]}).json()
+        assert [job["id"] for job in rest["data"]] == [made[1], made[0]]
+        assert not rest["has_more"]
+        assert client.get("/v1/jobs", params={"status": "failed"}).json()["data"] == []
+        assert client.get("/v1/jobs", params={"limit": 0}).status_code == 400
+
+
+def test_events_from_the_start(start: Start):
+    running = start(PlantedDecoder(0.01, slots=2))
+    with running.client() as client:
+        job = submit(client, LONG).json()
+        with client.stream("GET", f"/v1/jobs/{job['id']}/events") as stream:
+            events = list(events_of(stream))
+    kinds = [kind for _, kind, _ in events]
+    assert {"status", "segments", "progress"} == set(kinds)
+    segments = [s for _, kind, content in events if kind == "segments" for s in content["segments"]]
+    assert [segment["id"] for segment in segments] == list(range(40))
+    assert segments[0]["words"][0]["word"] in text_of(LONG)
+    done = [content["windows_done"] for _, kind, content in events if kind == "progress"]
+    assert done == sorted(done)
+    assert events[-1][:2] == ("end", "status")
+    assert events[-1][2]["status"] == "completed"
+
+
+def test_idle_event_streams_have_a_heartbeat(start: Start):
+    decoder = PlantedDecoder()
+    decoder.released.clear()
+    running = start(decoder, heartbeat_seconds=0.1)
+    with running.client() as client:
+        job = submit(client).json()
+        with client.stream("GET", f"/v1/jobs/{job['id']}/events") as stream:
+            for line in stream.iter_lines():
+                if line == ": ping":
+                    decoder.released.set()
+                if line.startswith("id: end"):
+                    break
+            else:
+                pytest.fail("the stream ended without its last event")
+
+
+def test_cancel_frees_the_engine(start: Start):
+    decoder = PlantedDecoder(0.2, slots=2)
+    running = start(decoder)
+    with running.client() as client:
+        job = submit(client, LONG).json()
+        while not decoder.decoded:
+            time.sleep(0.01)
+        assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+        document = client.get(f"/v1/jobs/{job['id']}").json()
+        assert (document["status"], document["error"]["code"]) == ("cancelled", "cancelled")
+        time.sleep(0.3)
+        after = decoder.decoded
+        time.sleep(0.6)
+        assert decoder.decoded == after < 40
+        assert job["id"] in decoder.cancelled
+        assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+        assert client.get(f"/v1/jobs/{job['id']}").status_code == 404
+        again = submit(client).json()
+        assert running.wait(again["id"])["status"] == "completed"
+
+
+def test_cancel_while_queued(start: Start):
+    decoder = PlantedDecoder()
+    decoder.released.clear()
+    running = start(decoder, running_jobs=1)
+    with running.client() as client:
+        first, second = submit(client).json(), submit(client, wav(5)).json()
+        client.delete(f"/v1/jobs/{second['id']}")
+        decoder.released.set()
+        assert running.wait(second["id"])["status"] == "cancelled"
+        assert running.wait(first["id"])["status"] == "completed"
+
+
+def test_steps_are_tried_again_and_then_the_job_fails(start: Start):
+    failing = PlantedDecoder(fail=lambda count: engine_failure(count) if count == 2 else None)
+    running = start(failing)
+    with running.client() as client:
+        assert running.wait(submit(client).json()["id"])["status"] == "completed"
+        failing.fail = engine_failure
+        done = running.wait(submit(client, wav(5, seed=9)).json()["id"])
+        assert (done["status"], done["error"]["code"]) == ("failed", "engine_failed")
+        assert "secret" not in json.dumps(done)
+
+
+def test_a_full_engine_is_waited_for(start: Start):
+    decoder = PlantedDecoder(0.05, slots=1)
+    decoder.queue_limit = 9
+    running = start(decoder)
+    with running.client() as client:
+        done = running.wait(submit(client, LONG).json()["id"])
+        assert done["status"] == "completed"
+        text = client.get(f"/v1/jobs/{done['id']}/transcript").json()["text"]
+        assert text == text_of(LONG)
+
+
+def test_jobs_of_another_key_are_not_there(start: Start, tmp_path: Path):
+    keys = tmp_path / "keys"
+    lines = [f"{name}:{hashlib.sha256(name.encode() * 2).hexdigest()}" for name in ("ann", "bob")]
+    keys.write_text("\n".join(["# two people", *lines]))
+    running = start(api_keys_file=keys)
+    ann, bob = ({"Authorization": f"Bearer {name * 2}"} for name in ("ann", "bob"))
+    with running.client() as client:
+        job = submit(client, headers=ann).json()
+        assert running.wait(job["id"], **ann)["status"] == "completed"
+        path = f"/v1/jobs/{job['id']}"
+        suffixes = ("", "/events", "/transcript", "/clip?start=0&end=1")
+        missing = client.get("/v1/jobs/job_unknown", headers=bob).json()["error"]["code"]
+        for suffix in suffixes:
+            assert client.get(path + suffix, headers=ann).status_code == 200
+            foreign = client.get(path + suffix, headers=bob)
+            assert (foreign.status_code, foreign.json()["error"]["code"]) == (404, missing)
+            assert client.get(path + suffix).status_code == 401
+        assert client.delete(path, headers=bob).status_code == 404
+        assert client.get("/v1/jobs", headers=bob).json()["data"] == []
+        assert len(client.get("/v1/jobs", headers=ann).json()["data"]) == 1
+        same_key = {**bob, "Idempotency-Key": "k"}
+        mine = submit(client, headers={**ann, "Idempotency-Key": "k"}).json()
+        assert submit(client, headers=same_key).json()["id"] != mine["id"]
+
+
+def test_limits_of_one_key(start: Start):
+    decoder = PlantedDecoder()
+    decoder.released.clear()
+    running = start(decoder, queued_jobs_per_key=2)
+    with running.client() as client:
+        assert [submit(client, wav(1, seed=n)).status_code for n in range(3)] == [202, 202, 429]
+        refused = submit(client)
+        assert 1 <= int(refused.headers["retry-after"]) <= 120
+        decoder.released.set()
+
+
+def test_sound_goes_first_and_jobs_later(start: Start):
+    running = start(audio_days=0, result_days=2 / 86400, sweep_seconds=0.1)
+    with running.client() as client:
+        job = submit(client).json()
+        running.wait(job["id"])
+        path = f"/v1/jobs/{job['id']}"
+        give_up = time.monotonic() + 10
+        while client.get(path).json().get("has_audio"):
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        assert client.get(f"{path}/transcript").status_code == 200
+        assert client.get(f"{path}/clip?start=0&end=1").json()["error"]["code"] == "sound_gone"
+        while client.get(path).status_code == 200:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        assert job["id"] not in running.service.folders.names()
+
+
+def test_nothing_of_a_deleted_job_is_left_on_disk(start: Start, tmp_path: Path):
+    marker = b"secretprompt" + bytes(np.arange(97, 110, dtype=np.uint8))
+    running = start()
+    with running.client() as client:
+        job = submit(client, data={"prompt": marker.decode()}).json()
+        running.wait(job["id"])
+        kept = [p for p in tmp_path.rglob("*") if p.is_file() and marker in p.read_bytes()]
+        assert kept, "the test would prove nothing"
+        client.delete(f"/v1/jobs/{job['id']}")
+        left = [p for p in tmp_path.rglob("*") if p.is_file() and marker in p.read_bytes()]
+        assert left == []

@@ -1,0 +1,132 @@
+"""Jobs over HTTP: their life, their events, their results, and who may see them."""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+
+import pytest
+
+from tests.app.calls import SOUND, events_of, submit
+from tests.app.conftest import Running
+from tests.app.planted import text_of, wav
+
+
+def test_a_job_from_submission_to_deletion(shared: Running, tmp_path: Path):
+    with shared.client() as client:
+        answer = submit(client)
+        assert answer.status_code == 202
+        job = answer.json()
+        assert (job["object"], job["status"], job["filename"]) == ("job", "queued", "talk.wav")
+        assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
+        done = shared.wait(job["id"])
+        assert done["status"] == "completed"
+        assert done["error"] is None
+        assert done["progress"] == {
+            "windows_done": 3,
+            "windows_planned": 3,
+            "seconds_done": 70.0,
+            "seconds_total": 70.0,
+            "eta_seconds": 0.0,
+        }
+        path = f"/v1/jobs/{job['id']}"
+        assert client.get(f"{path}/transcript").json()["text"] == text_of(SOUND)
+        assert client.delete(path).status_code == 204
+        assert client.get(path).status_code == 404
+        assert not shared.service.folders.of(job["id"]).path.exists()
+
+
+@pytest.mark.parametrize("form", ["json", "verbose_json", "text", "srt", "vtt", "tsv"])
+def test_a_transcript_in_every_format(shared: Running, form: str):
+    with shared.client() as client:
+        job = submit(client).json()
+        shared.wait(job["id"])
+        path = f"/v1/jobs/{job['id']}/transcript"
+        answer = client.get(path, params={"response_format": form})
+        assert text_of(SOUND).split()[0] in answer.text
+        assert answer.headers["content-disposition"].startswith('attachment; filename="talk.')
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_diarized_json_needs_channels(shared: Running):
+    with shared.client() as client:
+        job = submit(client).json()
+        shared.wait(job["id"])
+        params = {"response_format": "diarized_json"}
+        answer = client.get(f"/v1/jobs/{job['id']}/transcript", params=params)
+        assert answer.json()["error"]["code"] == "unsupported_option"
+        split = submit(client, wav(5, channels=2), data={"channels": "split"}).json()
+        shared.wait(split["id"])
+        answer = client.get(f"/v1/jobs/{split['id']}/transcript", params=params)
+        assert [s["speaker"] for s in answer.json()["segments"]] == ["A", "B"]
+
+
+def test_a_clip_is_the_sound_of_the_recording(shared: Running):
+    with shared.client() as client:
+        job = submit(client).json()
+        shared.wait(job["id"])
+        path = f"/v1/jobs/{job['id']}/clip"
+        sound = client.get(path, params={"start": 1.5, "end": 2.0})
+        assert sound.headers["content-type"] == "audio/wav"
+        with wave.open(io.BytesIO(sound.content)) as cut, wave.open(io.BytesIO(SOUND)) as whole:
+            whole.setpos(24_000)
+            assert cut.readframes(8_000) == whole.readframes(8_000)
+        for wrong in (
+            {"start": 2, "end": 1},
+            {"start": 100, "end": 101},
+            {"start": "nan", "end": 1},
+        ):
+            assert client.get(path, params=wrong).status_code == 400
+        assert client.get(path, params={"start": 0}).json()["error"]["param"] == "end"
+
+
+def test_raw_upload_with_options_in_the_query(shared: Running):
+    with shared.client() as client:
+        answer = client.put(
+            "/v1/jobs", content=SOUND, params={"language": "de", "filename": "../../etc/x.wav"}
+        )
+        assert answer.json()["filename"] == "x.wav"
+        assert shared.wait(answer.json()["id"])["language"] == "de"
+        assert client.put("/v1/jobs", content=SOUND, params={"beam_size": 0}).status_code == 400
+
+
+def test_bad_audio_fails_the_job_with_its_code(shared: Running):
+    with shared.client() as client:
+        job = submit(client, b"this is not sound").json()
+        done = shared.wait(job["id"])
+        assert (done["status"], done["error"]["code"]) == ("failed", "unsupported_media")
+        answer = client.get(f"/v1/jobs/{job['id']}/transcript")
+        assert answer.status_code == 400
+        assert answer.json()["error"]["code"] == "unsupported_media"
+
+
+def test_idempotency_key(shared: Running):
+    headers = {"Idempotency-Key": "once"}
+    with shared.client() as client:
+        first = submit(client, headers=headers).json()
+        second = submit(client, headers=headers)
+        assert (second.status_code, second.json()["id"]) == (202, first["id"])
+        other = submit(client, headers=headers, data={"language": "de"})
+        assert other.status_code == 422
+        assert other.json()["error"]["code"] == "idempotency_key_reused"
+        assert set(shared.service.folders.names()) >= {first["id"]}
+        assert len([n for n in shared.service.folders.names() if n == second.json()["id"]]) == 1
+
+
+def test_events_resume_behind_the_last_one_heard(shared: Running):
+    with shared.client() as client:
+        job = submit(client).json()
+        shared.wait(job["id"])
+        path = f"/v1/jobs/{job['id']}/events"
+        with client.stream("GET", path, headers={"Last-Event-ID": "2"}) as stream:
+            events = list(events_of(stream))
+        ids = [
+            s["id"]
+            for _, kind, content in events
+            if kind == "segments"
+            for s in content["segments"]
+        ]
+        assert ids == [2]
+        assert client.get(path, headers={"Last-Event-ID": "end"}).status_code == 204
+        assert client.get(path, headers={"Last-Event-ID": "garbage"}).status_code == 200

@@ -1,0 +1,91 @@
+"""The service with the real pipeline: ffmpeg, speech detection, windows, merge; planted engine."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Iterator
+
+import numpy as np
+import openai
+import pytest
+
+from tests.app.conftest import Running, Shared
+from tests.app.planted import PlantedDecoder, wav
+
+pytestmark = pytest.mark.slow  # speech detection loads torch
+
+
+@pytest.fixture(scope="module")
+def running(keeper: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    from app.settings import Settings
+    from transcription.pipeline import transcribe
+
+    keeper.close()
+    folder = tmp_path_factory.mktemp("real")
+    settings = Settings(port=0, data_dir=folder, min_free_bytes=0, max_audio_seconds=300)
+    with Running(settings, PlantedDecoder(), transcribe) as running:
+        yield running
+
+
+def silence(seconds: float) -> bytes:
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(np.zeros(round(seconds * 16_000), "<i2").tobytes())
+    return sound.getvalue()
+
+
+def test_silence_is_an_empty_transcript(running: Running):
+    answer = running.openai().audio.transcriptions.create(
+        file=("quiet.wav", silence(45)), model="planted", response_format="verbose_json"
+    )
+    assert (answer.text, answer.duration, answer.segments) == ("", 45.0, [])
+
+
+def test_every_window_without_speech_detection(running: Running):
+    answer = running.openai().audio.transcriptions.create(
+        file=("noise.wav", wav(70)), model="planted", extra_body={"vad": False}
+    )
+    assert len(answer.text.split()) >= 8
+
+
+@pytest.mark.parametrize(
+    ("sound", "code"),
+    [
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n", "unsupported_media"),
+        (b"<!DOCTYPE html><html></html>", "unsupported_media"),
+        (silence(301), "audio_too_long"),
+    ],
+)
+def test_refusals_of_the_decoder_reach_the_client(running: Running, sound: bytes, code: str):
+    client = running.openai(timeout=120)
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.audio.transcriptions.create(file=("a.mp3", sound), model="planted")
+    assert (caught.value.code, caught.value.param) == (code, "file")
+    assert "/" not in caught.value.message.replace("and/or", "")
+
+
+def test_a_clip_of_a_job(running: Running):
+    with running.client() as client:
+        job = client.put("/v1/jobs", content=wav(40), params={"vad": "false"}).json()
+        assert running.wait(job["id"])["status"] == "completed"
+        clip = client.get(f"/v1/jobs/{job['id']}/clip", params={"start": 1, "end": 2})
+        assert len(clip.content) == 32_044
+        quiet = client.put("/v1/jobs", content=silence(5)).json()
+        running.wait(quiet["id"])
+        clip = client.get(f"/v1/jobs/{quiet['id']}/clip", params={"start": 1, "end": 2})
+        assert clip.status_code == 200
+
+
+def test_split_channels(running: Running):
+    with running.client() as client:
+        params = {"channels": "split", "vad": "false"}
+        job = client.put("/v1/jobs", content=wav(20, channels=2), params=params).json()
+        done = running.wait(job["id"])
+        assert done["status"] == "completed"
+        form = {"response_format": "diarized_json"}
+        segments = client.get(f"/v1/jobs/{job['id']}/transcript", params=form).json()["segments"]
+        assert {segment["speaker"] for segment in segments} == {"A", "B"}
+        clip = {"start": 0, "end": 1, "channel": 1}
+        assert client.get(f"/v1/jobs/{job['id']}/clip", params=clip).status_code == 200

@@ -1,0 +1,140 @@
+"""What a start makes of jobs that a crash left in odd states."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from app.checkpoints import Turns
+from app.codecs import encode_options
+from app.errors import ApiError, Failure, failure_of, of_failure
+from app.folders import JobFolder
+from app.forms import Fields, read_form
+from app.store import Job, Store
+from app.tables import sqlite_url
+from app.workflows import executor_of
+from decoding.errors import EngineFailed, QueueFull, UnsupportedOption
+from decoding.types import ModelCard
+from tests.app.conftest import Start
+from tests.app.planted import text_of, wav
+from transcription.errors import CorruptAudio
+from transcription.options import TranscriptionOptions
+
+CARD = ModelCard("planted", True, ("en", "de"), 1, "cpu", "fp32")
+SOUND = wav(40, seed=31)
+
+
+def left_behind(folder: Path, **state: object) -> str:
+    """A job in the data folder as a service left it that was killed."""
+    executor = executor_of(folder, "killed")
+    store = Store(sqlite_url(folder))
+    job = {
+        "id": "job_left", "executor": executor, "owner": "local", "kind": "job",
+        "status": "queued", "created": 1.0, "fingerprint": "f", "file_name": "a.wav",
+        "file_bytes": 1, "model": "planted", "options": encode_options(TranscriptionOptions()),
+    }  # fmt: skip
+    assert store.add(Job(**{**job, **state}))
+    store.close()
+    job_folder = JobFolder(folder / "jobs" / "job_left")
+    job_folder.path.mkdir(parents=True)
+    job_folder.upload.write_bytes(SOUND)
+    return "job_left"
+
+
+@pytest.mark.parametrize("status", ["queued", "running"])
+def test_accepted_but_never_started(start: Start, tmp_path: Path, status: str):
+    job_id = left_behind(tmp_path, status=status)
+    running = start()
+    assert running.wait(job_id)["status"] == "completed"
+    with running.client() as client:
+        assert client.get(f"/v1/jobs/{job_id}/transcript").json()["text"] == text_of(SOUND)
+
+
+def test_a_job_that_stops_the_service_every_time_is_given_up(start: Start, tmp_path: Path):
+    job_id = left_behind(tmp_path, status="running", starts=5)
+    done = start().wait(job_id)
+    assert (done["status"], done["error"]["code"]) == ("failed", "job_stops_service")
+
+
+def test_a_request_whose_client_is_gone_is_given_up(start: Start, tmp_path: Path):
+    left_behind(tmp_path, kind="request", status="running", started=1.0)
+    running = start(disconnect_grace_seconds=0, request_grace_seconds=0, sweep_seconds=0.1)
+    give_up = time.monotonic() + 10
+    while running.service.folders.names():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+def test_failures_say_whose_fault_it_was():
+    ours = (EngineFailed("x"), QueueFull("x"), OSError("/secret/path"), KeyError("x"))
+    for error in ours:
+        failure = failure_of(error)
+        assert failure.is_ours
+        assert "secret" not in failure.message
+        assert of_failure(failure).headers["x-should-retry"] == "false"
+    theirs = failure_of(CorruptAudio("cut off"))
+    assert theirs == Failure("corrupt_audio", "cut off", "file")
+    assert failure_of(UnsupportedOption("no")).code == "unsupported_option"
+
+
+def test_steps_at_once():
+    turns = Turns(4)
+    turns.enter("a")
+    with turns.step("a"), turns.step("a"), turns.step("a"), turns.step("a"):
+        pass
+    turns.enter("b")
+    with turns.step("a"), turns.step("a"), turns.step("b"):
+        pass
+    turns.leave("b")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "speech"),
+    [
+        ([("chunking_strategy", "auto")], (0.5, 0.5, 0.2)),
+        ([("chunking_strategy", '{"type": "server_vad", "threshold": 0.3}')], (0.3, 0.5, 0.2)),
+        (
+            [
+                ("chunking_strategy[type]", "server_vad"),
+                ("chunking_strategy[silence_duration_ms]", "200"),
+                ("chunking_strategy[prefix_padding_ms]", "300"),
+            ],
+            (0.5, 0.2, 0.3),
+        ),
+    ],
+)
+def test_chunking_strategy(pairs: list[tuple[str, str]], speech: tuple[float, float, float]):
+    options = read_form(Fields(pairs), CARD).options.speech
+    assert (options.threshold, options.min_silence, options.pad) == speech
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("chunking_strategy", "{broken")],
+        [("chunking_strategy", '{"threshold": "high"}')],
+        [("chunking_strategy[silence_duration_ms]", "-5")],
+        [("temperature", "nan")],
+        [("length_penalty", "inf")],
+        [("window", "nan")],
+        [("stream", "perhaps")],
+        [("include[]", "everything")],
+        [("timestamp_granularities[]", "letter")],
+        [("languages[]", "en"), ("language", "de")],
+        [("prompt", "x" * 30_000)],
+        [("keywords[]", "x")] * 100,
+        [("language", "hi")],
+    ],
+)
+def test_values_that_cannot_be_honoured(pairs: list[tuple[str, str]]):
+    with pytest.raises(ApiError) as caught:
+        read_form(Fields(pairs), CARD)
+    assert caught.value.status == 400
+    assert caught.value.param
+
+
+def test_a_shorter_window_overlaps_by_the_same_share():
+    windows = read_form(Fields([("window", "12")]), CARD).options.windows
+    assert (windows.window, windows.overlap) == (12.0, 2.0)

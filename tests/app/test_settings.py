@@ -1,0 +1,116 @@
+"""Settings and the command line: checked at start, one clear sentence when something is wrong."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from app.__main__ import cli
+from app.folders import FolderInUse, Folders
+from app.logs import JsonLines
+from app.settings import Settings, settings_table
+from app.workflows import executor_of
+
+
+def run(*arguments: str, **environment: str):
+    return CliRunner().invoke(cli, list(arguments), env=environment)
+
+
+def test_loopback_is_the_default_and_needs_no_key():
+    assert Settings().host == "127.0.0.1"
+    assert Settings(host="::1")
+    assert Settings(host="localhost").host_names == ("localhost", "127.0.0.1", "[::1]")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "example.org"])
+def test_the_network_is_refused_without_keys(host: str, tmp_path: Path):
+    with pytest.raises(ValidationError, match="LONGFORM_API_KEYS_FILE"):
+        Settings(host=host)
+    assert Settings(host=host, api_keys_file=tmp_path / "keys").host_names is None
+    assert Settings(host=host, allow_anonymous_network=True)
+
+
+def test_webhooks_need_a_secret():
+    with pytest.raises(ValidationError, match="LONGFORM_WEBHOOK_SECRET"):
+        Settings(webhooks=True)
+
+
+def test_allowed_hosts():
+    assert "asr.example" in Settings(allowed_hosts="ASR.example, b").host_names
+    assert Settings(allowed_hosts="*").host_names is None
+
+
+def test_every_setting_is_explained():
+    table = settings_table()
+    assert all(meaning for _, _, meaning in table)
+    assert "LONGFORM_DATABASE_URL" in {name for name, _, _ in table}
+    printed = run("settings", COLUMNS="200").output
+    assert all(name in printed for name, _, _ in table)
+
+
+def test_check(tmp_path: Path):
+    fine = run("check", LONGFORM_DATA_DIR=str(tmp_path))
+    assert fine.exit_code == 0
+    assert "settings are fine: 127.0.0.1:8000" in fine.output
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"LONGFORM_PORT": "seven"}, "LONGFORM_PORT: Input should be a valid integer"),
+        ({"LONGFORM_HOST": "0.0.0.0"}, "LONGFORM_HOST=0.0.0.0 is reachable from the network"),
+        ({"LONGFORM_API_KEYS_FILE": "/nowhere"}, "/nowhere"),
+        ({"LONGFORM_DATA_DIR": "/proc/nothing"}, "/proc/nothing"),
+    ],
+)
+def test_check_names_what_is_wrong(environment: dict[str, str], sentence: str):
+    wrong = run("check", **environment)
+    assert wrong.exit_code == 2
+    assert sentence in wrong.output
+
+
+def test_key_makes_a_line_for_the_file():
+    made = run("key", "ann")
+    assert "key:  lf-" in made.output
+    assert "line: ann:" in made.output
+    assert run("key", "a b").exit_code == 2
+
+
+@pytest.mark.slow
+def test_an_unknown_model_is_one_sentence_and_exit_code_2(tmp_path: Path):
+    command = [sys.executable, "-m", "app", "--port", "0", "--model", "/no/such/model.pt"]
+    environment = {**os.environ, "LONGFORM_DATA_DIR": str(tmp_path)}
+    ended = subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.strip().splitlines()[-1].startswith("longform: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_second_service_is_refused_the_folder(tmp_path: Path):
+    first = Folders(tmp_path)
+    with pytest.raises(FolderInUse, match="LONGFORM_DATA_DIR"):
+        Folders(tmp_path)
+    first.close()
+    Folders(tmp_path).close()
+
+
+def test_the_executor_of_a_folder_never_changes(tmp_path: Path):
+    assert executor_of(tmp_path, "a") == "a"
+    assert executor_of(tmp_path, "b") == "a"
+
+
+def test_logs_are_one_line_whatever_is_in_them():
+    record = logging.makeLogRecord({"msg": "a\nforged line", "name": "x", "levelname": "INFO"})
+    record.fields = {"route": "/v1"}
+    line = JsonLines().format(record)
+    assert "\n" not in line
+    assert '"route": "/v1"' in line

@@ -1,0 +1,223 @@
+"""Uploads: limits, broken forms, hostile names, memory, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.form_reader import clean_name
+from tests.app.conftest import Running, Start
+from tests.app.planted import wav
+
+MIB = 1 << 20
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+PART = b'--b\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+MODEL = PART % (b"model", b"", b"planted")
+FILE = PART % (b"file", b'; filename="a.wav"', wav(1))
+END = b"--b--\r\n"
+
+
+def post(running: Running, body: bytes, path: str = "/v1/audio/transcriptions") -> httpx.Response:
+    with running.client() as client:
+        return client.post(path, content=body, headers=FORM)
+
+
+def code(answer: httpx.Response) -> str:
+    value: str = answer.json()["error"]["code"]
+    return value
+
+
+def test_order_of_fields_does_not_matter(shared: Running):
+    words = PART % (b"timestamp_granularities[]", b"", b"word")
+    verbose = PART % (b"response_format", b"", b"verbose_json")
+    for order in (
+        (MODEL, words, verbose, FILE),
+        (FILE, MODEL, words, verbose),
+        (words, FILE, verbose, MODEL),
+    ):
+        answer = post(shared, b"".join(order) + END)
+        assert answer.status_code == 200
+        assert answer.json()["words"]
+
+
+def test_options_are_judged_before_the_file_is_read(shared: Running):
+    def body() -> Iterator[bytes]:
+        yield PART % (b"model", b"", b"none") + b"--b\r\n"
+        yield b'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        time.sleep(0.2)
+        for _ in range(20):
+            yield b"\0" * MIB
+
+    with shared.client() as client:
+        answer = client.post("/v1/audio/transcriptions", content=body(), headers=FORM)
+    assert code(answer) == "model_not_found"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (MODEL + FILE, "invalid_form"),
+        (MODEL + FILE[:-10], "invalid_form"),
+        (b"", "invalid_form"),
+        (b"garbage" * 100, "invalid_form"),
+        (MODEL + END, "missing_required_parameter"),
+        (MODEL + FILE + FILE + END, "too_many_files"),
+        (MODEL * 100 + FILE + END, "too_many_fields"),
+        (MODEL + PART % (b"prompt", b"", b"\xff\xfe") + FILE + END, "invalid_value"),
+        (MODEL + PART % (b"prompt", b"", b"x" * 2 * MIB) + FILE + END, "field_too_long"),
+        (MODEL + PART % (b"file", b'; filename="a"', b"") + END, "empty_file"),
+        (b"--b\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", "invalid_form"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_broken_forms(shared: Running, body: bytes, expected: str):
+    before = set(shared.service.folders.names())
+    answer = post(shared, body)
+    assert (answer.status_code, code(answer)) == (400, expected)
+    assert set(shared.service.folders.names()) <= before
+
+
+def test_a_body_that_is_no_form(shared: Running):
+    with shared.client() as client:
+        answer = client.post("/v1/jobs", json={"file": "x"})
+    assert (answer.status_code, code(answer)) == (400, "invalid_form")
+
+
+def test_hostile_file_names_are_only_words(shared: Running):
+    names = ("../../etc/passwd", "a\x00b.wav", "<img src=x>.wav", "-i.wav", "file:x", "म.wav", ".")
+    with shared.client() as client:
+        for name in names:
+            answer = client.post("/v1/jobs", files={"file": (name, wav(1))})
+            assert answer.status_code == 202
+            job = answer.json()
+            assert "/" not in job["filename"]
+            shared.wait(job["id"])
+            headers = client.get(f"/v1/jobs/{job['id']}/transcript").headers
+            assert headers["content-disposition"].isascii()
+
+
+def test_clean_names():
+    assert clean_name("C:\\music\\a.wav") == "a.wav"
+    assert clean_name("\u202egnp.wav\r\nX: y") == "gnp.wavX: y"
+    assert clean_name("") == "audio"
+    assert len(clean_name("x" * 1000)) == 200
+
+
+def test_too_large_a_file(start: Start):
+    running = start(max_upload_bytes=MIB)
+    with running.client() as client:
+        declared = client.put("/v1/jobs", content=b"\0" * (12 * MIB))
+        assert (declared.status_code, code(declared)) == (413, "file_too_large")
+        streamed = client.put("/v1/jobs", content=(b"\0" * 65536 for _ in range(40)))
+        assert (streamed.status_code, code(streamed)) == (413, "file_too_large")
+        form = client.post("/v1/jobs", files={"file": ("a.wav", b"\0" * (2 * MIB))})
+        assert (form.status_code, code(form)) == (413, "file_too_large")
+    assert running.service.folders.names() == []
+
+
+def test_no_room_on_the_disk(start: Start):
+    running = start(min_free_bytes=1 << 60)
+    with running.client() as client:
+        answer = client.put("/v1/jobs", content=wav(1))
+    assert (answer.status_code, code(answer)) == (507, "disk_full")
+
+
+def test_uploads_at_once_are_limited(start: Start):
+    running = start(uploads_per_key=1)
+    going = threading.Event()
+
+    def slow() -> Iterator[bytes]:
+        yield wav(1)
+        going.set()
+        time.sleep(0.8)
+
+    with running.client() as one, running.client() as two, ThreadPoolExecutor(1) as threads:
+        first = threads.submit(one.put, "/v1/jobs", content=slow())
+        going.wait(5)
+        time.sleep(0.2)
+        second = two.put("/v1/jobs", content=wav(1))
+        assert (second.status_code, second.headers["retry-after"]) == (429, "5")
+        assert first.result().status_code == 202
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(start: Start):
+    running = start()
+
+    async def break_off() -> None:
+        host, port = running.url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        head = b"PUT /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n"
+        writer.write(head + b"\0" * 3_000_000)
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        assert len(running.service.folders.names()) == 1
+        writer.close()
+        await writer.wait_closed()
+
+    asyncio.run(break_off())
+    give_up = time.monotonic() + 5
+    while running.service.folders.names():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+def upload_many(running: Running, uploads: int, size: int) -> tuple[int, float]:
+    """(growth of the process in bytes, slowest /health in seconds) while uploads run."""
+    before = resident()
+    done = threading.Event()
+    slowest = [0.0]
+    most = [before]
+
+    def look() -> None:
+        with running.client() as client:
+            while not done.is_set():
+                began = time.monotonic()
+                assert client.get("/health").status_code == 200
+                slowest[0] = max(slowest[0], time.monotonic() - began)
+                most[0] = max(most[0], resident())
+                time.sleep(0.02)
+
+    def upload(number: int) -> int:
+        block = bytes([number]) * MIB
+        with running.client() as client:
+            body = (block for _ in range(size // MIB))
+            return client.put("/v1/jobs", content=body, timeout=300).status_code
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    with ThreadPoolExecutor(uploads) as threads:
+        assert set(threads.map(upload, range(uploads))) == {202}
+    done.set()
+    watcher.join()
+    return most[0] - before, slowest[0]
+
+
+def resident() -> int:
+    """Bytes of this process in memory: the service runs in it."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_uploads_do_not_grow_the_process(start: Start):
+    running = start(upload_idle_seconds=60)
+    upload_many(running, 8, MIB)  # buffers that stay
+    grown, slowest = upload_many(running, 8, 24 * MIB)
+    assert grown < 100 * MIB
+    assert slowest < 5.0  # the machine may be busy; a blocked loop would take longer
+
+
+@pytest.mark.slow
+def test_eight_large_uploads_at_once(start: Start):
+    running = start(upload_idle_seconds=60)
+    upload_many(running, 8, MIB)
+    grown, slowest = upload_many(running, 8, 128 * MIB)
+    assert grown < 100 * MIB, grown
+    assert slowest < 5.0, slowest

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.formats.types import TimedWord
+from benchmarks.peers.ours import heard_of, options_of
+from benchmarks.peers.registry import PEERS, card_of, open_peer, versions_of
+from benchmarks.peers.types import Heard, PeerSpec, PeerUnavailable
+from chunking.types import Coverage, Seam, Segment, Word
+from transcription.types import Transcript
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_every_recogniser_names_its_opener(name: str) -> None:
+    from importlib import import_module
+
+    module, _, function = PEERS[name].opener.partition(":")
+    assert callable(getattr(import_module(module), function))
+    assert versions_of(name)
+
+
+def test_unknown_recogniser() -> None:
+    with pytest.raises(ValueError, match="faster-whisper"):
+        card_of("nonsense")
+
+
+def test_what_is_not_installed_says_how_to_install() -> None:
+    if versions_of("whisperx")["whisperx"] != "absent":
+        pytest.skip("whisperx is installed")
+    with pytest.raises(PeerUnavailable, match="pip install whisperx"):
+        open_peer(PeerSpec("whisperx"))
+
+
+def test_server(tmp_path: Path, make_sound, speech_server: str) -> None:
+    peer = open_peer(PeerSpec(speech_server, api_key="k"))
+    heard = peer.transcribe(make_sound(tmp_path / "a.wav"), "en")
+    assert heard == Heard("hello there world", (TimedWord("hello", 0.1, 0.2),))
+    with pytest.raises(RuntimeError, match="HTTP 400"):
+        peer.transcribe(make_sound(tmp_path / "broken.wav"), None)
+    peer.close()
+
+
+def test_a_key_is_not_shown() -> None:
+    assert "sk-secret" not in repr(PeerSpec(api_key="sk-secret"))
+
+
+def test_our_options_are_the_services_but_for_what_is_asked() -> None:
+    options = options_of(PeerSpec(beam_size=2, skip_silence=False, vote=True), "hi")
+    assert options.decoding.beam_size == 2
+    assert options.decoding.language == "hi"
+    assert not options.speech.skip_silence
+    assert options.merge.vote
+    assert options_of(PeerSpec(), None).decoding.beam_size == 5
+
+
+def test_our_transcript_as_the_benchmark_sees_it() -> None:
+    word = Word(" hello", 1.0, 1.5, 0.9, (1,), 0, 0)
+    segment = Segment(0, 1.0, 1.5, " hello", (word,), 0.0, -0.1, 1.0, 0.0, "en")
+    coverage = Coverage(10.0, 0.5, seams=(Seam(0, 1, 27.5, "agreed"),))
+    found = heard_of(Transcript("en", 60.0, (word,), (segment,), coverage, 3, "demo"))
+    assert found == Heard("hello", (TimedWord("hello", 1.0, 1.5),), (27.5,), 3, 0.5)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.normalizers import (
+    NORMALIZERS,
+    default_normalizers,
+    keep_marks,
+    needs_marks,
+    normalizer_named,
+    split_letters,
+    warning_for,
+)
+
+HINDI = "हिन्दी में लिखा हुआ वाक्य।"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (HINDI, "हिन्दी में लिखा हुआ वाक्य"),
+        ("ภาษาไทย ง่าย!", "ภาษาไทย ง่าย"),
+        ("مَرْحَبًا، يا عالم؟", "مَرْحَبًا يا عالم"),
+        ("Don't — stop (laughs) [noise] <unk>", "dont stop"),
+        ("l’été à l'heure", "lété à lheure"),
+        ("٣٤ किताबें १२", "34 किताबें 12"),
+        ("ﬁne\u200dprint", "fineprint"),
+        ("Straße", "strasse"),
+        ("", ""),
+    ],
+)
+def test_marks_are_kept(text: str, expected: str) -> None:
+    assert normalizer_named("multilingual")(text) == expected
+
+
+def test_composed_and_decomposed_text_is_the_same_word() -> None:
+    assert keep_marks("\u0958") == keep_marks("\u0915\u093c")  # Devanagari qa
+    assert keep_marks("é") == keep_marks("e\u0301")
+
+
+def test_openai_basic_shatters_hindi() -> None:
+    assert normalizer_named("openai-basic")(HINDI) == "ह न द म ल ख ह आ व क य"
+
+
+def test_openai_english() -> None:
+    assert normalizer_named("openai-english")("Mr. Twenty-One won't, um, pay $20") == (
+        "mister 21 will not pay $20"
+    )
+
+
+def test_letters_are_grapheme_clusters() -> None:
+    assert split_letters("กำ ที่") == "กำ ที่"
+    assert normalizer_named("multilingual-letters").words("你好，世界") == tuple("你好世界")
+
+
+def test_defaults() -> None:
+    assert default_normalizers("en") == ("openai-english",)
+    assert default_normalizers("hi") == ("multilingual", "openai-basic")
+    assert default_normalizers("th")[0] == "multilingual-letters"
+    for language in ("en", "hi", "th"):
+        assert all(name in NORMALIZERS for name in default_normalizers(language))
+
+
+def test_scripts_that_need_marks() -> None:
+    assert needs_marks(HINDI)
+    assert needs_marks("السلام عليكم")
+    assert not needs_marks("plain English, naïve café")
+    assert not needs_marks("")
+
+
+def test_warning_names_the_way_out() -> None:
+    warning = warning_for(normalizer_named("openai-basic"), HINDI)
+    assert warning is not None
+    assert "multilingual" in warning
+    assert warning_for(normalizer_named("multilingual"), HINDI) is None
+    assert warning_for(normalizer_named("openai-basic"), "English") is None
+
+
+def test_unknown_name_lists_the_known() -> None:
+    with pytest.raises(ValueError, match="openai-english"):
+        normalizer_named("english")

@@ -1,0 +1,216 @@
+"""The finished transcript: words, doubts, coverage, search and sound."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.planted import HOSTILE, PROSE, Planted, clean, plant
+from tests.browser.stub_service import StubService
+
+OpenPage = Callable[..., Page]
+Shoot = Callable[[Page, str], None]
+
+
+def open_done(service: StubService, open_page: OpenPage, name: str = "talk.mp3") -> Page:
+    """A page on a recording that was finished before."""
+    service.add(name)
+    page = open_page(service.url + "#/jobs/job_1")
+    expect(page.locator("#coverage")).to_be_visible()
+    return page
+
+
+def position(page: Page) -> float:
+    return float(page.locator("#seek").input_value())
+
+
+@pytest.mark.parametrize("payload", [HOSTILE, "<svg/onload=alert(1)>", "</p><iframe src=/>"])
+def test_markup_is_shown_as_text(
+    service: StubService, open_page: OpenPage, shoot: Shoot, payload: str
+) -> None:
+    planted = plant((PROSE[0], payload, PROSE[1]))
+    service.planted = planted
+    page = open_done(service, open_page, f"{payload}.mp3".replace("/", ""))
+    expect(page.locator(".said").nth(1)).to_have_text(payload)
+    assert page.locator(".segments :is(img, script, iframe, svg)").count() == 0
+    assert page.title() != "owned"
+    if payload is HOSTILE:
+        shoot(page, "hostile")
+
+
+@pytest.mark.parametrize("text", ["東京は今日も雨です。", "नमस्ते, यह एक परीक्षा है।"])
+def test_text_keeps_its_own_spacing(service: StubService, open_page: OpenPage, text: str) -> None:
+    """Words are found inside the text of the segment; what stands between them stays."""
+    planted = plant((text,))
+    segment = {**planted.segments[0], "end": 3.0}
+    third = len(text) // 3
+    parts = (text[:third], text[third : 2 * third], text[2 * third :])
+    segment["words"] = [
+        {"word": part.strip(), "start": n, "end": n + 1, "probability": 0.9}
+        for n, part in enumerate(parts)
+    ]
+    service.planted = Planted((segment,), planted.coverage, 4.0)
+    page = open_done(service, open_page)
+    expect(page.locator(".said")).to_have_text(text)
+    expect(page.locator(".segments .word")).to_have_count(3)
+
+
+def test_channels_are_named(service: StubService, open_page: OpenPage, planted: Planted) -> None:
+    segments = tuple({**s, "channel": n % 2} for n, s in enumerate(planted.segments))
+    service.planted = Planted(segments, planted.coverage, planted.duration)
+    page = open_done(service, open_page)
+    expect(page.locator(".channel").nth(0)).to_have_text("Channel 1")
+    expect(page.locator(".channel").nth(1)).to_have_text("Channel 2")
+
+
+def test_doubtful_words_differ_by_more_than_colour(
+    service: StubService, open_page: OpenPage
+) -> None:
+    page = open_done(service, open_page)
+    unsure = page.locator(".segments .unsure")
+    expect(unsure).to_have_text(["washed", "cooperative:", "ice"])
+    expect(page.locator(".segments .lost")).to_have_text(["quay", "carried."])
+    expect(unsure.first).to_have_attribute("title", "Unsure: 55 % confidence")
+    lines = [
+        page.locator(f".segments .{kind}").first.evaluate(
+            "(word) => getComputedStyle(word).textDecorationStyle"
+        )
+        for kind in ("unsure", "lost")
+    ]
+    assert lines == ["dotted", "wavy"]
+    expect(page.locator("#legend")).to_contain_text("below 60 % confidence")
+
+
+def test_the_coverage_report_leads_to_its_places(
+    service: StubService, open_page: OpenPage, planted: Planted
+) -> None:
+    page = open_done(service, open_page)
+    expect(page.locator("#verdict-text")).to_have_text("2 places to check")
+    expect(page.locator("#places .place")).to_have_count(3)
+    expect(page.locator("#measures")).to_contain_text("Speech without words")
+    gap = planted.coverage["uncovered"][0]
+    page.get_by_role("button", name=re.compile("Speech without words, 4.2")).click()
+    page.wait_for_function(
+        "(t) => Number(document.querySelector('#seek').value) > t", arg=gap["start"]
+    )
+    # The hole is visible inside the text as well, where it belongs.
+    order = page.locator("#segments > li").evaluate_all("rows => rows.map(r => r.className)")
+    assert order.index("gap") == 4
+    page.locator(".gap-button").click()
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
+
+
+def test_unsure_words_count_beside_full_coverage(
+    service: StubService, open_page: OpenPage, planted: Planted
+) -> None:
+    service.planted = clean(planted)
+    page = open_done(service, open_page)
+    expect(page.locator("#verdict-text")).to_have_text("All speech has words.")
+    expect(page.locator("#next-unsure")).to_have_text("Next of 5 unsure words")
+    expect(page.locator("#places .place")).to_have_count(0)
+
+
+def test_nothing_at_all_to_check(service: StubService, open_page: OpenPage) -> None:
+    service.planted = clean(plant(PROSE[:2]))
+    page = open_done(service, open_page)
+    expect(page.locator("#verdict-text")).to_have_text("All speech has words. Nothing to check.")
+    expect(page.locator("#next-unsure")).to_be_hidden()
+
+
+def test_a_silent_recording_says_so(service: StubService, open_page: OpenPage) -> None:
+    silent = clean(plant(()))
+    service.planted = Planted((), {**silent.coverage, "speech_seconds": 0.0}, 60.0)
+    page = open_done(service, open_page)
+    expect(page.locator("#waiting")).to_have_text("No words were heard in this recording.")
+    expect(page.locator("#verdict-text")).to_have_text("No speech was heard in this recording.")
+
+
+def test_unsure_words_are_visited_one_after_another(
+    service: StubService, open_page: OpenPage
+) -> None:
+    page = open_done(service, open_page)
+    visited = []
+    for _ in range(6):
+        page.locator("#next-unsure").click()
+        visited.append(page.evaluate("document.activeElement.textContent"))
+    assert visited == ["washed", "quay", "cooperative:", "ice", "carried.", "washed"]
+    expect(page.locator("#spoken-status")).to_contain_text("Unsure: 55 % confidence")
+
+
+def test_search_runs_over_several_words(
+    service: StubService, open_page: OpenPage, shoot: Shoot
+) -> None:
+    page = open_done(service, open_page)
+    field = page.get_by_label("Search in the transcript")
+    field.fill("THE  first")
+    expect(page.locator("#search-count")).to_have_text("1 of 2")
+    expect(page.locator(".is-hit-now")).to_have_text(["The", "first"])
+    shoot(page, "search")
+    field.press("Enter")
+    expect(page.locator("#search-count")).to_have_text("2 of 2")
+    field.press("Enter")
+    field.press("Shift+Enter")
+    expect(page.locator("#search-count")).to_have_text("2 of 2")
+    field.fill("zeppelin")
+    expect(page.locator("#search-count")).to_have_text("No match")
+    expect(page.locator(".is-hit")).to_have_count(0)
+
+
+def test_sound_comes_from_the_service_after_a_reload(
+    service: StubService, open_page: OpenPage, planted: Planted
+) -> None:
+    page = open_done(service, open_page)
+    word = next(w for w in planted.words if w["word"] == "cooperative:")
+    page.locator(".word", has_text="cooperative").click()
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
+    page.wait_for_function(
+        "(t) => Number(document.querySelector('#seek').value) > t", arg=word["start"]
+    )
+    assert (30.0, 60.0) in service.clips
+    assert (60.0, planted.duration) in service.clips
+
+
+def test_playing_goes_on_over_the_end_of_a_clip(service: StubService, open_page: OpenPage) -> None:
+    page = open_done(service, open_page)
+    page.locator("#seek").fill("29.5")
+    page.locator("#play").click()
+    page.wait_for_function("() => Number(document.querySelector('#seek').value) > 30.3")
+
+
+def test_a_file_of_this_device_replaces_sound_that_is_gone(
+    service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot
+) -> None:
+    service.keeps_sound = False
+    page = open_done(service, open_page)
+    page.locator(".word").nth(20).click()
+    expect(page.locator("#sound-note")).to_contain_text("no longer keeps the sound")
+    shoot(page, "no-sound")
+    page.set_input_files("#attach", recording)
+    expect(page.locator("#sound-note")).to_be_hidden()
+    page.locator(".segments .word").nth(20).click()
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
+    page.wait_for_function("() => document.querySelector('.is-spoken') !== null")
+
+
+def test_selecting_text_does_not_play(service: StubService, open_page: OpenPage) -> None:
+    page = open_done(service, open_page)
+    first, last = (page.locator(".segments .word").nth(n).bounding_box() for n in (1, 4))
+    assert first
+    assert last
+    page.mouse.move(first["x"] + 1, first["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(last["x"] + last["width"], last["y"] + 8, steps=5)
+    page.mouse.up()
+    assert len(page.evaluate("String(getSelection())")) > 5
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+    assert position(page) == 0
+
+
+def test_a_recording_that_is_gone_leads_back(service: StubService, open_page: OpenPage) -> None:
+    page = open_page(service.url + "#/jobs/job_77")
+    expect(page.locator(".notice")).to_contain_text("no longer on the service")
+    expect(page.locator("#welcome")).to_be_visible()

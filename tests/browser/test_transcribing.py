@@ -1,0 +1,293 @@
+"""From a file to its transcript: uploads, live text, reload, download, and what can go wrong."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.planted import PROSE, Planted
+from tests.browser.stub_service import StubService
+
+OpenPage = Callable[..., Page]
+Shoot = Callable[[Page, str], None]
+
+
+def drop(page: Page, *paths: Path) -> None:
+    """Drop files onto the page as a person does with the mouse."""
+    files = [{"name": p.name, "bytes": base64.b64encode(p.read_bytes()).decode()} for p in paths]
+    transfer = page.evaluate_handle(
+        """(files) => {
+          const transfer = new DataTransfer();
+          for (const { name, bytes } of files) {
+            const content = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
+            transfer.items.add(new File([content], name, { type: "audio/wav" }));
+          }
+          return transfer;
+        }""",
+        files,
+    )
+    for event in ("dragenter", "dragover"):
+        page.dispatch_event("#drop", event, {"dataTransfer": transfer})
+    expect(page.locator("body")).to_have_class(re.compile("is-dragging"))
+    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+    expect(page.locator("body")).not_to_have_class(re.compile("is-dragging"))
+
+
+def wait_until_done(page: Page) -> None:
+    expect(page.locator("#coverage")).to_be_visible()
+
+
+def test_drop_watch_play_reload_download(
+    service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot, planted: Planted
+) -> None:
+    service.hold_after = 4
+    page = open_page(service.url)
+    shoot(page, "welcome")
+    drop(page, recording)
+
+    # Segments appear while the job still runs.
+    expect(page.locator(".segment")).to_have_count(4)
+    expect(page.locator("#working")).to_be_visible()
+    expect(page.locator("#progress-text")).to_contain_text("8 of 24 windows")
+    assert page.locator("#progress").evaluate("(bar) => bar.value") == 4 / 12
+    expect(page.locator("#jobs .job")).to_contain_text("33 %")
+    shoot(page, "running")
+    service.released.set()
+    wait_until_done(page)
+    expect(page.locator(".segment")).to_have_count(len(PROSE))
+    expect(page.locator("#working")).to_be_hidden()
+
+    # A click on a word plays from there, and the mark follows the sound.
+    word = page.locator(".word", has_text="engineers")
+    start = next(w["start"] for w in planted.words if w["word"] == "engineers")
+    word.click()
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
+    page.wait_for_function(
+        "(start) => document.querySelector('#audio').currentTime > start", arg=start
+    )
+    expect(page.locator(".word.is-spoken")).to_have_count(1)
+    page.wait_for_function("() => document.querySelector('.is-spoken')?.textContent === 'start'")
+    shoot(page, "playing")
+
+    # Everything is still there after a reload.
+    page.reload()
+    wait_until_done(page)
+    expect(page.locator(".segment")).to_have_count(len(PROSE))
+    expect(page.locator("#recording-title")).to_have_text(recording.name)
+
+    with page.expect_download() as download:
+        page.locator("#download summary").click()
+        page.get_by_role("button", name="SubRip").click()
+    assert download.value.suggested_filename == "harbour-council.srt"
+    assert download.value.path().read_text() == planted.render("srt")
+
+
+def test_every_format_can_be_downloaded(
+    service: StubService, open_page: OpenPage, shoot: Shoot, planted: Planted
+) -> None:
+    service.add("talk.v2.mp3")
+    page = open_page(service.url + "#/jobs/job_1")
+    wait_until_done(page)
+    page.locator("#download summary").click()
+    shoot(page, "download")
+    names = []
+    for button in page.locator("#formats button").all():
+        page.locator("#download").evaluate("(menu) => { menu.open = true; }")
+        with page.expect_download() as download:
+            button.click()
+        names.append(download.value.suggested_filename)
+        assert download.value.path().stat().st_size > 100
+    assert names == [f"talk.v2.{end}" for end in ("txt", "srt", "vtt", "tsv", "json", "words.json")]
+
+
+def test_live_text_is_not_drawn_again_at_the_end(
+    service: StubService, open_page: OpenPage, recording: Path
+) -> None:
+    service.hold_after = 2
+    page = open_page(service.url)
+    page.set_input_files("#files", recording)
+    expect(page.locator(".segment")).to_have_count(2)
+    page.evaluate("document.querySelector('.word').dataset.probe = 'first'")
+    service.released.set()
+    wait_until_done(page)
+    expect(page.locator("[data-probe=first]")).to_have_count(1)
+
+
+def test_options_reach_the_service(
+    service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot
+) -> None:
+    page = open_page(service.url)
+    page.get_by_label("Language spoken").select_option("hi")
+    page.get_by_text("More options").click()
+    page.get_by_label("Names and terms").fill("Grafana, Kubernetes")
+    page.get_by_label("Beams").fill("8")
+    page.get_by_label("Overlap").fill("7.5")
+    page.get_by_label("Stereo recordings").select_option("split")
+    page.get_by_label("Decode silence too").check()
+    shoot(page, "options")
+    page.set_input_files("#files", recording)
+    wait_until_done(page)
+    sent = service.uploads[0]
+    assert re.fullmatch(r"[0-9a-f]{32}", sent.pop("idempotency-key"))
+    assert sent == {
+        "model": "turbo",
+        "language": "hi",
+        "hotwords": "Grafana, Kubernetes",
+        "beam_size": "8",
+        "overlap": "7.5",
+        "channels": "split",
+        "vad": "false",
+    }
+
+
+def test_an_option_out_of_range_is_not_sent(
+    service: StubService, open_page: OpenPage, recording: Path
+) -> None:
+    page = open_page(service.url)
+    page.get_by_text("More options").click()
+    page.get_by_label("Beams").fill("99")
+    page.get_by_text("More options").click()
+    page.set_input_files("#files", recording)
+    expect(page.get_by_label("Beams")).to_be_focused()
+    assert service.uploads == []
+
+
+def test_several_files_become_several_jobs(
+    service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot
+) -> None:
+    service.hold_after = 1
+    others = [recording.with_name(f"part {n}.wav") for n in (1, 2, 3)]
+    for other in others:
+        other.write_bytes(recording.read_bytes())
+    page = open_page(service.url)
+    drop(page, *others)
+    expect(page.locator("#jobs .job")).to_have_count(3)
+    expect(page.locator("#uploads li")).to_have_count(0)
+    shoot(page, "several")
+    service.released.set()
+    for badge in page.locator("#jobs .badge").all():
+        expect(badge).to_have_text("Done")
+
+
+def test_an_empty_file_is_refused_before_it_is_sent(
+    service: StubService, open_page: OpenPage, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.mp3"
+    empty.touch()
+    page = open_page(service.url)
+    page.set_input_files("#files", empty)
+    expect(page.locator(".notice")).to_contain_text("empty.mp3 is empty")
+    assert service.uploads == []
+
+
+def test_a_refused_upload_says_why_and_joins_its_retry(
+    service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot
+) -> None:
+    service.is_full = True
+    page = open_page(service.url)
+    page.set_input_files("#files", recording)
+    expect(page.locator(".upload")).to_contain_text("The queue is full")
+    shoot(page, "refused")
+    service.is_full = False
+    page.get_by_role("button", name="Try again").click()
+    wait_until_done(page)
+    expect(page.locator("#uploads li")).to_have_count(0)
+
+
+def test_a_failed_job_says_why(
+    service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot
+) -> None:
+    service.fail_with = {"message": "The file holds no sound track.", "code": "no_audio_track"}
+    page = open_page(service.url)
+    page.set_input_files("#files", recording)
+    expect(page.locator("#failure")).to_contain_text("The file holds no sound track.")
+    expect(page.locator("#failure")).to_contain_text("no_audio_track")
+    expect(page.locator("#player")).to_be_hidden()
+    expect(page.locator("#reading")).to_be_hidden()
+    shoot(page, "failed")
+
+
+def test_a_broken_stream_is_taken_up_where_it_broke(
+    service: StubService, open_page: OpenPage, recording: Path
+) -> None:
+    service.breaks_streams_after = 4
+    service.hold_after = 10
+    page = open_page(service.url)
+    page.set_input_files("#files", recording)
+    expect(page.locator(".segment")).to_have_count(10)
+    service.released.set()
+    wait_until_done(page)
+    expect(page.locator(".segment")).to_have_count(len(PROSE))
+    assert service.resumed_after == [0, 4, 8, 12]
+
+
+def test_a_reload_in_the_middle_shows_all_segments_so_far(
+    service: StubService, open_page: OpenPage, recording: Path
+) -> None:
+    service.hold_after = 3
+    page = open_page(service.url)
+    page.set_input_files("#files", recording)
+    expect(page.locator(".segment")).to_have_count(3)
+    page.reload()
+    expect(page.locator(".segment")).to_have_count(3)
+    service.released.set()
+    wait_until_done(page)
+
+
+def test_cancel_stops_a_running_job(
+    service: StubService, open_page: OpenPage, recording: Path
+) -> None:
+    service.hold_after = 2
+    page = open_page(service.url)
+    page.set_input_files("#files", recording)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#failure-title")).to_have_text("Cancelled")
+    expect(page.locator("#recording-title")).to_be_focused()
+    assert service.jobs["job_1"].document["status"] == "cancelled"
+
+
+def test_delete_asks_first(service: StubService, open_page: OpenPage, shoot: Shoot) -> None:
+    service.add("old meeting.mp3")
+    page = open_page(service.url + "#/jobs/job_1")
+    delete = page.locator("#delete")
+    delete.click()
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    shoot(page, "delete")
+    page.keyboard.press("Escape")
+    expect(delete).to_be_focused()
+    assert "job_1" in service.jobs
+    delete.click()
+    page.get_by_role("button", name="Delete for good").click()
+    expect(page.locator("#welcome")).to_be_visible()
+    expect(page.locator("#jobs .job")).to_have_count(0)
+    assert service.jobs == {}
+
+
+def test_a_job_deleted_elsewhere_leaves_the_page(
+    service: StubService, open_page: OpenPage, recording: Path
+) -> None:
+    service.hold_after = 2
+    page = open_page(service.url)
+    page.set_input_files("#files", recording)
+    expect(page.locator(".segment")).to_have_count(2)
+    service.breaks_streams_after = 1
+    del service.jobs["job_1"]
+    service.released.set()
+    expect(page.locator("#welcome")).to_be_visible()
+    expect(page.locator("#jobs .job")).to_have_count(0)
+
+
+def test_older_recordings_are_fetched_on_demand(service: StubService, open_page: OpenPage) -> None:
+    for number in range(70):
+        service.add(f"recording {number}.mp3")
+    page = open_page(service.url)
+    expect(page.locator("#jobs .job")).to_have_count(30)
+    page.get_by_role("button", name="Show older").click()
+    expect(page.locator("#jobs .job")).to_have_count(60)
+    page.get_by_role("button", name="Show older").click()
+    expect(page.locator("#jobs .job")).to_have_count(70)
+    expect(page.get_by_role("button", name="Show older")).to_be_hidden()

@@ -1,0 +1,22 @@
+"""Decode clips with a batch of their own, without the engine's thread."""
+
+from __future__ import annotations
+
+import torch
+
+from decoding.batch import Batch
+
+
+def decode(model, jobs, slots):
+    """{key: Decoded} of (key, clip, options), seated as places become free."""
+    batch, results, left = Batch(model, slots), {}, list(jobs)
+    with torch.inference_mode():
+        while left or len(batch):
+            newcomers = [left.pop(0) for _ in range(min(batch.free, len(left)))]
+            for outcome in batch.admit(newcomers) + batch.step():
+                results[outcome.key] = outcome.result
+    return results
+
+
+def decode_one(model, clip, options):
+    return decode(model, [("only", clip, options)], 1)["only"]

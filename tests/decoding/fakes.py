@@ -1,0 +1,141 @@
+"""Small decoders that child processes can import, for the tests of processes and clusters."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+
+from decoding.errors import EngineFailed, ModelNotFound, QueueFull, UnsupportedOption
+from decoding.types import Attempt, Clip, Decoded, DecodingOptions, EngineStatistics, ModelCard
+
+CARD = ModelCard("fake", True, ("en",), 7, "cpu", "fp32")
+POISON = 6666  # a clip that begins with this kills the process
+LOST = 7777  # … ends the engine with EngineFailed
+STRANGE = 8888  # … raises an error that cannot be pickled
+UNSUPPORTED = 9999
+FULL = 5555
+
+
+def clip(value: int, *, group: str = "g", length: int = 100, dtype: type = np.int16) -> Clip:
+    return Clip(np.full(length, value, dtype), group=group, caller="someone", seed=value)
+
+
+def expected(value: int, length: int = 100) -> str:
+    return f"{value * length} {value} en"
+
+
+def decoded(text: str) -> Decoded:
+    attempt = Attempt(0.0, -0.1, 1.0, "accepted")
+    return Decoded(text, (1, 2, 3), (), (), "en", -0.1, 0.0, 1.0, 0.0, False, (attempt,))
+
+
+class StrangeError(Exception):
+    def __init__(self, first: str, second: threading.Lock) -> None:
+        super().__init__(first)
+        self.second = second
+
+
+class Summing:
+    """Answers with the sum of the samples, one clip after another, after `seconds` each."""
+
+    def __init__(self, seconds: float = 0.0, pids: str | None = None, device: str = "cpu") -> None:
+        self._seconds = seconds
+        self._device = device
+        self._waiting: list[tuple[Clip, DecodingOptions, Future[Decoded]]] = []
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._num_decoded = 0
+        if pids:
+            with Path(pids).open("a") as file:
+                file.write(f"{os.getpid()}\n")
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    @property
+    def model(self) -> ModelCard:
+        return ModelCard("fake", True, ("en",), 7, self._device, "fp32")
+
+    def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
+        first = int(clip.samples[0])
+        if first == UNSUPPORTED:
+            raise UnsupportedOption("not this one")
+        if first == FULL:
+            raise QueueFull("full")
+        future: Future[Decoded] = Future()
+        with self._changed:
+            self._waiting.append((clip, options, future))
+            self._changed.notify()
+        return future
+
+    def cancel(self, group: str) -> None:
+        with self._changed:
+            gone = [w for w in self._waiting if w[0].group == group]
+            self._waiting = [w for w in self._waiting if w[0].group != group]
+        for _, _, future in gone:
+            future.cancel()
+
+    def statistics(self) -> EngineStatistics:
+        return EngineStatistics(
+            slots=1,
+            queued=len(self._waiting),
+            windows_decoded=self._num_decoded,
+            tokens_decoded=3 * self._num_decoded,
+        )
+
+    def close(self) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._is_closed)
+                if self._is_closed:
+                    return
+                clip, options, future = self._waiting.pop(0)
+            time.sleep(self._seconds)
+            self._answer(clip, options, future)
+
+    def _answer(self, clip: Clip, options: DecodingOptions, future: Future[Decoded]) -> None:
+        first = int(clip.samples[0])
+        if first == POISON:
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif first == LOST:
+            future.set_exception(EngineFailed("the device is lost"))
+        elif first == STRANGE:
+            future.set_exception(StrangeError("strange", threading.Lock()))
+        else:
+            total = int(clip.samples.sum(dtype=np.float64))
+            self._num_decoded += 1
+            future.set_result(decoded(f"{total} {clip.seed} {options.language}"))
+
+
+def missing_model() -> Summing:
+    raise ModelNotFound("no model is called xyz; take tiny")
+
+
+def dies_at_start() -> Summing:
+    os._exit(9)
+
+
+def works_once(marker: str) -> Summing:
+    """The first process works, every later one dies while it starts."""
+    if Path(marker).exists():
+        os._exit(9)
+    Path(marker).touch()
+    return Summing(0.05)
+
+
+def slow_start(seconds: float, marker: str) -> Summing:
+    """The first process starts at once, later ones after `seconds`."""
+    if Path(marker).exists():
+        time.sleep(seconds)
+    Path(marker).touch()
+    return Summing(0.05)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from decoding.attention import attend
+from decoding.quantised import LARGEST, PackedProduct, Product, QuantisedLinear
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    return float((found.float() - wanted.float()).norm() / wanted.float().norm())
+
+
+@pytest.mark.parametrize("rows", [1, 5, 256, 700])
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_near_the_product_of_real_numbers(rows: int, has_bias: bool) -> None:
+    weight, x = torch.randn(96, 128), torch.randn(rows, 128)
+    bias = torch.randn(96) if has_bias else None
+    assert relative(QuantisedLinear(weight, bias)(x), F.linear(x, weight, bias)) < 0.015
+
+
+def test_whole_numbers_are_exact() -> None:
+    weight = torch.randint(-LARGEST, LARGEST + 1, (8, 16)).float()
+    x = torch.randint(-LARGEST, LARGEST + 1, (3, 16)).float()
+    weight[:, 0] = x[:, 0] = LARGEST  # so that a step is worth one
+    assert torch.equal(QuantisedLinear(weight, None)(x), F.linear(x, weight))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_row_is_the_same_in_any_company(dtype: torch.dtype) -> None:
+    linear = QuantisedLinear(torch.randn(200, 64), torch.randn(200))
+    x = torch.randn(600, 64).mul_(torch.logspace(-3, 3, 600)[:, None]).to(dtype)
+    together = linear(x)
+    for start, stop in [(0, 1), (7, 12), (100, 400), (599, 600)]:
+        assert torch.equal(linear(x[start:stop]), together[start:stop])
+
+
+@pytest.mark.parametrize("rows", [1, 5, 40])
+@pytest.mark.parametrize("inputs", [64, 384])
+def test_packed_product_is_the_plain_one(rows: int, inputs: int) -> None:
+    weight = torch.randint(-LARGEST, LARGEST + 1, (1000, inputs), dtype=torch.int8)
+    scale = torch.rand(1000) + 0.01
+    x = torch.randint(-LARGEST, LARGEST + 1, (rows, inputs)).float()
+    assert torch.equal(PackedProduct(weight, scale)(x), Product(weight, scale)(x))
+
+
+def test_loud_row_does_not_drown_its_neighbours() -> None:
+    weight, x = torch.randn(32, 64), torch.randn(2, 64)
+    x[0] *= 1000
+    quiet = QuantisedLinear(weight, None)(x)[1:]
+    assert relative(quiet, F.linear(x[1:], weight)) < 0.02
+
+
+def test_row_of_zeros_gives_the_bias() -> None:
+    bias = torch.randn(4)
+    assert torch.equal(QuantisedLinear(torch.randn(4, 8), bias)(torch.zeros(2, 8))[1], bias)
+
+
+def test_shape_and_type_are_kept() -> None:
+    linear = QuantisedLinear(torch.randn(10, 8), None)
+    found = linear(torch.randn(2, 3, 8, dtype=torch.bfloat16))
+    assert found.shape == (2, 3, 10)
+    assert found.dtype == torch.bfloat16
+
+
+def test_attention_in_parts_is_attention() -> None:
+    query, key, value = (torch.randn(2, 3, 600, 64) * s for s in (0.4, 0.4, 1.0))
+    exact = attend(query, key, value)
+    assert torch.allclose(
+        exact,
+        F.scaled_dot_product_attention(query, key, value, scale=1.0).transpose(1, 2).flatten(2),
+    )
+    parts = attend(*(one.bfloat16() for one in (query, key, value)))
+    assert parts.shape == exact.shape
+    assert relative(parts, exact) < 0.02

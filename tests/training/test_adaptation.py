@@ -1,0 +1,199 @@
+"""Fine-tuning: manifests are read, windows packed, weights learnt, adapters stored as PEFT does."""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from whisper.model import ModelDimensions, Whisper
+
+from decoding.loading import load_model
+from training import lora
+from training.adaptation import (
+    AdaptationOptions,
+    adapt,
+    batch_loss,
+    pack,
+    save_model,
+)
+from training.demonstration import Speech, write_speech, write_wav
+from training.manifest import Example, ManifestUnreadable, load_examples, read_manifest
+from training.vocabulary import tokenizer
+
+DIMENSIONS = ModelDimensions(80, 1_500, 32, 2, 1, 51_864, 64, 32, 2, 1)
+
+
+def tiny() -> Whisper:
+    torch.manual_seed(0)
+    model = Whisper(DIMENSIONS)
+    for weight in model.parameters():
+        if weight.dim() > 1:
+            torch.nn.init.normal_(weight, std=0.05)
+    return model.eval()
+
+
+def example(text: str, seconds: float = 2.0) -> Example:
+    sound = np.sin(np.arange(int(seconds * 16_000)) / 9).astype(np.float32) * np.float32(0.2)
+    return Example(sound, text, (0.1, seconds - 0.1))
+
+
+EXAMPLES = [example(f"We saw the {word}.") for word in ("dog", "cat", "house", "book")]
+
+
+def write_manifest(folder: Path, *rows: object) -> Path:
+    path = folder / "m.jsonl"
+    path.write_text("\n".join(r if isinstance(r, str) else json.dumps(r) for r in rows), "utf-8")
+    return path
+
+
+def test_manifest_gives_sound_text_and_where_speech_is(tmp_path: Path) -> None:
+    tone = (np.sin(np.arange(16_000) / 9) * 9_000).astype(np.int16)
+    write_wav(tmp_path / "a.wav", tone)
+    path = write_manifest(
+        tmp_path,
+        {"audio": "a.wav", "text": " Hello. "},
+        {"audio": "a.wav", "text": "Hello.", "start": 0.5, "end": 1.0},
+    )
+    whole, part = load_examples(read_manifest(path))
+    assert whole.text == "Hello."
+    assert whole.seconds == pytest.approx(1.6, abs=0.01)
+    assert whole.speech == pytest.approx((0.28, 1.32), abs=0.01)
+    assert part.seconds == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("{", "m.jsonl:1 is not JSON"),
+        ("[]", "not an object"),
+        ({"text": "a"}, "has no audio"),
+        ({"audio": "a.wav", "text": " "}, "has no text"),
+        ({"audio": "b.wav", "text": "a"}, "there is no file"),
+        ({"audio": "a.wav", "text": "a", "start": "x"}, "start must be seconds"),
+        ({"audio": "a.wav", "text": "a", "start": 2, "end": 1}, "end must come after start"),
+        ("", "holds no examples"),
+    ],
+)
+def test_unusable_lines_are_named(row: object, reason: str, tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", np.ones(1_600, np.int16))
+    with pytest.raises(ManifestUnreadable, match=reason):
+        read_manifest(write_manifest(tmp_path, row))
+
+
+def test_missing_manifest_and_unreadable_or_long_sound_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ManifestUnreadable, match="cannot read the manifest"):
+        read_manifest(tmp_path / "none.jsonl")
+    (tmp_path / "noise.wav").write_bytes(b"not sound")
+    write_wav(tmp_path / "long.wav", np.ones(16_000 * 31, np.int16))
+    for name, reason in (("noise.wav", "noise.wav"), ("long.wav", "at most 30 s")):
+        path = write_manifest(tmp_path, {"audio": name, "text": "a"})
+        with pytest.raises(ManifestUnreadable, match=reason):
+            load_examples(read_manifest(path))
+
+
+def test_packing_uses_every_example_once_and_keeps_order_and_times() -> None:
+    examples = [example(f"number {n}", 7.0) for n in range(9)]
+    windows = pack(examples, tokenizer(), 1.0, random.Random(0))
+    whisper = tokenizer()
+    texts = [whisper.decode_with_timestamps(list(window.said)) for window in windows]
+    said = " ".join(whisper.decode([t for t in w.said if t < whisper.eot]) for w in windows)
+    assert sorted(said.split()) == sorted(" ".join(e.text for e in examples).split())
+    assert all(text.startswith("<|0.10|> number") for text in texts)
+    assert all(text.endswith("<|endoftext|>") for text in texts)
+    assert len(windows) == 3
+
+
+def test_windows_without_timestamps_say_so() -> None:
+    (window,) = pack(EXAMPLES, tokenizer(), 0.0, random.Random(0))
+    assert window.prefix[-1] == tokenizer().no_timestamps
+    assert max(window.said) == tokenizer().eot
+
+
+def test_whole_model_learns_and_is_saved_for_openai_whisper(tmp_path: Path) -> None:
+    model = tiny()
+    options = AdaptationOptions(rate=2e-2, epochs=5, batch=1, patience=5)
+    adapted = adapt(model, EXAMPLES, EXAMPLES[:1], options, lambda progress: None)
+    assert len(adapted.epochs) == 5
+    assert adapted.epochs[-1].loss < adapted.epochs[0].loss - 0.05
+    path = save_model(model, tmp_path)
+    assert load_model(str(path)).card.parameters > 0
+
+
+def test_training_stops_when_nothing_gets_better_and_keeps_the_best() -> None:
+    model = tiny()
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    options = AdaptationOptions(rate=1e-9, epochs=9, patience=2)
+    adapted = adapt(model, EXAMPLES, EXAMPLES[:1], options, lambda progress: None)
+    assert len(adapted.epochs) == 2
+    assert adapted.best == adapted.before
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, start[name], rtol=0, atol=0)
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch() -> None:
+    results = []
+    for batch, accumulate in ((4, 1), (1, 4)):
+        model = tiny()
+        long = [example(e.text, 29.0) for e in EXAMPLES]
+        windows = pack(long, tokenizer(), 0.0, random.Random(0))
+        for part in range(0, 4, batch):
+            (batch_loss(model, windows[part : part + batch]) / accumulate).backward()
+        results.append(model.encoder.conv1.weight.grad)
+    torch.testing.assert_close(results[0], results[1], atol=2e-3, rtol=0.1)
+
+
+def test_an_adapter_leaves_the_base_alone_and_is_stored_as_peft_does(tmp_path: Path) -> None:
+    model = tiny()
+    base = model.decoder.blocks[0].mlp[0].weight.detach().clone()
+    lora_options = lora.LoraOptions(rank=2, alpha=4)
+    options = AdaptationOptions(adapter=lora_options, rate=5e-3, epochs=1, batch=1)
+    adapt(model, EXAMPLES, EXAMPLES[:1], options, lambda progress: None)
+    original = model.decoder.blocks[0].mlp[0].parametrizations.weight.original
+    torch.testing.assert_close(original, base, rtol=0, atol=0)
+    lora.save_adapter(model, lora_options, "demo", tmp_path)
+    stored = load_file(tmp_path / "adapter_model.safetensors")
+    name = "base_model.model.model.decoder.layers.0.encoder_attn.q_proj.lora_A.weight"
+    assert stored[name].shape == (2, 32)
+    assert len(stored) == 2 * (6 + 10)
+    config = json.loads((tmp_path / "adapter_config.json").read_text("utf-8"))
+    assert config["peft_type"] == "LORA"
+    assert config["r"] == 2
+
+
+def test_our_loader_merges_the_adapter_that_was_trained(tmp_path: Path) -> None:
+    model = tiny()
+    save_model(model, tmp_path / "base")
+    options = lora.LoraOptions(rank=2, alpha=4)
+    lora.attach(model, options)
+    torch.manual_seed(5)
+    for name, weight in model.named_parameters():
+        if name.endswith(".up"):
+            torch.nn.init.normal_(weight, std=0.1)
+    lora.save_adapter(model, options, "base", tmp_path / "adapter")
+    path = str(tmp_path / "base" / "model.pt")
+    merged = load_model(path, precision="fp32", adapter=tmp_path / "adapter")
+    mel = torch.randn(1, 80, 3_000)
+    with torch.inference_mode():
+        plain = load_model(path, precision="fp32").encoder(mel)
+        torch.testing.assert_close(merged.encoder(mel), model.encoder(mel), atol=2e-2, rtol=2e-2)
+        assert (merged.encoder(mel) - plain).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("wrong", [{"targets": ("nothing",)}, {"rank": 0}])
+def test_impossible_adapters_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="got"):
+        lora.LoraOptions(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"rate": 0.0}])
+def test_impossible_options_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"epochs|rate"):
+        AdaptationOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_demonstration_speaks_in_held_out_voices_only(tmp_path: Path) -> None:
+    path = write_speech(tmp_path, "train", 4, "training", Speech())
+    assert len(load_examples(read_manifest(path))) == 4

@@ -1,0 +1,99 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import transcription.__main__ as command
+from decoding.errors import ModelNotFound
+from tests.planted import PlantedDecoder, plant, text_of, write_wav
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def planted(monkeypatch):
+    decoder = PlantedDecoder()
+    monkeypatch.setattr(command, "open_decoder", lambda settings: decoder)
+    yield decoder
+    decoder.close()
+
+
+def run(*arguments):
+    return runner.invoke(command.cli, ["--no-vad", "--quiet", *map(str, arguments)])
+
+
+def test_text_on_standard_output(planted, tmp_path):
+    result = run(write_wav(tmp_path / "talk.wav", plant(80)))
+    assert result.exit_code == 0
+    assert result.stdout.split() == text_of(80).split()
+    assert planted.is_closed
+
+
+def test_report_goes_to_standard_error(planted, tmp_path):
+    result = run(write_wav(tmp_path / "talk.wav", plant(80)), "--report", "--format", "srt")
+    assert result.stdout.startswith("1\n00:00:00,")
+    assert "seams" in result.stderr
+    assert "seams" not in result.stdout
+
+
+def test_verbose_json_parses(planted, tmp_path):
+    result = run(write_wav(tmp_path / "talk.wav", plant(80)), "-f", "verbose_json")
+    answer = json.loads(result.stdout)
+    assert answer["duration"] == pytest.approx(80 * 0.48 + 0.5)
+    assert answer["coverage"]["windows"] == planted.clips
+
+
+def test_folder_needs_an_output(planted, tmp_path):
+    result = run(tmp_path)
+    assert result.exit_code == 2
+    assert "--output" in result.stderr
+
+
+def test_folder_summary_and_exit_code(planted, tmp_path):
+    write_wav(tmp_path / "good.wav", plant(20))
+    (tmp_path / "bad.mp3").write_text("no sound")
+    result = run(tmp_path, "--output", tmp_path / "out", "--format", "text,vtt", "--report")
+    assert result.exit_code == 1
+    assert "1 transcribed" in result.stderr
+    assert "1 failed" in result.stderr
+    assert (tmp_path / "out" / "good.vtt").read_text().startswith("WEBVTT")
+
+
+def test_folder_without_sound(planted, tmp_path):
+    result = run(tmp_path, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "no files of sound" in result.stderr
+
+
+def test_file_that_is_no_sound(planted, tmp_path):
+    (path := tmp_path / "letter.mp3").write_text("Dear Sir or Madam")
+    result = run(path)
+    assert result.exit_code == 1
+    assert "letter.mp3" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format", "docx"], "--format takes"),
+        (["--format", "json,verbose_json"], "take one"),
+        (["--beam-size", "99"], "beam_size must be 1 to 16"),
+        (["--overlap", "29"], "overlap must be"),
+        (["--format", "text,srt"], "--output"),
+    ],
+)
+def test_wrong_use_is_explained(planted, tmp_path, arguments, message):
+    result = run(write_wav(tmp_path / "talk.wav", plant(5)), *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_model_that_cannot_be_had_gives_one_sentence(monkeypatch, tmp_path):
+    def refuse(settings):
+        raise ModelNotFound(f"{settings.model} could not be downloaded")
+
+    monkeypatch.setattr(command, "open_decoder", refuse)
+    result = run(write_wav(tmp_path / "talk.wav", plant(5)), "--model", "turbo")
+    assert result.exit_code == 2
+    assert result.stderr.strip() == "turbo could not be downloaded"

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from decoding.cluster import Cluster
+from decoding.errors import DecodingError, ModelNotFound
+from decoding.process import EngineProcess
+from transcription.models import open_decoder
+from transcription.settings import Settings
+
+
+def test_device_that_is_not_there_is_the_callers_mistake() -> None:
+    with pytest.raises(ValueError, match="cuda:99"):
+        open_decoder(Settings(devices="cuda:99"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("devices", "kind"), [("cpu", EngineProcess), ("cpu,cpu", Cluster)])
+def test_engines_in_their_own_processes(devices: str, kind: type) -> None:
+    decoder = open_decoder(Settings(devices=devices, threads=1), own_process=True)
+    try:
+        assert type(decoder) is kind
+        assert decoder.model.device == "cpu"
+    finally:
+        decoder.close()
+
+
+@pytest.mark.slow
+def test_wrong_model_is_told_here(tmp_path: Path) -> None:
+    settings = Settings(model=str(tmp_path / "none.pt"), devices="cpu")
+    with pytest.raises(ModelNotFound) as alone:
+        open_decoder(settings)
+    with pytest.raises(DecodingError) as elsewhere:
+        open_decoder(settings, own_process=True)
+    assert type(elsewhere.value) is ModelNotFound
+    assert str(elsewhere.value) == str(alone.value)

@@ -1,0 +1,143 @@
+from concurrent.futures import CancelledError, Future
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chunking.types import Span
+from decoding.errors import EngineFailed
+from decoding.types import DecodedWord
+from tests.planted import PlantedDecoder, plant, text_of, write_wav
+from transcription.engine_windows import EngineWindows
+from transcription.errors import UnreadableAudio
+from transcription.options import SpeechOptions, TranscriptionOptions
+from transcription.pipeline import transcribe, transcribe_recording
+from transcription.progress import Progress
+from transcription.types import Heard, Recording
+
+EVERY_WINDOW = TranscriptionOptions(speech=SpeechOptions(skip_silence=False))
+
+
+class Diary:
+    def __init__(self) -> None:
+        self.plans = []
+        self.done = []
+        self.final = []
+
+    def planned(self, seconds, windows):
+        self.plans.append((seconds, windows))
+
+    def decoded(self, windows, seconds):
+        self.done.append((windows, seconds))
+
+    def segments(self, segments):
+        self.final.extend(segments)
+
+
+@pytest.fixture
+def decoder():
+    decoder = PlantedDecoder()
+    yield decoder
+    decoder.close()
+
+
+def run(source, decoder, tmp_path, options=EVERY_WINDOW, observer=None):
+    windows = EngineWindows(decoder, group="test")
+    return transcribe(source, options, windows, workspace=tmp_path, observer=observer)
+
+
+def test_every_planted_word_comes_back_once(decoder, tmp_path):
+    source = write_wav(tmp_path / "talk.wav", plant(400))
+    diary = Diary()
+    transcript = run(source, decoder, tmp_path, observer=diary)
+    assert transcript.text == text_of(400)
+    assert transcript.windows == decoder.clips == diary.plans[-1][1] == diary.done[-1][0]
+    assert {seam.status for seam in transcript.coverage.seams} == {"agreed"}
+    assert transcript.model == "planted"
+    assert transcript.duration == pytest.approx(400 * 0.48 + 0.5)
+
+
+def test_final_segments_are_the_transcript(decoder, tmp_path):
+    source = write_wav(tmp_path / "talk.wav", plant(300, pauses={100: 3.0, 200: 8.0}))
+    diary = Diary()
+    transcript = run(source, decoder, tmp_path, observer=diary)
+    assert tuple(diary.final) == transcript.segments
+    assert [segment.id for segment in transcript.segments] == list(range(len(transcript.segments)))
+
+
+def test_times_are_those_of_the_recording(decoder, tmp_path):
+    source = write_wav(tmp_path / "talk.wav", plant(200, pauses={100: 5.0}))
+    words = run(source, decoder, tmp_path).words
+    for number, word in enumerate(words):
+        expected = 0.5 + number * 0.48 + (5.0 if number >= 100 else 0.0)
+        assert word.start == pytest.approx(expected, abs=0.01)
+    assert len({(word.window, word.index) for word in words}) == len(words)
+
+
+def test_channels_are_transcribed_apart(decoder, tmp_path):
+    source = write_wav(tmp_path / "call.wav", plant(100), plant(200)[: len(plant(100))])
+    options = replace(EVERY_WINDOW, channels="split")
+    transcript = run(source, decoder, tmp_path, options)
+    for channel in (0, 1):
+        said = [segment.text for segment in transcript.segments if segment.channel == channel]
+        assert "".join(said).split() == text_of(100).split()
+
+
+def test_words_invented_in_silence_are_dropped(tmp_path):
+    class Dreaming(PlantedDecoder):
+        """Hears thanks at the end of every clip, as Whisper may in silence."""
+
+        def _decode(self, clip):
+            heard = super()._decode(clip)
+            thanks = DecodedWord(" Thanks.", clip.seconds - 0.5, clip.seconds - 0.1, 0.9, (7,))
+            return replace(heard, words=(*heard.words, thanks))
+
+    dreaming = Dreaming()
+    samples = np.concatenate([plant(10), np.zeros(16_000 * 20, dtype=np.int16)])
+    (tmp_path / "sound.pcm").write_bytes(samples.astype("<i2").tobytes())
+    recording = Recording(tmp_path / "sound.pcm", len(samples), "digest")
+    heard = Heard(speech=(Span(0.0, 3.0),), evidence=(Span(2.0, 5.3),))
+    windows = EngineWindows(dreaming, group="test")
+
+    def text(options):
+        return transcribe_recording(recording, heard, options, windows, Progress(None)).text
+
+    assert text(TranscriptionOptions()) == text_of(10)
+    assert text(EVERY_WINDOW) == text_of(10) + " Thanks."
+    dreaming.close()
+
+
+def test_a_file_that_is_no_sound(decoder, tmp_path):
+    source = tmp_path / "letter.mp3"
+    source.write_text("Dear Sir or Madam,\n" * 50)
+    with pytest.raises(UnreadableAudio):
+        run(source, decoder, tmp_path)
+    assert decoder.clips == 0
+
+
+def test_an_engine_that_fails_fails_the_transcription(tmp_path):
+    class Broken(PlantedDecoder):
+        def submit(self, clip, options):
+            future = Future()
+            future.set_exception(EngineFailed("the device is gone"))
+            return future
+
+    broken = Broken()
+    source = write_wav(tmp_path / "talk.wav", plant(100))
+    with pytest.raises(EngineFailed):
+        run(source, broken, tmp_path)
+    broken.close()
+
+
+def test_cancelled_windows_cancel_the_transcription(tmp_path):
+    class Cancelling(PlantedDecoder):
+        def submit(self, clip, options):
+            future = Future()
+            future.cancel()
+            return future
+
+    cancelling = Cancelling()
+    source = write_wav(tmp_path / "talk.wav", plant(100))
+    with pytest.raises(CancelledError):
+        run(source, cancelling, tmp_path)
+    cancelling.close()

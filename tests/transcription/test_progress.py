@@ -1,0 +1,46 @@
+from chunking.types import Window
+from transcription.progress import Progress
+
+
+class Diary:
+    def __init__(self) -> None:
+        self.entries = []
+
+    def planned(self, seconds, windows):
+        self.entries.append(("planned", seconds, windows))
+
+    def decoded(self, windows, seconds):
+        self.entries.append(("decoded", windows, seconds))
+
+    def segments(self, segments):
+        self.entries.append(("segments", len(segments)))
+
+
+def test_two_channels_and_a_repair_are_counted_once():
+    diary = Diary()
+    progress = Progress(diary)
+    progress.track(40.0, 2)
+    progress.decoded(Window(0, 0.0, 30.0))
+    progress.decoded(Window(1, 10.0, 40.0))
+    progress.repair(1)
+    progress.decoded(Window(2, 5.0, 35.0, "seam"))
+    progress.track(40.0, 1)
+    progress.decoded(Window(0, 0.0, 30.0))
+    progress.segments(())
+    assert diary.entries == [
+        ("planned", 40.0, 2),
+        ("decoded", 1, 30.0),
+        ("decoded", 2, 40.0),
+        ("planned", 40.0, 3),
+        ("decoded", 3, 40.0),
+        ("planned", 80.0, 4),
+        ("decoded", 4, 70.0),
+    ]
+
+
+def test_nobody_listening():
+    progress = Progress(None)
+    progress.track(1.0, 1)
+    progress.decoded(Window(0, 0.0, 1.0))
+    progress.segments(())
+    assert progress.windows_decoded == 1

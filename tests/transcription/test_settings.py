@@ -1,0 +1,40 @@
+import pytest
+from pydantic import ValidationError
+
+from transcription.models import DEMO_CHECKPOINT, checkpoint_of, model_name
+from transcription.settings import Settings
+
+
+def test_defaults_decode_with_the_demo_model(monkeypatch):
+    monkeypatch.delenv("LONGFORM_MODEL", raising=False)
+    assert Settings().model == "demo"
+    assert checkpoint_of("demo") == str(DEMO_CHECKPOINT)
+    assert DEMO_CHECKPOINT.stat().st_size <= 16e6
+
+
+def test_environment_is_read_with_the_prefix(monkeypatch):
+    monkeypatch.setenv("LONGFORM_MODEL", " turbo ")
+    monkeypatch.setenv("LONGFORM_SLOTS", "4")
+    settings = Settings()
+    assert (settings.model, settings.slots) == ("turbo", 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MODEL", "  "), ("SLOTS", "0"), ("PRECISION", "fp7"), ("MAX_AUDIO_SECONDS", "-1")],
+)
+def test_wrong_settings_are_refused(monkeypatch, name, value):
+    monkeypatch.setenv(f"LONGFORM_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_every_setting_explains_itself():
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_model_names(tmp_path):
+    path = tmp_path / "my-meeting-model.pt"
+    path.touch()
+    assert model_name(str(path)) == "my-meeting-model"
+    assert model_name("large-v3") == "large-v3"

@@ -1,0 +1,141 @@
+"""Many files into a folder of transcripts: in parallel, resumable, what is done is skipped.
+
+A transcript is written beside its final name and renamed, so that a file that exists is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from decoding.errors import DecodingError
+from decoding.types import Decoder
+from transcription.audio import AudioLimits
+from transcription.console import ProgressBars
+from transcription.engine_windows import EngineWindows
+from transcription.errors import TranscriptionError
+from transcription.options import TranscriptionOptions
+from transcription.pipeline import transcribe
+from transcription.render import render
+from transcription.types import Transcript
+
+# fmt: off
+AUDIO_SUFFIXES = frozenset((
+    ".aac", ".aif", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac", ".m4a", ".m4b", ".mka", ".mkv",
+    ".mov", ".mp2", ".mp3", ".mp4", ".mpeg", ".mpga", ".oga", ".ogg", ".opus", ".wav", ".webm",
+    ".wma",
+))
+# fmt: on
+EXTENSIONS = {
+    "text": "txt",
+    "srt": "srt",
+    "vtt": "vtt",
+    "json": "json",
+    "verbose_json": "json",
+    "tsv": "tsv",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file: its transcript, or why there is none; neither means skipped."""
+
+    source: Path
+    transcript: Transcript | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What to do with every file of a batch."""
+
+    decoder: Decoder
+    options: TranscriptionOptions
+    formats: tuple[str, ...]
+    output: Path
+    limits: AudioLimits
+    files_at_once: int = 4
+    overwrite: bool = False
+
+
+def find_audio(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
+    """(file, name relative to what was given) of each file, folders searched through, sorted."""
+    found = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+            found += [(file, file.relative_to(path)) for file in inside if file.is_file()]
+        else:
+            found.append((path, Path(path.name)))
+    return found
+
+
+def transcribe_all(
+    files: Sequence[tuple[Path, Path]], batch: Batch, bars: ProgressBars
+) -> list[Outcome]:
+    """Transcribe `files` (as of `find_audio`) into `batch.output`, several at once."""
+    with ThreadPoolExecutor(max_workers=max(batch.files_at_once, 1)) as workers:
+        futures = [
+            workers.submit(_one, source, target, batch, bars)
+            for (source, _), target in zip(files, _targets(files, batch.output), strict=True)
+        ]
+        try:
+            return [future.result() for future in futures]
+        except KeyboardInterrupt:
+            workers.shutdown(wait=False, cancel_futures=True)
+            batch.decoder.close()
+            raise
+
+
+def transcribe_file(
+    source: Path,
+    decoder: Decoder,
+    options: TranscriptionOptions,
+    limits: AudioLimits,
+    bars: ProgressBars,
+) -> Transcript:
+    """One file with a bar; its decoded samples are gone afterwards."""
+    windows = EngineWindows(decoder, group=str(source))
+    bar = bars.bar(source.name)
+    with tempfile.TemporaryDirectory(prefix="longform-") as folder:
+        try:
+            return transcribe(
+                source, options, windows, workspace=Path(folder), observer=bar, limits=limits
+            )
+        finally:
+            windows.cancel()
+            bar.remove()
+
+
+def _targets(files: Sequence[tuple[Path, Path]], output: Path) -> list[Path]:
+    """Where each transcript goes, without its extension; a.mp3 beside a.wav keep theirs."""
+    bare = [output / name.with_suffix("") for _, name in files]
+    return [
+        target if bare.count(target) == 1 else output / name
+        for target, (_, name) in zip(bare, files, strict=True)
+    ]
+
+
+def _one(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcome:
+    paths = {name: target.with_name(f"{target.name}.{EXTENSIONS[name]}") for name in batch.formats}
+    if not batch.overwrite and all(path.exists() for path in paths.values()):
+        return Outcome(source)
+    try:
+        transcript = transcribe_file(source, batch.decoder, batch.options, batch.limits, bars)
+        for name, path in paths.items():
+            write_whole(path, render(transcript, name))
+    except (TranscriptionError, DecodingError, OSError) as error:
+        return Outcome(source, problem=str(error))
+    return Outcome(source, transcript=transcript)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `path` so that it never exists in part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

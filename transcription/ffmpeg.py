@@ -1,0 +1,200 @@
+"""One run of ffmpeg as a child that can be trusted with a stranger's file.
+
+The child has its own session and an empty folder, a small environment, limits on memory and
+processor time, and dies with the thread that started it. It never sees a network, an option of
+ours from the caller, or a file that we did not name: the lists below say what it may open.
+This module knows nothing of sound; `transcription.audio` decides what an outcome means.
+
+Limits are set by a shell that replaces itself with ffmpeg, because the service has many threads:
+Python code between fork and exec (`preexec_fn`) may wait for ever for a lock that another thread
+held at the fork, and it copies the page tables of a process that may hold a model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import select
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+DEMUXERS = (
+    "wav,w64,aiff,au,caf,flac,ogg,mp3,aac,mov,mp4,m4a,3gp,3g2,mj2,mov,mp4,m4a,3gp,3g2,mj2,"
+    "matroska,webm,matroska,webm,asf,amr,amrnb,amrwb,avi,ac3,eac3,mpegts,mpeg,flv,wv,tta,ape,"
+    "nistsphere"
+)
+DECODERS = (
+    "mp3,mp3float,mp2,mp2float,mp1,mp1float,aac,aac_latm,flac,alac,opus,libopus,vorbis,libvorbis,"
+    "ac3,eac3,dca,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_u8,pcm_s8,"
+    "pcm_u16le,pcm_u16be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_mulaw,pcm_alaw,pcm_dvd,"
+    "pcm_bluray,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,g722,g726,g726le,gsm,gsm_ms,amrnb,amrwb,"
+    "libopencore_amrnb,libopencore_amrwb,wmav1,wmav2,wmapro,wmavoice,wavpack,ape,tta,speex,"
+    "libspeex,nellymoser,shorten"
+)
+MAX_STREAMS = 64
+MAX_PIXELS = 40_000_000
+GUARDS = (
+    *("-protocol_whitelist", "file"),
+    *("-format_whitelist", DEMUXERS),
+    *("-codec_whitelist", DECODERS),
+    *("-max_streams", str(MAX_STREAMS)),
+    *("-max_pixels", str(MAX_PIXELS)),
+)
+
+SHELL = "/bin/sh"
+# A limit that cannot be set is one that is already lower; the arguments are never parsed again.
+LAUNCH = (
+    '{ ulimit -v "$1" || :; ulimit -t "$2" || :; ulimit -c 0 || :; } 2>/dev/null'
+    '; shift 2; exec "$@"'
+)
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+READ_BYTES = 1 << 18
+KEPT_COMPLAINTS_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLimits:
+    """What one run may take: address space, processor seconds, seconds that we wait for it.
+
+    `stall_seconds` bounds the wait for the next byte, `wait_seconds` the sum of all waits. Time
+    in which nobody reads does not count: a slow reader is not the file's fault.
+    """
+
+    memory_bytes: int = 1 << 30
+    processor_seconds: int = 900
+    wait_seconds: float = 1800.0
+    stall_seconds: float = 60.0
+
+
+class ChildStuck(Exception):
+    """The child gave nothing for too long, or took too long in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: exit status (negative: the signal) and what it complained about."""
+
+    status: int
+    complaints: str
+
+
+@functools.cache
+def bundled_ffmpeg() -> Path:
+    """The ffmpeg that comes with the `imageio-ffmpeg` package."""
+    import imageio_ffmpeg
+
+    return Path(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+@functools.cache
+def _dies_with_parent() -> tuple[str, ...]:
+    """The command that makes what follows die with us, or nothing where there is none."""
+    setpriv = shutil.which("setpriv", path=SYSTEM_PATH)
+    if setpriv is None:
+        return ()
+    prefix = (setpriv, "--pdeathsig", "KILL", "--no-new-privs", "--")
+    true = shutil.which("true", path=SYSTEM_PATH) or "true"
+    probe = subprocess.run([*prefix, true], capture_output=True, check=False)
+    return prefix if probe.returncode == 0 else ()
+
+
+class Child:
+    """ffmpeg at work; a context manager that leaves no process behind.
+
+    Read and close it in the thread that made it: when that thread ends the child is killed.
+    """
+
+    def __init__(
+        self, ffmpeg: Path, arguments: tuple[str, ...], folder: Path, limits: ChildLimits
+    ) -> None:
+        launcher = (
+            *(SHELL, "-c", LAUNCH, "sh"),
+            *(str(limits.memory_bytes // 1024), str(limits.processor_seconds)),
+        )
+        command = (str(ffmpeg), "-nostdin", "-hide_banner", "-v", "error", *arguments)
+        self._limits = limits
+        self._waited = 0.0
+        self._complaints = bytearray()
+        self._process = subprocess.Popen(
+            (*launcher, *_dies_with_parent(), *command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=folder,
+            env={"PATH": SYSTEM_PATH, "LC_ALL": "C"},
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._output = self._process.stdout.fileno()
+        self._errors = self._process.stderr.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._output, select.POLLIN)
+        self._poll.register(self._errors, select.POLLIN)
+        self._open = {self._output, self._errors}
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+    def read(self) -> bytes:
+        """The next bytes of standard output, b"" at its end; raises `ChildStuck`."""
+        while self._open:
+            for descriptor in self._ready():
+                chunk = os.read(descriptor, READ_BYTES)
+                if not chunk:
+                    self._poll.unregister(descriptor)
+                    self._open.discard(descriptor)
+                elif descriptor == self._output:
+                    return chunk
+                else:
+                    self._keep(chunk)
+        return b""
+
+    def finish(self) -> Outcome:
+        """Wait for the end; call it when `read` has given b""."""
+        left = min(self._limits.stall_seconds, self._limits.wait_seconds - self._waited)
+        try:
+            status = self._process.wait(max(left, 0.1))
+        except subprocess.TimeoutExpired as error:
+            raise ChildStuck("the child closed its output and did not end") from error
+        return Outcome(status, self._complaints.decode("utf-8", "replace"))
+
+    def kill(self) -> None:
+        """End the child and all it started; harmless when it has ended."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _ready(self) -> list[int]:
+        """Descriptors with bytes or an end to read, output first."""
+        allowed = min(self._limits.stall_seconds, self._limits.wait_seconds - self._waited)
+        began = time.monotonic()
+        events = self._poll.poll(max(allowed, 0.0) * 1000)
+        self._waited += time.monotonic() - began
+        if not events:
+            raise ChildStuck(f"the child gave nothing for {allowed:.0f} s")
+        return sorted((descriptor for descriptor, _ in events), key=self._errors.__eq__)
+
+    def _keep(self, chunk: bytes) -> None:
+        """Keep the first complaints; a child that talks for ever costs no memory."""
+        room = KEPT_COMPLAINTS_BYTES - len(self._complaints)
+        self._complaints += chunk[: max(room, 0)]

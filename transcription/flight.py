@@ -1,0 +1,71 @@
+"""Windows on their way through the decoder: a bounded number at once, pieces back in order.
+
+Does not know what decodes them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+from chunking.types import Piece, Window
+from transcription.options import TranscriptionOptions
+from transcription.types import Recording, WindowDecoder
+
+GROUP_WINDOWS = 8  # submitted, and by a durable job checkpointed, together
+GROUPS_IN_FLIGHT = 8  # bounds memory, and keeps 64 slots busy
+TRUSTED_TEMPERATURE = 0.5
+PREVIOUS_TEXT_CHARACTERS = 800  # more than the prompt's half of the context can hold
+
+
+def no_repairs() -> Sequence[Window]:
+    """For those who want the plan and nothing else."""
+    return ()
+
+
+def decode_windows(
+    recording: Recording,
+    plan: Sequence[Window],
+    windows: WindowDecoder,
+    options: TranscriptionOptions,
+    repairs: Callable[[], Sequence[Window]] = no_repairs,
+) -> Iterator[Piece]:
+    """The pieces of `plan`, in its order, as soon as they and all before them are there.
+
+    `repairs` is asked after every group for windows that are wanted besides; they go first, for
+    words that could be final wait for them. The order depends on the pieces alone, not on time.
+    """
+    waiting = deque(_groups(plan, options))
+    in_flight: deque[Future[tuple[Piece, ...]]] = deque()
+    most = 1 if options.condition_on_previous_text else GROUPS_IN_FLIGHT
+    previous = ""
+    while waiting or in_flight:
+        while waiting and len(in_flight) < most:
+            group = waiting.popleft()
+            in_flight.append(windows.submit(recording, group, _prompted(options, previous)))
+        for piece in in_flight.popleft().result():
+            previous = _text_to_pass_on(piece)
+            yield piece
+        waiting.extendleft(reversed(_groups(repairs(), options)))
+
+
+def _groups(plan: Sequence[Window], options: TranscriptionOptions) -> list[Sequence[Window]]:
+    size = 1 if options.condition_on_previous_text else GROUP_WINDOWS
+    return [plan[first : first + size] for first in range(0, len(plan), size)]
+
+
+def _prompted(options: TranscriptionOptions, previous: str) -> TranscriptionOptions:
+    """Options for a window after `previous`; unchanged unless text is to be passed on."""
+    if not options.condition_on_previous_text:
+        return options
+    prompt = " ".join(part for part in (options.decoding.prompt, previous) if part) or None
+    return replace(options, decoding=replace(options.decoding, prompt=prompt))
+
+
+def _text_to_pass_on(piece: Piece) -> str:
+    """As in openai-whisper, text of a window that needed a temperature above 0.5 prompts nobody."""
+    if piece.temperature > TRUSTED_TEMPERATURE:
+        return ""
+    return "".join(word.text for word in piece.words).strip()[-PREVIOUS_TEXT_CHARACTERS:]

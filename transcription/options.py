@@ -1,0 +1,53 @@
+"""Everything a caller can ask of one transcription, in one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chunking.options import MergeOptions, SegmentOptions, WindowOptions
+from decoding.types import DecodingOptions
+
+Channels = Literal["mix", "split"]
+TEMPERATURE_STEP = 0.2
+
+
+def temperature_ladder(start: float) -> tuple[float, ...]:
+    """From `start` (0 to 1) up to 1 in steps of 0.2, as openai-whisper climbs."""
+    steps = int((1.0 - start) / TEMPERATURE_STEP + 1e-6)
+    return tuple(round(start + TEMPERATURE_STEP * step, 6) for step in range(steps + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechOptions:
+    """Voice activity: `skip_silence` False decodes every window, speech or not.
+
+    `threshold` is Silero's probability at which speech starts; `min_silence` and `pad` in seconds.
+    """
+
+    skip_silence: bool = True
+    threshold: float = 0.5
+    min_silence: float = 0.5
+    pad: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.threshold < 1.0:
+            raise ValueError(f"vad threshold must be between 0 and 1, got {self.threshold}")
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionOptions:
+    """`channels`: "mix" hears all channels as one, "split" transcribes each by itself.
+
+    `condition_on_previous_text` gives a window the text before it as prompt; windows of one
+    recording then wait for each other, so it is slow, and an error may repeat itself: off.
+    """
+
+    decoding: DecodingOptions = field(default_factory=DecodingOptions)
+    windows: WindowOptions = field(default_factory=WindowOptions)
+    merge: MergeOptions = field(default_factory=MergeOptions)
+    segments: SegmentOptions = field(default_factory=SegmentOptions)
+    speech: SpeechOptions = field(default_factory=SpeechOptions)
+    channels: Channels = "mix"
+    condition_on_previous_text: bool = False
+    language_detection_windows: int = 3

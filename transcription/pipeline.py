@@ -1,0 +1,94 @@
+"""The whole story: a file of sound in, a transcript out.
+
+    source ─listen─▶ Recording, Heard ─plan_windows─▶ [Window]
+    [Window] ─decode_windows─▶ [Piece] ─Merger─▶ [Word] ─SegmentBuilder─▶ [Segment] ─▶ Transcript
+
+Knows neither HTTP nor a database: whoever wants checkpoints passes a `WindowDecoder` that keeps
+them. Given the same file and options it asks for the same windows in the same order, always.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from chunking.coverage import audit, drop_invented
+from chunking.merge import Merger
+from chunking.segments import SegmentBuilder
+from chunking.windows import plan_windows
+from transcription.audio import AudioLimits
+from transcription.channels import interleave
+from transcription.flight import decode_windows
+from transcription.language import most_spoken, settle_language
+from transcription.listening import listen
+from transcription.options import TranscriptionOptions
+from transcription.progress import Progress
+from transcription.repairs import Repairs
+from transcription.types import Heard, Observer, Recording, Transcript, WindowDecoder
+
+
+def transcribe(
+    source: Path,
+    options: TranscriptionOptions,
+    windows: WindowDecoder,
+    *,
+    workspace: Path,
+    observer: Observer | None = None,
+    limits: AudioLimits | None = None,
+) -> Transcript:
+    """Transcribe the sound of `source`; decoded samples are kept in the folder `workspace`.
+
+    Raises the errors of transcription/errors.py for the file and the options, those of
+    decoding/errors.py for the engine, and `CancelledError` when its windows were cancelled.
+    """
+    sound = listen(source, workspace, options, limits or AudioLimits())
+    progress = Progress(observer)
+    tracks = [
+        transcribe_recording(recording, heard, options, windows, progress)
+        for recording, heard in sound.channels
+    ]
+    transcript = interleave(tracks, [recording.channel for recording, _ in sound.channels])
+    return replace(transcript, warnings=sound.warnings)
+
+
+def transcribe_recording(
+    recording: Recording,
+    heard: Heard,
+    options: TranscriptionOptions,
+    windows: WindowDecoder,
+    progress: Progress,
+) -> Transcript:
+    """One channel of sound, from samples to transcript."""
+    # 1. Where do windows lie?
+    skip_silence = options.speech.skip_silence
+    plan = plan_windows(
+        heard.speech, recording.duration, options.windows, skip_silence=skip_silence
+    )
+    progress.track(recording.duration, len(plan))
+
+    # 2. In which language?
+    options = settle_language(recording, plan, windows, options)
+
+    # 3. Decode and merge; decode again where windows disagree, where one was cut short, where
+    #    nobody heard speech; let go of what can no longer change.
+    merger = Merger(plan, options.merge, evidence=heard.evidence, duration=recording.duration)
+    builder = SegmentBuilder(options.segments)
+    repairs = Repairs(merger, progress)
+    for piece in decode_windows(recording, plan, windows, options, repairs):
+        progress.decoded(piece.window)
+        credible = drop_invented(piece, heard.anything) if skip_silence else piece
+        progress.segments(builder.add(merger.add(credible), merger.pieces))
+
+    # 4. Close the books.
+    merged = merger.finish()
+    progress.segments(builder.finish(merged.words, merger.pieces))
+    return Transcript(
+        language=most_spoken(merger.pieces.values()),
+        duration=recording.duration,
+        words=merged.words,
+        segments=builder.segments,
+        coverage=audit(merged, merger.pieces, heard.evidence, recording.duration),
+        windows=len(merger.pieces),
+        model=windows.model.name,
+        task=options.decoding.task,
+    )

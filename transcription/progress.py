@@ -1,0 +1,48 @@
+"""Exact progress, counted once for all channels and repair rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chunking.types import Segment, Window
+from transcription.types import Observer
+
+
+class Progress:
+    """Turns what the pipeline does into the calls of an `Observer`; silent without one."""
+
+    def __init__(self, observer: Observer | None) -> None:
+        self._observer = observer
+        self._windows_planned = 0
+        self.windows_decoded = 0
+        self._seconds_planned = 0.0
+        self._seconds_decoded = 0.0
+        self._track_start = 0.0
+
+    def track(self, seconds: float, windows: int) -> None:
+        """Another channel begins: its length and its planned windows."""
+        self._track_start = self._seconds_planned
+        self._seconds_planned += seconds
+        self._plan(windows)
+
+    def repair(self, windows: int) -> None:
+        """So many windows are to be decoded again."""
+        self._plan(windows)
+
+    def decoded(self, window: Window) -> None:
+        """One more window is done."""
+        self.windows_decoded += 1
+        behind_us = self._track_start + window.end
+        self._seconds_decoded = min(max(self._seconds_decoded, behind_us), self._seconds_planned)
+        if self._observer:
+            self._observer.decoded(self.windows_decoded, self._seconds_decoded)
+
+    def segments(self, segments: Sequence[Segment]) -> None:
+        """These can no longer change."""
+        if self._observer and segments:
+            self._observer.segments(segments)
+
+    def _plan(self, windows: int) -> None:
+        self._windows_planned += windows
+        if self._observer:
+            self._observer.planned(self._seconds_planned, self._windows_planned)

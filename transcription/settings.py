@@ -1,0 +1,55 @@
+"""Settings that every command reads from the environment (`LONGFORM_*`).
+
+This file and app/settings.py are the only readers of the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
+
+DEFAULT_DATA_DIR = Path("data")
+
+
+class Settings(BaseSettings):
+    """Model, device and where things lie. Every field is `LONGFORM_` + its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="LONGFORM_", extra="ignore", frozen=True)
+
+    model: str = Field(
+        "demo",
+        description="Model: demo, tiny … large-v3, turbo, or the path of a checkpoint.",
+    )
+    adapter: Path | None = Field(None, description="Folder of a LoRA adapter, merged at load.")
+    devices: str = Field(
+        "auto",
+        description="Where to decode: auto, cpu, cuda:0, cuda:0,cuda:1 or all.",
+    )
+    precision: Precision = Field(
+        "auto", description="Numbers to compute with: auto, fp32, bf16, fp16 or int8."
+    )
+    slots: int | None = Field(
+        None, ge=1, le=512, description="Windows decoded at once; measured from memory if unset."
+    )
+    threads: int | None = Field(
+        None, ge=1, le=256, description="CPU threads of the engine; all cores if unset."
+    )
+    model_dir: Path | None = Field(
+        None, description="Where official checkpoints are kept; ~/.cache/whisper if unset."
+    )
+    data_dir: Path = Field(DEFAULT_DATA_DIR, description="Folder of uploads, jobs and results.")
+    max_audio_seconds: float = Field(
+        12 * 3600.0, gt=0, description="Longest recording taken, in seconds of decoded sound."
+    )
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_named(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("LONGFORM_MODEL is empty; give a name (demo, turbo, …) or a path")
+        return value.strip()

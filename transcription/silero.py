@@ -1,0 +1,81 @@
+"""Silero's voice activity model: a probability of speech for every 32 ms.
+
+The model file of the `silero-vad` package is opened with onnxruntime, but the package itself is
+not imported: importing it loads torch and sets its threads to one for the whole process, in the
+middle of whatever another thread computes. A test holds our figures against the package's own.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FRAME_SAMPLES = 512
+CONTEXT_SAMPLES = 64
+STATE_SHAPE = (1, 1, 128)
+FRAMES_PER_CALL = 512
+MODEL_FILE = Path("data", "silero_vad_16k_sequence.onnx")
+FULL_SCALE = 32768.0
+LOUD_PERCENTILE = 99.0
+LOUD_ENOUGH = FULL_SCALE * 10 ** (-30 / 20)
+MAX_GAIN = 1000.0
+
+
+def speech_probabilities(samples: NDArray[np.int16], *, gain: float = 1.0) -> NDArray[np.float32]:
+    """Probability of speech in each frame of 512 samples at 16 kHz, shape (ceil(n / 512),).
+
+    The model starts from rest, so the first seconds of a cut are less sure than the rest.
+    """
+    count = -(-len(samples) // FRAME_SAMPLES)
+    padded = np.zeros(CONTEXT_SAMPLES + count * FRAME_SAMPLES, dtype=np.float32)
+    padded[CONTEXT_SAMPLES : CONTEXT_SAMPLES + len(samples)] = samples
+    padded *= gain / FULL_SCALE
+    if count == 0:
+        return np.zeros(0, dtype=np.float32)
+    width = CONTEXT_SAMPLES + FRAME_SAMPLES
+    frames = np.lib.stride_tricks.sliding_window_view(padded, width)[::FRAME_SAMPLES]
+    hidden = cell = np.zeros(STATE_SHAPE, dtype=np.float32)
+    found = []
+    for first in range(0, count, FRAMES_PER_CALL):
+        block = np.ascontiguousarray(frames[first : first + FRAMES_PER_CALL])
+        probabilities, hidden, cell = _session().run(
+            ["speech_probs", "hn", "cn"], {"input": block, "h": hidden, "c": cell}
+        )
+        found.append(probabilities.reshape(-1))
+    return np.concatenate(found)
+
+
+def gain_for(samples: NDArray[np.int16]) -> float:
+    """How much louder the model must hear `samples`, at least 1.
+
+    The model misses most of speech below -60 dB of full scale, which Whisper hears well. The
+    measure is the loudest hundredth of the frames, so that a click does not hide quiet speech.
+    """
+    frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    if not len(frames):
+        return 1.0
+    levels = np.sqrt(np.mean(np.square(frames, dtype=np.float32), axis=1))
+    loud = float(np.percentile(levels, LOUD_PERCENTILE))
+    return min(max(LOUD_ENOUGH / max(loud, 1.0), 1.0), MAX_GAIN)
+
+
+@functools.cache
+def _session() -> Any:
+    """One session for all threads: it keeps nothing between calls."""
+    import onnxruntime
+
+    package = importlib.util.find_spec("silero_vad")
+    assert package is not None, "silero-vad is a dependency"
+    assert package.origin is not None, "silero-vad is a package on disk"
+    options = onnxruntime.SessionOptions()
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = 1
+    model = Path(package.origin).parent / MODEL_FILE
+    return onnxruntime.InferenceSession(
+        str(model), sess_options=options, providers=["CPUExecutionProvider"]
+    )

@@ -1,0 +1,166 @@
+"""Where speech is in a recording, by two detectors that know nothing of each other.
+
+Silero decides what is skipped; the second ear (`transcription.evidence`) only judges coverage.
+Both work on fixed stretches of four minutes with a little sound around them, so that memory does
+not grow with length, stretches run in parallel, and the answer depends on the samples alone.
+Nothing is ever cut out of the sound here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chunking.types import Span
+from decoding.types import SAMPLE_RATE
+from transcription import evidence, silero
+from transcription.options import SpeechOptions
+from transcription.types import Heard, Recording
+
+STRETCH_SECONDS = 240.0
+LEAD_IN_SECONDS = 320 * silero.FRAME_SAMPLES / SAMPLE_RATE  # whole frames: the grid stays one grid
+SILERO_FRAME_SECONDS = silero.FRAME_SAMPLES / SAMPLE_RATE
+EVIDENCE_FRAME_SECONDS = evidence.HOP_SAMPLES / SAMPLE_RATE
+MAX_THREADS = 4
+
+HYSTERESIS = 0.15  # speech goes on until the probability falls this far below the threshold
+LOWEST_THRESHOLD = 0.01
+MIN_SPEECH_SECONDS = 0.1
+EVIDENCE_JOIN_SECONDS = 0.3
+MIN_EVIDENCE_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """What both detectors say of one stretch, frame by frame."""
+
+    probabilities: NDArray[np.float32]
+    activity: NDArray[np.bool_]
+
+
+class SpeechListener:
+    """Listens to a recording while it is still being written.
+
+    `advance` judges the stretches that are complete by now; `finish` the rest. What was heard of
+    the first `settled` seconds does not change any more, but for a span that reaches there.
+    """
+
+    def __init__(self, options: SpeechOptions, *, threads: int | None = None) -> None:
+        self._options = options
+        self._threads = threads or min(MAX_THREADS, os.cpu_count() or 1)
+        self._stretches: list[_Frames] = []
+
+    @property
+    def settled(self) -> float:
+        """Seconds of the recording that have been judged."""
+        return len(self._stretches) * STRETCH_SECONDS
+
+    def advance(self, recording: Recording) -> None:
+        """Judge every stretch whose sound, and a little after it, has been written."""
+        complete = int((recording.duration - evidence.MARGIN_SECONDS) // STRETCH_SECONDS)
+        self._judge(recording, complete)
+
+    def heard(self, duration: float) -> Heard:
+        """The spans found so far in a recording of `duration` seconds."""
+        nothing = _Frames(np.zeros(0, np.float32), np.zeros(0, np.bool_))
+        found = (nothing, *self._stretches)
+        probabilities = np.concatenate([frames.probabilities for frames in found])
+        activity = np.concatenate([frames.activity for frames in found])
+        return Heard(
+            speech=tuple(_spoken(probabilities, self._options, duration)),
+            evidence=tuple(_evident(activity, duration)),
+        )
+
+    def finish(self, recording: Recording) -> Heard:
+        """The whole answer for the whole recording."""
+        self._judge(recording, int(np.ceil(recording.duration / STRETCH_SECONDS)))
+        return self.heard(recording.duration)
+
+    def _judge(self, recording: Recording, until: int) -> None:
+        """Judge the stretches up to number `until`, several at once."""
+        missing = range(len(self._stretches), until)
+        if len(missing) < 2 or self._threads == 1:
+            self._stretches += [_judge_stretch(recording, number) for number in missing]
+            return
+        with ThreadPoolExecutor(self._threads, "speech") as pool:
+            self._stretches += pool.map(lambda number: _judge_stretch(recording, number), missing)
+
+
+def find_speech(recording: Recording, options: SpeechOptions) -> Heard:
+    """Where `recording` holds speech; both lists are in order and do not overlap."""
+    return SpeechListener(options).finish(recording)
+
+
+def _judge_stretch(recording: Recording, number: int) -> _Frames:
+    start = number * STRETCH_SECONDS
+    end = min(start + STRETCH_SECONDS, recording.duration)
+    first = max(start - LEAD_IN_SECONDS, 0.0)
+    samples = recording.read(Span(first, end + evidence.MARGIN_SECONDS))
+    before = round((start - first) * SAMPLE_RATE)
+    here = round((end - start) * SAMPLE_RATE)
+    heard = samples[: before + here]
+    probabilities = silero.speech_probabilities(heard, gain=silero.gain_for(heard))
+    activity = evidence.hear_activity(samples)
+    skipped = before // evidence.HOP_SAMPLES
+    return _Frames(
+        probabilities[before // silero.FRAME_SAMPLES :],
+        activity[skipped : skipped + -(-here // evidence.HOP_SAMPLES)],
+    )
+
+
+def _spoken(
+    probabilities: NDArray[np.float32], options: SpeechOptions, duration: float
+) -> Iterator[Span]:
+    """Silero's frames as spans: hysteresis, short pauses bridged, blips dropped, edges padded."""
+    until = max(options.threshold - HYSTERESIS, LOWEST_THRESHOLD)
+    held = _held(probabilities >= options.threshold, probabilities >= until)
+    runs = _runs(held, SILERO_FRAME_SECONDS, duration)
+    spoken = (
+        run for run in _bridged(runs, options.min_silence) if run.duration >= MIN_SPEECH_SECONDS
+    )
+    padded = (
+        Span(max(s.start - options.pad, 0.0), min(s.end + options.pad, duration)) for s in spoken
+    )
+    return _bridged(padded, 0.0)
+
+
+def _evident(activity: NDArray[np.bool_], duration: float) -> Iterator[Span]:
+    runs = _runs(activity, EVIDENCE_FRAME_SECONDS, duration)
+    joined = _bridged(runs, EVIDENCE_JOIN_SECONDS)
+    return (span for span in joined if span.duration >= MIN_EVIDENCE_SECONDS)
+
+
+def _held(starts: NDArray[np.bool_], goes_on: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """True from each start for as long as it goes on."""
+    position = np.arange(len(starts))
+    last_start = np.maximum.accumulate(np.where(starts, position, -1))
+    last_stop = np.maximum.accumulate(np.where(goes_on, -1, position))
+    held: NDArray[np.bool_] = last_start > last_stop
+    return held
+
+
+def _runs(frames: NDArray[np.bool_], frame_seconds: float, duration: float) -> Iterator[Span]:
+    """Runs of true frames as spans, clipped to the recording."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], frames, [False])).astype(np.int8)))
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        start = float(first) * frame_seconds
+        yield Span(min(start, duration), min(float(last) * frame_seconds, duration))
+
+
+def _bridged(spans: Iterable[Span], gap: float) -> Iterator[Span]:
+    """Spans joined where no more than `gap` seconds lie between them."""
+    current: Span | None = None
+    for span in spans:
+        if current is not None and span.start - current.end <= gap:
+            current = Span(current.start, max(current.end, span.end))
+            continue
+        if current is not None:
+            yield current
+        current = span
+    if current is not None:
+        yield current

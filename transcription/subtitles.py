@@ -1,0 +1,82 @@
+"""Subtitles: SubRip, WebVTT and openai-whisper's tab-separated table.
+
+How a transcript falls into cues is decided in `chunking.cues`; here they are only written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chunking.cues import to_cues
+from transcription.documents import speaker
+from transcription.types import Transcript
+
+MILLISECONDS = 1000
+ARROW = "-->"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A cue ready to write: whole milliseconds, `end` after `start`, text that is not blank."""
+
+    start: int
+    end: int
+    text: str
+    channel: int | None
+
+
+def to_srt(transcript: Transcript) -> str:
+    """SubRip: numbered from 1, a comma before the milliseconds."""
+    blocks = []
+    for number, line in enumerate(_lines(transcript), start=1):
+        label = "" if line.channel is None else f"{speaker(line.channel)}: "
+        times = f"{_clock(line.start, ',')} --> {_clock(line.end, ',')}"
+        blocks.append(f"{number}\n{times}\n{label}{line.text.replace(ARROW, '->')}\n")
+    return "\n".join(blocks)
+
+
+def to_vtt(transcript: Transcript) -> str:
+    """WebVTT: markup in the text escaped, channels as voices."""
+    blocks = ["WEBVTT\n"]
+    for line in _lines(transcript):
+        voice = "" if line.channel is None else f"<v {speaker(line.channel)}>"
+        times = f"{_clock(line.start, '.')} --> {_clock(line.end, '.')}"
+        text = line.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        blocks.append(f"{times}\n{voice}{text}\n")
+    return "\n".join(blocks)
+
+
+def to_tsv(transcript: Transcript) -> str:
+    """One segment a line: start and end in whole milliseconds, text."""
+    rows = ["start\tend\ttext"]
+    for segment in transcript.segments:
+        text = " ".join(segment.text.split())
+        rows.append(f"{_milliseconds(segment.start)}\t{_milliseconds(segment.end)}\t{text}")
+    return "\n".join(rows) + "\n"
+
+
+def _lines(transcript: Transcript) -> Iterator[_Line]:
+    for cue in to_cues(transcript.segments):
+        text = _without_blank_lines(cue.text)
+        start = _milliseconds(cue.start)
+        if text:
+            yield _Line(start, max(_milliseconds(cue.end), start + 1), text, cue.channel)
+
+
+def _without_blank_lines(text: str) -> str:
+    """A blank line would end the cue."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * MILLISECONDS)
+
+
+def _clock(milliseconds: int, mark: str) -> str:
+    """HH:MM:SS and milliseconds after `mark`; hours go on past 99."""
+    seconds, rest = divmod(milliseconds, MILLISECONDS)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{mark}{rest:03d}"

@@ -1,0 +1,119 @@
+"""The nouns of the pipeline and the two ports it talks through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chunking.intervals import unite
+from chunking.types import Coverage, Piece, Segment, Span, Window, Word
+from decoding.types import SAMPLE_RATE, ModelCard
+
+if TYPE_CHECKING:
+    from transcription.options import TranscriptionOptions
+
+BYTES_PER_SAMPLE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One channel of decoded sound on disk: headerless 16 kHz mono s16le in `path`.
+
+    Samples are read by position, never mapped, so that memory does not grow with length.
+    `digest` identifies the sound (hash of the samples); `channel` is None for a mix-down.
+    """
+
+    path: Path
+    samples: int
+    digest: str
+    channel: int | None = None
+
+    @property
+    def duration(self) -> float:
+        return self.samples / SAMPLE_RATE
+
+    def read(self, span: Span) -> NDArray[np.int16]:
+        """Samples of `span`, clipped to the recording; int16, shape (n,)."""
+        first = min(max(round(span.start * SAMPLE_RATE), 0), self.samples)
+        last = min(max(round(span.end * SAMPLE_RATE), first), self.samples)
+        with self.path.open("rb") as file:
+            file.seek(first * BYTES_PER_SAMPLE)
+            encoded = file.read((last - first) * BYTES_PER_SAMPLE)
+        return np.frombuffer(encoded, dtype="<i2").astype(np.int16)  # a copy that may be written to
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the speech detectors say of a recording.
+
+    `speech`: where Silero hears speech; decides what is skipped and where edges may move.
+    `evidence`: where the second, independent detector hears speech; judges coverage only.
+    """
+
+    speech: tuple[Span, ...]
+    evidence: tuple[Span, ...]
+
+    @property
+    def anything(self) -> tuple[Span, ...]:
+        """Everything that either of them takes for speech."""
+        return unite((*self.speech, *self.evidence))
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The end of the river. Words and segments are in order; times never go back.
+
+    `language` is an ISO 639-1 code. `windows` counts every window decoded, repairs included.
+    `warnings` say what was odd about the file, as a damaged stretch.
+    """
+
+    language: str
+    duration: float
+    words: tuple[Word, ...]
+    segments: tuple[Segment, ...]
+    coverage: Coverage
+    windows: int
+    model: str
+    task: str = "transcribe"
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return "".join(segment.text for segment in self.segments).strip()
+
+
+class WindowDecoder(Protocol):
+    """Decodes a few consecutive windows of one recording; the unit that a job checkpoints.
+
+    `transcription.engine_windows.EngineWindows` asks an engine; a durable job wraps that one and
+    answers from its checkpoints where it can. Pieces come back in the order of `windows`.
+    """
+
+    @property
+    def model(self) -> ModelCard: ...
+
+    def submit(
+        self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions
+    ) -> Future[tuple[Piece, ...]]: ...
+
+
+class Observer(Protocol):
+    """Hears of progress while a transcription runs; called from the pipeline's own thread."""
+
+    def planned(self, seconds: float, windows: int) -> None:
+        """The plan stands (or has grown by repairs): length of the sound, windows to decode."""
+        ...
+
+    def decoded(self, windows: int, seconds: float) -> None:
+        """`windows` are done so far; sound up to `seconds` is behind us."""
+        ...
+
+    def segments(self, segments: Sequence[Segment]) -> None:
+        """These can no longer change."""
+        ...
