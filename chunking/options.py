@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ class WindowOptions:
             raise ValueError(
                 f"phase must be 0 to less than {self.window - self.overlap:g} s, got {self.phase}"
             )
+
+    @classmethod
+    def of(cls, window: float, overlap: float | None = None) -> Self:
+        """Windows of `window` seconds; a shorter one overlaps by the same share if not told."""
+        default = cls()
+        if overlap is None:
+            overlap = min(default.overlap, default.overlap / default.window * max(window, 0.0))
+        return cls(window, overlap)
 
 
 @dataclass(frozen=True, slots=True)

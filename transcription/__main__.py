@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
-from chunking.options import MergeOptions, WindowOptions
+from chunking.options import CueOptions, MergeOptions, WindowOptions
 from decoding.errors import DecodingError
-from decoding.types import Decoder, DecodingOptions
+from decoding.types import DecodingOptions
 from transcription.audio import AudioLimits
 from transcription.batch import (
     EXTENSIONS,
@@ -23,18 +24,20 @@ from transcription.batch import (
     find_audio,
     transcribe_all,
     transcribe_file,
+    written,
 )
 from transcription.console import ProgressBars, report
-from transcription.errors import TranscriptionError
-from transcription.models import open_decoder
+from transcription.errors import TranscriptionError, UnsupportedRequest
+from transcription.language import check_model_can
+from transcription.language_names import language_code
+from transcription.models import DEMO_LIMITS, DEMO_MODEL, open_decoder
 from transcription.options import (
     Channels,
     SpeechOptions,
     TranscriptionOptions,
     temperature_ladder,
 )
-from transcription.render import render
-from transcription.settings import Settings
+from transcription.settings import Settings, complaint
 
 PROBLEM = 1
 WRONG_USE = 2
@@ -51,6 +54,10 @@ Examples:\n
 
 cli = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
+MODEL, SPEECH, SEARCH = "Model", "What is said", "Search"
+WINDOWS, SUBTITLES, FILES = "Windows and silence", "Subtitles (srt, vtt)", "Files and report"
+SCREEN, CUT, QUIET = CueOptions(), WindowOptions(), SpeechOptions()
+
 
 @cli.command(epilog=EXAMPLES)
 def run(
@@ -66,51 +73,178 @@ def run(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="demo, tiny … turbo, or a path. [LONGFORM_MODEL]"),
+        typer.Option(
+            help="demo, tiny … large-v3, turbo, or a checkpoint's path. [LONGFORM_MODEL]",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    adapter: Annotated[Path | None, typer.Option(help="Folder of a LoRA adapter.")] = None,
+    adapter: Annotated[
+        Path | None, typer.Option(help="Folder of a LoRA adapter.", rich_help_panel=MODEL)
+    ] = None,
     devices: Annotated[
-        str | None, typer.Option("--device", help="auto, cpu, cuda:0, all. [LONGFORM_DEVICES]")
+        str | None,
+        typer.Option(
+            "--device", help="auto, cpu, cuda:0, all. [LONGFORM_DEVICES]", rich_help_panel=MODEL
+        ),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="auto, fp32, bf16, fp16 or int8 (about twice as fast on a processor). "
+            "[LONGFORM_PRECISION]",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Threads on a processor; all cores if not given. [LONGFORM_THREADS]",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="ISO 639-1 code; detected over several windows if not given.")
+        str | None,
+        typer.Option(
+            help="ISO 639-1 code or English name; detected over several windows if not given.",
+            rich_help_panel=SPEECH,
+        ),
     ] = None,
     languages: Annotated[
-        str | None, typer.Option(help="Each window in one of these, as in: en,hi.")
+        str | None,
+        typer.Option(
+            help="Each window in one of these, for recordings that switch: en,hi.",
+            rich_help_panel=SPEECH,
+        ),
     ] = None,
-    translate: Annotated[bool, typer.Option("--translate", help="Into English.")] = False,
+    translate: Annotated[
+        bool, typer.Option("--translate", help="Into English.", rich_help_panel=SPEECH)
+    ] = False,
     prompt: Annotated[
-        str | None, typer.Option(help="Text that every window sees before it: names, style.")
+        str | None,
+        typer.Option(
+            help="Text that every window sees before it: names, spelling, style.",
+            rich_help_panel=SPEECH,
+        ),
     ] = None,
-    hotwords: Annotated[str | None, typer.Option(help="Words to listen for.")] = None,
+    hotwords: Annotated[
+        str | None, typer.Option(help="Words to listen for.", rich_help_panel=SPEECH)
+    ] = None,
     condition_on_previous_text: Annotated[
         bool,
         typer.Option(
             "--condition-on-previous-text",
-            help="Prompt each window with the text before it; slow: windows wait for each other.",
+            help="Prompt each window with the text before it. Slow, for windows wait for each "
+            "other, and an error may repeat itself.",
+            rich_help_panel=SPEECH,
         ),
     ] = False,
-    beam_size: Annotated[int, typer.Option(help="Beams per window, 1 to 16; 1 is greedy.")] = 5,
-    patience: Annotated[float, typer.Option(help="Of the beam search.")] = 1.0,
+    beam_size: Annotated[
+        int,
+        typer.Option(
+            help="Beams per window, 1 to 16. 1 is greedy: faster, some more errors.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = 5,
+    patience: Annotated[
+        float,
+        typer.Option(
+            help="Above 1 the search goes on after as many ends as beams: slower.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = 1.0,
     length_penalty: Annotated[
-        float | None, typer.Option(help="0 to 1; the mean log probability if not given.")
+        float | None,
+        typer.Option(
+            help="0 to 1, higher for longer text; the mean log probability if not given.",
+            rich_help_panel=SEARCH,
+        ),
     ] = None,
     temperature: Annotated[
-        float, typer.Option(help="Where the ladder of temperatures starts; 0 searches with beams.")
+        float,
+        typer.Option(
+            help="Where the ladder of temperatures starts; 0 searches with beams and climbs "
+            "where a window fails.",
+            rich_help_panel=SEARCH,
+        ),
     ] = 0.0,
-    window: Annotated[float, typer.Option(help="Seconds; shorter costs accuracy.")] = 30.0,
-    overlap: Annotated[float, typer.Option(help="Seconds; 10 is the quality mode.")] = 5.0,
+    window: Annotated[
+        float,
+        typer.Option(help="Seconds, 1 to 30; shorter costs accuracy.", rich_help_panel=WINDOWS),
+    ] = CUT.window,
+    overlap: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds that windows share; a sixth of the window (5) if not given. 10 is the "
+            "quality mode and costs a quarter more time.",
+            rich_help_panel=WINDOWS,
+        ),
+    ] = None,
     channels: Annotated[
-        Channels, typer.Option(help="mix: as one; split: each channel by itself.")
+        Channels,
+        typer.Option(help="mix: as one; split: each channel by itself.", rich_help_panel=WINDOWS),
     ] = "mix",
-    vad: Annotated[bool, typer.Option(help="Skip stretches without speech.")] = True,
-    vad_threshold: Annotated[float, typer.Option(help="Probability that counts as speech.")] = 0.5,
-    show_report: Annotated[
-        bool, typer.Option("--report", help="Say what is certain and what is not.")
+    vote: Annotated[
+        bool,
+        typer.Option(
+            "--vote",
+            help="Where windows disagree, believe the more confident one; not calibrated.",
+            rich_help_panel=WINDOWS,
+        ),
     ] = False,
-    files_at_once: Annotated[int, typer.Option(help="Files in work at the same time.")] = 4,
-    overwrite: Annotated[bool, typer.Option(help="Do not skip what is done.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    vad: Annotated[
+        bool,
+        typer.Option(
+            help="Skip stretches without speech, and words made up in them.",
+            rich_help_panel=WINDOWS,
+        ),
+    ] = True,
+    vad_threshold: Annotated[
+        float, typer.Option(help="Probability that counts as speech.", rich_help_panel=WINDOWS)
+    ] = QUIET.threshold,
+    vad_min_silence: Annotated[
+        float,
+        typer.Option(help="Shorter silences are speech; seconds.", rich_help_panel=WINDOWS),
+    ] = QUIET.min_silence,
+    vad_pad: Annotated[
+        float,
+        typer.Option(help="Kept before and after speech; seconds.", rich_help_panel=WINDOWS),
+    ] = QUIET.pad,
+    max_line_length: Annotated[
+        int,
+        typer.Option(help="Columns of a line; a wide letter takes two.", rich_help_panel=SUBTITLES),
+    ] = SCREEN.max_line_length,
+    max_lines: Annotated[
+        int, typer.Option(help="Lines of a subtitle.", rich_help_panel=SUBTITLES)
+    ] = SCREEN.max_lines,
+    max_cue: Annotated[
+        float, typer.Option(help="Longest time on screen; seconds.", rich_help_panel=SUBTITLES)
+    ] = SCREEN.max_duration,
+    reading_speed: Annotated[
+        float,
+        typer.Option(
+            help="Columns read in a second; short subtitles stay until they are read.",
+            rich_help_panel=SUBTITLES,
+        ),
+    ] = SCREEN.reading_speed,
+    show_report: Annotated[
+        bool,
+        typer.Option(
+            "--report",
+            help="Say what is certain and what is not: speech without words, doubtful seams, "
+            "windows decoded again.",
+            rich_help_panel=FILES,
+        ),
+    ] = False,
+    files_at_once: Annotated[
+        int, typer.Option(help="Files in work at the same time.", rich_help_panel=FILES)
+    ] = 4,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Do not skip what is done.", rich_help_panel=FILES)
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="No progress bar, no notes.", rich_help_panel=FILES),
+    ] = False,
 ) -> None:
     """Transcribe sound of any length: overlapping windows, beam search, merged word by word."""
     console = Console(stderr=True)
@@ -119,8 +253,8 @@ def run(
         options = TranscriptionOptions(
             decoding=DecodingOptions(
                 task="translate" if translate else "transcribe",
-                language=language,
-                languages=tuple(filter(None, (languages or "").split(","))),
+                language=language_code(language) if language else None,
+                languages=_languages(languages),
                 prompt=prompt,
                 hotwords=hotwords,
                 beam_size=beam_size,
@@ -128,31 +262,49 @@ def run(
                 length_penalty=length_penalty,
                 temperatures=temperature_ladder(temperature),
             ),
-            windows=WindowOptions(window=window, overlap=overlap),
-            merge=MergeOptions(),
-            speech=SpeechOptions(skip_silence=vad, threshold=vad_threshold),
+            windows=WindowOptions.of(window, overlap),
+            merge=MergeOptions(vote=vote),
+            speech=SpeechOptions(vad, vad_threshold, vad_min_silence, vad_pad),
             channels=channels,
             condition_on_previous_text=condition_on_previous_text,
         )
-        given = {"model": model, "adapter": adapter, "devices": devices}
+        cues = CueOptions(max_line_length, max_lines, max_cue, reading_speed=reading_speed)
+        given = {
+            "model": model,
+            "adapter": adapter,
+            "devices": devices,
+            "precision": precision,
+            "threads": threads,
+        }
         settings = Settings.model_validate(
             Settings().model_dump()
             | {name: value for name, value in given.items() if value is not None}
         )
         decoder = open_decoder(settings)
+    except ValidationError as error:
+        _stop(console, complaint(error), WRONG_USE)
     except (ValueError, DecodingError) as error:
         _stop(console, str(error), WRONG_USE)
+    if settings.model == DEMO_MODEL and not quiet:
+        console.print(DEMO_LIMITS, style="dim", markup=False, highlight=False)
     limits = AudioLimits(max_seconds=settings.max_audio_seconds)
+    batch = Batch(decoder, options, names, output or Path(), limits, files_at_once, overwrite, cues)
     try:
+        check_model_can(options, decoder.model)
         if output is None:
-            _print_one(files, names, decoder, options, limits, console, quiet, show_report)
+            _print_one(files, batch, console, quiet, show_report)
         else:
-            batch = Batch(decoder, options, names, output, limits, files_at_once, overwrite)
             _write_all(files, batch, console, quiet, show_report)
+    except UnsupportedRequest as error:
+        _stop(console, str(error), WRONG_USE)
     except KeyboardInterrupt:
         _stop(console, "interrupted; run the same command again to go on", INTERRUPTED)
     finally:
         decoder.close()
+
+
+def _languages(given: str | None) -> tuple[str, ...]:
+    return tuple(language_code(name) for name in (given or "").split(",") if name.strip())
 
 
 def _formats(formats: str, console: Console) -> tuple[str, ...]:
@@ -166,23 +318,16 @@ def _formats(formats: str, console: Console) -> tuple[str, ...]:
 
 
 def _print_one(
-    files: list[Path],
-    names: tuple[str, ...],
-    decoder: Decoder,
-    options: TranscriptionOptions,
-    limits: AudioLimits,
-    console: Console,
-    quiet: bool,
-    show_report: bool,
+    files: list[Path], batch: Batch, console: Console, quiet: bool, show_report: bool
 ) -> None:
-    if len(files) > 1 or files[0].is_dir() or len(names) > 1:
+    if len(files) > 1 or files[0].is_dir() or len(batch.formats) > 1:
         _stop(console, "several files or formats need a folder: --output DIR", WRONG_USE)
     try:
         with ProgressBars(console, is_shown=not quiet) as bars:
-            transcript = transcribe_file(files[0], decoder, options, limits, bars)
+            transcript = transcribe_file(files[0], batch.decoder, batch.options, batch.limits, bars)
     except (TranscriptionError, DecodingError, OSError) as error:
         _stop(console, f"{files[0].name}: {error}", PROBLEM)
-    sys.stdout.write(render(transcript, names[0]))
+    sys.stdout.write(written(transcript, batch.formats[0], batch.cues))
     if show_report:
         console.print(report(transcript), highlight=False, markup=False)
 

@@ -9,13 +9,15 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from chunking.options import CueOptions
 from decoding.errors import DecodingError
 from decoding.types import Decoder
 from transcription.audio import AudioLimits
 from transcription.console import ProgressBars
+from transcription.documents import Granularity
 from transcription.engine_windows import EngineWindows
 from transcription.errors import TranscriptionError
 from transcription.options import TranscriptionOptions
@@ -38,6 +40,8 @@ EXTENSIONS = {
     "verbose_json": "json",
     "tsv": "tsv",
 }
+EVERYTHING: tuple[Granularity, ...] = ("segment", "word")
+"""What verbose_json holds when it is a file: nobody can ask for the words later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What to do with every file of a batch."""
+    """What to do with every file of a batch; `cues` is how subtitles look."""
 
     decoder: Decoder
     options: TranscriptionOptions
@@ -60,6 +64,7 @@ class Batch:
     limits: AudioLimits
     files_at_once: int = 4
     overwrite: bool = False
+    cues: CueOptions = field(default_factory=CueOptions)
 
 
 def find_audio(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
@@ -127,10 +132,15 @@ def _one(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcom
     try:
         transcript = transcribe_file(source, batch.decoder, batch.options, batch.limits, bars)
         for name, path in paths.items():
-            write_whole(path, render(transcript, name))
+            write_whole(path, written(transcript, name, batch.cues))
     except (TranscriptionError, DecodingError, OSError) as error:
         return Outcome(source, problem=str(error))
     return Outcome(source, transcript=transcript)
+
+
+def written(transcript: Transcript, name: str, cues: CueOptions) -> str:
+    """`transcript` in the format `name`, as a file of its own."""
+    return render(transcript, name, granularities=EVERYTHING, cues=cues)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -30,6 +30,22 @@ LANGUAGE_NAMES = {
     "ha": "hausa", "ba": "bashkir", "jw": "javanese", "su": "sundanese", "yue": "cantonese",
 }
 # fmt: on
+_CODES = {name: code for code, name in LANGUAGE_NAMES.items()}
+
+
+def language_code(name: str) -> str:
+    """ISO code of a language given by its code or its English name, in any case.
+
+    Raises ValueError for one that Whisper does not know.
+    """
+    wanted = name.strip().lower()
+    code = _CODES.get(wanted, wanted)
+    if code not in LANGUAGE_NAMES:
+        raise ValueError(
+            f"language must be an ISO 639-1 code that Whisper knows (en) or a name (english), "
+            f"got {name[:40]!r}"
+        )
+    return code
 
 
 def language_name(code: str) -> str:

@@ -33,6 +33,11 @@ class SpeechOptions:
     def __post_init__(self) -> None:
         if not 0.0 < self.threshold < 1.0:
             raise ValueError(f"vad threshold must be between 0 and 1, got {self.threshold}")
+        if self.min_silence < 0.0 or self.pad < 0.0:
+            raise ValueError(
+                "vad min_silence and pad must be 0 seconds or more, "
+                f"got {self.min_silence} and {self.pad}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+from chunking.options import CueOptions
 from transcription.documents import (
     Document,
     Granularity,
@@ -25,8 +26,9 @@ def render(
     response_format: str,
     *,
     granularities: Sequence[Granularity] = ("segment",),
+    cues: CueOptions | None = None,
 ) -> str:
-    """The transcript as text; `granularities` matter to verbose_json alone.
+    """The transcript as text; `granularities` matter to verbose_json alone, `cues` to subtitles.
 
     Raises ValueError for a format that is not one of `RESPONSE_FORMATS`.
     """
@@ -34,9 +36,9 @@ def render(
         case "text":
             return f"{transcript.text}\n"
         case "srt":
-            return to_srt(transcript)
+            return to_srt(transcript, cues)
         case "vtt":
-            return to_vtt(transcript)
+            return to_vtt(transcript, cues)
         case "tsv":
             return to_tsv(transcript)
         case "json":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
@@ -53,3 +53,12 @@ class Settings(BaseSettings):
         if not value.strip():
             raise ValueError("LONGFORM_MODEL is empty; give a name (demo, turbo, …) or a path")
         return value.strip()
+
+
+def complaint(error: ValidationError) -> str:
+    """What is wrong with the settings, in one line: name, rule and what was given."""
+    return "; ".join(
+        f"{'_'.join(map(str, problem['loc']))}: "
+        f"{problem['msg'].removeprefix('Value error, ')}, got {problem['input']!r}"
+        for problem in error.errors()
+    )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chunking.cues import to_cues
+from chunking.options import CueOptions
 from transcription.documents import speaker
 from transcription.types import Transcript
 
@@ -26,20 +27,20 @@ class _Line:
     channel: int | None
 
 
-def to_srt(transcript: Transcript) -> str:
+def to_srt(transcript: Transcript, options: CueOptions | None = None) -> str:
     """SubRip: numbered from 1, a comma before the milliseconds."""
     blocks = []
-    for number, line in enumerate(_lines(transcript), start=1):
+    for number, line in enumerate(_lines(transcript, options), start=1):
         label = "" if line.channel is None else f"{speaker(line.channel)}: "
         times = f"{_clock(line.start, ',')} --> {_clock(line.end, ',')}"
         blocks.append(f"{number}\n{times}\n{label}{line.text.replace(ARROW, '->')}\n")
     return "\n".join(blocks)
 
 
-def to_vtt(transcript: Transcript) -> str:
+def to_vtt(transcript: Transcript, options: CueOptions | None = None) -> str:
     """WebVTT: markup in the text escaped, channels as voices."""
     blocks = ["WEBVTT\n"]
-    for line in _lines(transcript):
+    for line in _lines(transcript, options):
         voice = "" if line.channel is None else f"<v {speaker(line.channel)}>"
         times = f"{_clock(line.start, '.')} --> {_clock(line.end, '.')}"
         text = line.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -56,8 +57,8 @@ def to_tsv(transcript: Transcript) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _lines(transcript: Transcript) -> Iterator[_Line]:
-    for cue in to_cues(transcript.segments):
+def _lines(transcript: Transcript, options: CueOptions | None) -> Iterator[_Line]:
+    for cue in to_cues(transcript.segments, options):
         text = _without_blank_lines(cue.text)
         start = _milliseconds(cue.start)
         if text:

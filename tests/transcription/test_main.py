@@ -19,7 +19,11 @@ def planted(monkeypatch):
 
 
 def run(*arguments):
-    return runner.invoke(command.cli, ["--no-vad", "--quiet", *map(str, arguments)])
+    return loud("--quiet", *arguments)
+
+
+def loud(*arguments):
+    return runner.invoke(command.cli, ["--no-vad", *map(str, arguments)])
 
 
 def test_text_on_standard_output(planted, tmp_path):
@@ -41,6 +45,31 @@ def test_verbose_json_parses(planted, tmp_path):
     answer = json.loads(result.stdout)
     assert answer["duration"] == pytest.approx(80 * 0.48 + 0.5)
     assert answer["coverage"]["windows"] == planted.clips
+    assert [word["word"] for word in answer["words"]] == text_of(80).split()
+
+
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_subtitles_as_wide_as_asked(planted, tmp_path, name):
+    path = write_wav(tmp_path / "talk.wav", plant(80))
+    result = run(path, "-f", name, "--max-line-length", "12", "--max-lines", "1")
+    lines = [line for line in result.stdout.splitlines() if line.startswith("w")]
+    assert " ".join(lines) == text_of(80)
+    assert max(map(len, lines)) <= 12
+
+
+def test_a_short_window_brings_its_overlap(planted, tmp_path):
+    result = run(write_wav(tmp_path / "talk.wav", plant(80)), "--window", "6")
+    assert result.exit_code == 0
+    assert result.stdout.split() == text_of(80).split()
+    assert planted.clips > 5
+
+
+@pytest.mark.parametrize(
+    ("more", "is_told"), [([], True), (["--model", "turbo"], False), (["--quiet"], False)]
+)
+def test_the_demo_model_says_what_it_cannot(planted, tmp_path, more, is_told):
+    result = loud(write_wav(tmp_path / "talk.wav", plant(5)), *more)
+    assert ("not people" in " ".join(result.stderr.split())) is is_told
 
 
 def test_folder_needs_an_output(planted, tmp_path):
@@ -81,6 +110,13 @@ def test_file_that_is_no_sound(planted, tmp_path):
         (["--beam-size", "99"], "beam_size must be 1 to 16"),
         (["--overlap", "29"], "overlap must be"),
         (["--format", "text,srt"], "--output"),
+        (["--language", "klingon"], "got 'klingon'"),
+        (["--languages", "en,xx"], "got 'xx'"),
+        (["--language", "Hindi"], "knows only English, not 'hi'"),
+        (["--translate"], "cannot translate"),
+        (["--precision", "nine"], "precision: Input should be"),
+        (["--vad-pad", "-1"], "0 seconds or more"),
+        (["--max-lines", "0"], "one line"),
     ],
 )
 def test_wrong_use_is_explained(planted, tmp_path, arguments, message):

@@ -23,3 +23,9 @@ def test_default_ladder_is_the_one_from_zero():
 def test_threshold_is_a_probability():
     with pytest.raises(ValueError, match="between 0 and 1"):
         SpeechOptions(threshold=1.0)
+
+
+@pytest.mark.parametrize("wrong", [{"min_silence": -0.1}, {"pad": -1.0}])
+def test_silences_are_not_negative(wrong):
+    with pytest.raises(ValueError, match="0 seconds or more"):
+        SpeechOptions(**wrong)

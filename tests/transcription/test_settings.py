@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from transcription.models import DEMO_CHECKPOINT, checkpoint_of, model_name
-from transcription.settings import Settings
+from transcription.settings import Settings, complaint
 
 
 def test_defaults_decode_with_the_demo_model(monkeypatch):
@@ -27,6 +27,16 @@ def test_wrong_settings_are_refused(monkeypatch, name, value):
     monkeypatch.setenv(f"LONGFORM_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()
+
+
+def test_a_wrong_setting_is_explained_in_one_line():
+    with pytest.raises(ValidationError) as caught:
+        Settings(precision="nine", model=" ")
+    text = complaint(caught.value)
+    assert "precision: Input should be 'auto'" in text
+    assert "got 'nine'" in text
+    assert "model: LONGFORM_MODEL is empty" in text
+    assert "\n" not in text
 
 
 def test_every_setting_explains_itself():
