@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 
-from tests.app.planted import wav
+from tests.app.planted import GIVE_UP_SECONDS, wav
 
 SOUND = wav(70, seed=1)
 LONG = wav(30 * 40, seed=2)
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait until the condition holds; how long that takes proves nothing."""
+    give_up = time.monotonic() + GIVE_UP_SECONDS
+    while not condition():
+        assert time.monotonic() < give_up, f"never happened: {what}"
+        time.sleep(0.02)
 
 
 def submit(client: httpx.Client, sound: bytes = SOUND, **more: Any) -> httpx.Response:

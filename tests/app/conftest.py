@@ -18,9 +18,7 @@ from app.main import create_app
 from app.server import server_of
 from app.service import Service
 from app.settings import Settings
-from tests.app.planted import PlantedDecoder, transcribe_plainly
-
-START_SECONDS = 20.0
+from tests.app.planted import GIVE_UP_SECONDS, PlantedDecoder, transcribe_plainly
 
 
 class Running:
@@ -37,7 +35,7 @@ class Running:
 
     def __enter__(self) -> Running:
         self._thread.start()
-        give_up = time.monotonic() + START_SECONDS
+        give_up = time.monotonic() + GIVE_UP_SECONDS
         while not self._server.started:
             assert self._thread.is_alive(), "the server ended while it started"
             assert time.monotonic() < give_up, "the server did not start"
@@ -52,7 +50,8 @@ class Running:
         for client in self._clients:
             client.close()
         self._server.should_exit = True
-        self._thread.join(START_SECONDS)
+        self._thread.join(GIVE_UP_SECONDS)
+        self.decoder.close()
         assert not self._thread.is_alive(), "the server did not stop"
 
     @property
@@ -61,16 +60,16 @@ class Running:
         return f"http://127.0.0.1:{port}"
 
     def client(self, **more: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **more)
+        return httpx.Client(base_url=self.url, timeout=GIVE_UP_SECONDS, trust_env=False, **more)
 
     def openai(self, **more: Any) -> openai.OpenAI:
         """An official client, closed with the service."""
-        more = {"api_key": "none", "max_retries": 0, "timeout": 30, **more}
+        more = {"api_key": "none", "max_retries": 0, "timeout": GIVE_UP_SECONDS, **more}
         client = openai.OpenAI(base_url=f"{self.url}/v1", **more)
         self._clients.append(client)
         return client
 
-    def wait(self, job_id: str, seconds: float = 20.0, **headers: str) -> dict[str, Any]:
+    def wait(self, job_id: str, seconds: float = GIVE_UP_SECONDS, **headers: str) -> dict[str, Any]:
         """The job's document when it has ended."""
         give_up = time.monotonic() + seconds
         with self.client(headers=headers) as client:
