@@ -1,7 +1,7 @@
 // The coverage report: what is certain, what is not, and where to listen again.
 // @ts-check
 
-import { byId, fromTemplate, part, setIcon } from "./dom.js";
+import { byId, fromTemplate, make, part, setIcon } from "./dom.js";
 import { clock, length } from "./time.js";
 
 /**
@@ -16,6 +16,7 @@ import { clock, length } from "./time.js";
  * @property {number[]} uncertain_seams
  * @property {{start: number, end: number, reason: string}[]} redecoded
  * @property {Span[]} truncated
+ * @property {string[]} [warnings] what was odd about the file
  *
  * @typedef {{start: number, end: number, text: string, isOpen: boolean, isSettled: boolean}} Place
  * `isOpen`: words may be missing here; `isSettled`: was decoded again, needs no ears
@@ -52,7 +53,7 @@ export function placesOf(coverage) {
   return [
     ...coverage.uncovered.map(open("Speech without words")),
     ...coverage.truncated.map(open("Text may be cut short")),
-    ...coverage.uncertain_seams.map((time) => ({ start: time, end: time })).map(doubt("Uncertain seam")),
+    ...coverage.uncertain_seams.map((time) => ({ start: time, end: time })).map(doubt("Uncertain seam: two windows disagree")),
     ...coverage.doubtful.map(doubt("Words where no speech was heard")),
     ...settled,
   ].sort((a, b) => a.start - b.start);
@@ -62,6 +63,7 @@ export function placesOf(coverage) {
 function verdictOf(places, coverage, unsureWords) {
   const count = places.filter(({ isSettled }) => !isSettled).length;
   if (!coverage.speech_seconds && !count) return "No speech was heard in this recording.";
+  if (!count && coverage.warnings?.length) return "All speech that could be read has words.";
   if (!count) return unsureWords ? "All speech has words." : "All speech has words. Nothing to check.";
   return count === 1 ? "1 place to check" : `${count} places to check`;
 }
@@ -104,10 +106,12 @@ export class CoverageReport {
   show(coverage, unsureWords) {
     this.places = placesOf(coverage);
     const verdict = byId("verdict");
-    const isOpen = this.places.some(({ isSettled }) => !isSettled);
+    const warnings = coverage.warnings ?? [];
+    const isOpen = warnings.length > 0 || this.places.some(({ isSettled }) => !isSettled);
     verdict.classList.toggle("is-open", isOpen);
     setIcon(verdict, isOpen ? "look" : "done");
     byId("verdict-text").textContent = verdictOf(this.places, coverage, unsureWords);
+    byId("warnings").replaceChildren(...warnings.map((text) => make("li", text)));
     const unsure = byId("next-unsure");
     unsure.hidden = unsureWords === 0;
     unsure.textContent = unsureWords === 1 ? "Go to the unsure word" : `Next of ${unsureWords} unsure words`;

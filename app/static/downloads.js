@@ -85,7 +85,7 @@ export class Downloads {
     this.#close();
     const name = fileName(this.name, ending);
     try {
-      saveAs(await (await this.api.transcript(this.jobId, format)).blob(), name);
+      saveAs(await this.api.transcript(this.jobId, format), name);
     } catch (error) {
       notify(/** @type {Error} */ (error).message, { bad: true });
     }

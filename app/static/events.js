@@ -1,12 +1,12 @@
 // A job's event stream, read with fetch because EventSource cannot send a key. Reconnects by itself.
 // @ts-check
 
-import { ApiError } from "./api.js";
+import { isFinal, Patience } from "./retry.js";
 
 /** @typedef {{id: string, type: string, data: string}} StreamEvent */
 
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 15_000;
+/** Several heartbeats of the service: a stream that is silent for so long is dead, though nobody said so. */
+const LONGEST_SILENCE_MS = 60_000;
 
 /**
  * One block of lines of the event stream format; null where it carries no data (a heartbeat).
@@ -30,7 +30,24 @@ export function parseEvent(block) {
 }
 
 /**
- * Events as they arrive. A `\r\n` split between two chunks is put together again.
+ * What `promise` gives, unless it takes longer.
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} ms
+ * @returns {Promise<T>}
+ */
+function within(promise, ms) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing was heard for ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * Events as they arrive; throws when nothing arrives for too long. A `\r\n` split between two chunks
+ * is put together again.
  * @param {ReadableStream<Uint8Array>} stream
  * @returns {AsyncGenerator<StreamEvent>}
  */
@@ -40,7 +57,7 @@ export async function* readEvents(stream) {
   let pending = "";
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await within(reader.read(), LONGEST_SILENCE_MS);
       if (done) return;
       pending = (pending + decoder.decode(value, { stream: true })).replace(/\r\n|\r(?!$)/g, "\n");
       const blocks = pending.split("\n\n");
@@ -55,22 +72,6 @@ export async function* readEvents(stream) {
   }
 }
 
-/** @param {number} ms @param {AbortSignal} signal @returns {Promise<void>} */
-function pause(ms, signal) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-}
-
-/** An answer that another try will not change. @param {unknown} error */
-function isFinal(error) {
-  return error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429;
-}
-
 /**
  * Call `hear` with every event until it returns true (the job has ended) or `signal` aborts.
  * A stream that breaks is opened again behind the last event that was heard.
@@ -81,7 +82,7 @@ function isFinal(error) {
  */
 export async function watch(api, jobId, hear, signal) {
   let lastId = "";
-  let wait = FIRST_PAUSE_MS;
+  const patience = new Patience();
   while (!signal.aborted) {
     try {
       const response = await api.events(jobId, lastId, signal);
@@ -89,14 +90,13 @@ export async function watch(api, jobId, hear, signal) {
       for await (const event of readEvents(response.body)) {
         if (signal.aborted) return;
         if (event.id) lastId = event.id;
-        wait = FIRST_PAUSE_MS;
+        patience.reset();
         if (hear(event)) return;
       }
     } catch (error) {
       if (signal.aborted) return;
       if (isFinal(error)) throw error;
     }
-    await pause(wait, signal);
-    wait = Math.min(wait * 2, LONGEST_PAUSE_MS);
+    await patience.wait(signal);
   }
 }

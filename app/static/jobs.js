@@ -1,7 +1,9 @@
 // The list of recordings on the service. It is asked for again while something is under way.
 // @ts-check
 
+import { ApiError } from "./api.js";
 import { byId, fromTemplate, part } from "./dom.js";
+import { notify } from "./notices.js";
 import { clock, remaining, when } from "./time.js";
 
 /** @typedef {import("./api.js").Job} Job */
@@ -9,6 +11,7 @@ import { clock, remaining, when } from "./time.js";
 const PAGE = 30;
 const BUSY_PAUSE_MS = 2_000;
 const IDLE_PAUSE_MS = 30_000;
+const LOST_PAUSE_MS = 4_000;
 
 export const STATUS_NAMES = /** @type {const} */ ({
   queued: "Waiting", running: "Decoding", completed: "Done", failed: "Failed", cancelled: "Cancelled",
@@ -19,7 +22,7 @@ export function isActive(job) {
   return job.status === "queued" || job.status === "running";
 }
 
-/** How far the decoding is, 0 to 1; null while nothing is known. @param {Job} job */
+/** How far the decoding is, 0 to 1; null while nobody can say. @param {Job} job */
 export function shareDone({ progress }) {
   if (!progress?.windows_planned) return null;
   return Math.min(1, progress.windows_done / progress.windows_planned);
@@ -51,12 +54,13 @@ export class JobList {
     this.rows = new Map();
     this.selected = "";
     this.hasMore = false;
+    /** The service wants a key: asking again by itself would only bring the question back. */
+    this.isLocked = false;
+    this.isReached = true;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     byId("list-more").addEventListener("click", () => this.#older());
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.refresh();
-    });
+    for (const type of ["visibilitychange", "online"]) addEventListener(type, () => this.#glance());
   }
 
   /** Ask the service for the newest jobs; throws what the service answers to the first question. */
@@ -70,33 +74,48 @@ export class JobList {
       const oldest = data.at(-1)?.created_at ?? 0;
       for (const job of older) if (job.created_at <= oldest && !fresh.has(job.id)) fresh.set(job.id, job);
       this.jobs = fresh;
+      this.isLocked = false;
+      this.isReached = true;
       this.draw();
+    } catch (error) {
+      this.isLocked = error instanceof ApiError && error.status === 401;
+      this.isReached = !(error instanceof ApiError) || error.status !== 0;
+      throw error;
     } finally {
       this.#again();
     }
   }
 
+  /** Nobody waits for the answer: what goes wrong is shown elsewhere, or passes. */
+  #glance() {
+    if (!document.hidden && !this.isLocked) this.refresh().catch(() => undefined);
+  }
+
   #again() {
     clearTimeout(this.timer);
     const isBusy = [...this.jobs.values()].some(isActive);
-    const ask = () => (document.hidden ? this.#again() : this.refresh().catch(() => undefined));
-    this.timer = setTimeout(ask, isBusy ? BUSY_PAUSE_MS : IDLE_PAUSE_MS);
+    const pause = isBusy ? BUSY_PAUSE_MS : IDLE_PAUSE_MS;
+    this.timer = setTimeout(() => this.#glance(), this.isReached ? pause : LOST_PAUSE_MS);
   }
 
   async #older() {
-    const { data, has_more: hasMore } = await this.api.jobs(PAGE, [...this.jobs.keys()].at(-1));
-    for (const job of data) this.jobs.set(job.id, job);
-    this.hasMore = hasMore;
-    this.draw();
-    if (data[0]) this.rows.get(data[0].id)?.querySelector("a")?.focus();
+    try {
+      const { data, has_more: hasMore } = await this.api.jobs(PAGE, [...this.jobs.keys()].at(-1));
+      for (const job of data) this.jobs.set(job.id, job);
+      this.hasMore = hasMore;
+      this.draw();
+      if (data[0]) this.rows.get(data[0].id)?.querySelector("a")?.focus();
+    } catch (error) {
+      notify(/** @type {Error} */ (error).message, { bad: true });
+    }
   }
 
-  /** Something newer is known about a job. @param {Job} job */
+  /** Something newer is known about a job; one that is not listed yet is put where its age belongs. @param {Job} job */
   update(job) {
     const wasBusy = [...this.jobs.values()].some(isActive);
-    this.jobs = this.jobs.has(job.id)
-      ? this.jobs.set(job.id, job)
-      : new Map([[job.id, job], ...this.jobs]);
+    const isListed = this.jobs.has(job.id);
+    this.jobs.set(job.id, job);
+    if (!isListed) this.jobs = new Map([...this.jobs].sort(([, a], [, b]) => b.created_at - a.created_at));
     this.draw();
     if (!wasBusy) this.#again();
   }
@@ -145,10 +164,10 @@ export class JobList {
   }
 }
 
-/** Only a job under way has a progress bar; one without a plan yet has no value. @param {HTMLProgressElement} element @param {Job} job */
+/** Only a job under way has a progress bar; one that has nothing yet to show moves without a value. @param {HTMLProgressElement} element @param {Job} job */
 export function showProgress(element, job) {
   const share = shareDone(job);
   element.hidden = !isActive(job);
-  if (share === null) element.removeAttribute("value");
-  else element.value = share;
+  if (share) element.value = share;
+  else element.removeAttribute("value");
 }

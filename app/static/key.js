@@ -5,14 +5,24 @@ import { byId } from "./dom.js";
 
 const PLACE = "longform.key";
 
-/** @returns {string} */
-function stored() {
-  return sessionStorage.getItem(PLACE) ?? localStorage.getItem(PLACE) ?? "";
+/**
+ * A place to keep the key; null where the browser keeps nothing for this site.
+ * @param {"localStorage" | "sessionStorage"} name
+ * @returns {Storage | null}
+ */
+function storage(name) {
+  try {
+    return window[name];
+  } catch {
+    return null;
+  }
 }
 
 export class Keys {
   constructor() {
-    this.key = stored();
+    this.tab = storage("sessionStorage");
+    this.device = storage("localStorage");
+    this.key = this.tab?.getItem(PLACE) ?? this.device?.getItem(PLACE) ?? "";
     /** Called after a key was entered. */
     this.onEntered = () => {};
     this.dialog = /** @type {HTMLDialogElement} */ (byId("key-dialog"));
@@ -41,7 +51,7 @@ export class Keys {
     byId("key-forget").hidden = !this.key;
     this.text.setAttribute("aria-invalid", String(Boolean(problem)));
     if (this.dialog.open) return;
-    this.keep.checked = localStorage.getItem(PLACE) !== null;
+    this.keep.checked = Boolean(this.device?.getItem(PLACE));
     this.dialog.showModal();
     this.text.focus();
   }
@@ -58,9 +68,9 @@ export class Keys {
   /** @param {string} key */
   store(key) {
     this.key = key;
-    sessionStorage.removeItem(PLACE);
-    localStorage.removeItem(PLACE);
-    if (key) (this.keep.checked ? localStorage : sessionStorage).setItem(PLACE, key);
+    this.tab?.removeItem(PLACE);
+    this.device?.removeItem(PLACE);
+    if (key) (this.keep.checked ? this.device : this.tab)?.setItem(PLACE, key);
   }
 
   /** Nothing of what the key opened may stay on the screen: start afresh. */

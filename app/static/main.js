@@ -3,9 +3,9 @@
 
 import { Api, ApiError } from "./api.js";
 import { byId } from "./dom.js";
-import { JobList, nameOf } from "./jobs.js";
+import { isActive, JobList, nameOf, shareDone } from "./jobs.js";
 import { Keys } from "./key.js";
-import { notify } from "./notices.js";
+import { notify, say } from "./notices.js";
 import { fillLanguages } from "./options.js";
 import { RecordingView } from "./recording.js";
 import { Uploads } from "./upload.js";
@@ -19,7 +19,8 @@ const list = new JobList(api);
 const recording = new RecordingView(api, {
   changed: (job) => {
     list.update(job);
-    document.title = `${nameOf(job)} – ${TITLE}`;
+    const share = isActive(job) ? shareDone(job) : null;
+    document.title = `${share ? `${Math.floor(share * 100)} % · ` : ""}${nameOf(job)} – ${TITLE}`;
   },
   gone: (id) => {
     list.forget(id);
@@ -39,9 +40,9 @@ function selectedId() {
   return match ? decodeURIComponent(match[1]) : "";
 }
 
-/** @param {unknown} error */
+/** What nothing else on the page says already: the key dialog asks, the banner tells that nobody answers. @param {unknown} error */
 function complain(error) {
-  if (error instanceof ApiError && error.status === 401) return; // the key dialog asks already
+  if (error instanceof ApiError && [0, 401].includes(error.status)) return;
   notify(error instanceof Error ? error.message : String(error), { bad: true });
 }
 
@@ -94,10 +95,30 @@ async function begin() {
   }
 }
 
+/** @param {HTMLButtonElement} button */
+async function trySample(button) {
+  button.disabled = true;
+  try {
+    uploads.add([await api.sample()]);
+  } catch (error) {
+    complain(error);
+  }
+  button.disabled = false;
+}
+
+let isReached = true;
+api.onReach = (isAnswered) => {
+  if (isAnswered === isReached) return;
+  isReached = isAnswered;
+  byId("lost").hidden = isReached;
+  say(isReached ? "The service answers again." : "The service cannot be reached.");
+  if (isReached) begin(); // it may have come back with another model
+};
 keys.onEntered = async () => {
   await begin();
   uploads.retryRefused();
 };
+byId("try-sample").addEventListener("click", () => trySample(byId("try-sample")));
 addEventListener("hashchange", () => show({ focus: !document.querySelector("dialog[open]") }));
 fillLanguages();
 begin();

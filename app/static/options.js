@@ -11,12 +11,18 @@ const LANGUAGES = [
   "si", "km", "my", "lo", "ka", "hy", "az", "kk", "uz", "mn", "is", "cy", "yo", "ha", "so", "am",
 ];
 
-/** Fill the list of languages with names in the reader's own language. */
+const NAMES = new Intl.DisplayNames(undefined, { type: "language" });
+
+/** In the reader's own language. @param {string} code */
+export function languageName(code) {
+  return NAMES.of(code) ?? code;
+}
+
+/** Fill the list of languages. */
 export function fillLanguages() {
-  const names = new Intl.DisplayNames(undefined, { type: "language" });
   const select = /** @type {HTMLSelectElement} */ (byId("option-language"));
   select.append(new Option("Detect by itself", ""));
-  for (const code of LANGUAGES) select.append(new Option(names.of(code) ?? code, code));
+  for (const code of LANGUAGES) select.append(new Option(languageName(code), code));
 }
 
 /**

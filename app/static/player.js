@@ -10,6 +10,7 @@ const CLIPS_KEPT = 6;
 const STEP_SECONDS = 5;
 const STRIP_UNITS = 1000;
 const ARRIVAL_SLACK_SECONDS = 0.05;
+const HAS_KEYS_OF_ITS_OWN = "a, button, input, select, textarea, summary, dialog, [role=button]";
 
 /**
  * @typedef {{url: string, start: number, end: number}} Stretch sound at `url` from `start` to `end`
@@ -84,6 +85,8 @@ export class Player {
     this.jobId = "";
     this.hasService = false;
     this.wanted = 0;
+    /** The one animation frame asked for; 0 for none. */
+    this.frame = 0;
     this.#listen();
   }
 
@@ -91,6 +94,7 @@ export class Player {
     byId("play").addEventListener("click", () => this.toggle());
     byId("rewind").addEventListener("click", () => this.seek(this.time - STEP_SECONDS));
     byId("skip").addEventListener("click", () => this.seek(this.time + STEP_SECONDS));
+    addEventListener("keydown", (event) => this.#key(event));
     this.bar.addEventListener("input", () => this.seek(Number(this.bar.value)));
     const speed = /** @type {HTMLSelectElement} */ (byId("speed"));
     speed.addEventListener("change", () => this.#setSpeed(Number(speed.value)));
@@ -100,6 +104,14 @@ export class Player {
     this.audio.addEventListener("ended", () => this.#continue());
     this.audio.addEventListener("durationchange", () => this.#measure());
     this.audio.addEventListener("error", () => this.#unplayable());
+  }
+
+  /** Space plays and pauses wherever it has no other meaning. @param {KeyboardEvent} event */
+  #key(event) {
+    const isTaken = /** @type {Element} */ (event.target).closest(HAS_KEYS_OF_ITS_OWN);
+    if (event.key !== " " || event.repeat || isTaken || !this.sound || byId("player").hidden) return;
+    event.preventDefault();
+    this.toggle();
   }
 
   /** @param {{jobId: string, duration: number, file: File | null, hasService: boolean}} recording */
@@ -120,6 +132,7 @@ export class Player {
     this.request += 1;
     this.audio.pause();
     this.audio.removeAttribute("src");
+    this.audio.load(); // lets go of the sound it has decoded
     this.sound?.close();
     this.sound = null;
     this.stretch = null;
@@ -160,11 +173,13 @@ export class Player {
     if (!this.sound) return this.#showTime();
     try {
       await this.#arrive(target, request);
-      if (play && request === this.request) await this.audio.play();
+      if (request !== this.request) return;
+      this.#note("");
+      if (play) await this.audio.play();
     } catch (error) {
       if (request === this.request) this.#silent(error);
     }
-    return this.#showTime();
+    this.#showTime();
   }
 
   /** Have the sound of `time` in the audio element. @param {number} time @param {number} request */
@@ -184,9 +199,12 @@ export class Player {
   /** @param {unknown} error */
   #silent(error) {
     if (error instanceof DOMException && error.name === "AbortError") return; // paused before it began
-    const isGone = error instanceof ApiError && [404, 409, 410].includes(error.status);
+    const status = error instanceof ApiError ? error.status : null;
+    const isGone = status === 404;
     if (isGone) this.sound = null;
-    this.#note(isGone ? "The service no longer keeps the sound." : "This sound cannot be played.");
+    if (isGone) this.#note("The service no longer keeps the sound.");
+    else if (status === 0) this.#note("The sound could not be fetched: the service cannot be reached.");
+    else this.#note("This sound cannot be played.");
   }
 
   /** The browser does not know the file's format: the service can still play what it decoded. */
@@ -216,9 +234,11 @@ export class Player {
     this.audio.playbackRate = speed;
   }
 
+  /** Every frame while playing. A seek starts playing anew, and must not start a second round of frames. */
   #tick() {
+    cancelAnimationFrame(this.frame);
     this.#showTime();
-    if (this.isPlaying) requestAnimationFrame(() => this.#tick());
+    this.frame = this.isPlaying ? requestAnimationFrame(() => this.#tick()) : 0;
   }
 
   #showState() {

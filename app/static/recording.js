@@ -10,7 +10,9 @@ import { isActive, nameOf, shareDone, showProgress, STATUS_NAMES } from "./jobs.
 import { confirm, notify, say } from "./notices.js";
 import { Player } from "./player.js";
 import { Search } from "./search.js";
-import { clock, length, remaining, when } from "./time.js";
+import { languageName } from "./options.js";
+import { persist } from "./retry.js";
+import { clock, date, length, remaining, when } from "./time.js";
 import { doubtOf, TranscriptView } from "./transcript.js";
 import { withWords } from "./words.js";
 
@@ -28,6 +30,17 @@ function progressText(job) {
     `${clock(progress.seconds_done)} of ${clock(progress.seconds_total ?? 0)}`,
     `${progress.windows_done} of ${progress.windows_planned} windows`,
     typeof progress.eta_seconds === "number" ? remaining(progress.eta_seconds) : "",
+  ].filter(Boolean).join(" · ");
+}
+
+/** What is known about a recording, in one line. @param {Job} job */
+function factsOf(job) {
+  return [
+    job.progress?.seconds_total ? length(job.progress.seconds_total) : "",
+    job.language ? languageName(job.language) : "",
+    when(job.created_at),
+    STATUS_NAMES[job.status].toLowerCase(),
+    job.status === "completed" && job.expires_at ? `kept until ${date(job.expires_at)}` : "",
   ].filter(Boolean).join(" · ");
 }
 
@@ -59,20 +72,34 @@ export class RecordingView {
   #listen() {
     byId("cancel").addEventListener("click", () => this.#cancel());
     byId("delete").addEventListener("click", () => this.#delete());
-    byId("follow").addEventListener("click", () => this.#follow(!this.isFollowing));
+    byId("follow").addEventListener("click", () => this.#scrollAlong(!this.isFollowing));
     for (const type of ["wheel", "touchmove"]) {
-      addEventListener(type, () => this.player.isPlaying && this.#follow(false), { passive: true });
+      addEventListener(type, () => this.player.isPlaying && this.#scrollAlong(false), { passive: true });
     }
     const attach = /** @type {HTMLInputElement} */ (byId("attach"));
     attach.addEventListener("change", () => this.#attach(attach));
   }
 
-  /** Show a job and follow it to its end. @param {string} id @param {{focus: boolean}} options */
-  async open(id, { focus }) {
+  /**
+   * Show a job and follow it to its end, however long the service is away in between. Throws a final
+   * answer of the service; nothing once another recording was opened.
+   * @param {string} id
+   * @param {{focus: boolean}} options
+   */
+  async open(id, options) {
     this.close();
     this.id = id;
     const { signal } = (this.control = new AbortController());
-    const job = await this.api.job(id);
+    try {
+      await this.#follow(id, options, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** @param {string} id @param {{focus: boolean}} options @param {AbortSignal} signal */
+  async #follow(id, { focus }, signal) {
+    const job = await persist(() => this.api.job(id), signal);
     if (signal.aborted) return;
     byId("recording").hidden = false;
     byId("waiting").hidden = true;
@@ -100,10 +127,7 @@ export class RecordingView {
     const had = this.job;
     this.job = job;
     byId("recording-title").textContent = nameOf(job);
-    byId("facts").textContent = [
-      job.progress?.seconds_total ? length(job.progress.seconds_total) : "", when(job.created_at),
-      STATUS_NAMES[job.status].toLowerCase(),
-    ].filter(Boolean).join(" · ");
+    byId("facts").textContent = factsOf(job);
     byId("working").hidden = !isActive(job);
     byId("working-title").textContent = job.status === "queued" ? "Waiting" : "Decoding";
     byId("progress-text").textContent = progressText(job);
@@ -138,15 +162,14 @@ export class RecordingView {
 
   /** The player stays as it is when the job only moves on. @param {Job} job */
   #showPlayer(job) {
-    const file = this.files.get(job.id) ?? null;
-    const hasEnded = job.status === "failed" || job.status === "cancelled";
     const isOpen = !byId("player").hidden;
-    if (hasEnded) this.player.close();
-    else if (!isOpen || (!file && job.status === "completed")) {
-      const duration = job.progress?.seconds_total ?? 0;
-      if (file || job.status === "completed") {
-        this.player.open({ jobId: job.id, duration, file, hasService: job.has_audio });
-      }
+    const isDone = job.status === "completed";
+    const isMute = isOpen && !this.player.sound; // the browser could not play the file
+    const file = isMute ? null : this.files.get(job.id) ?? null;
+    const duration = job.progress?.seconds_total ?? 0;
+    if (!isActive(job) && !isDone) this.player.close();
+    else if ((!isOpen && file) || (isDone && !file)) {
+      this.player.open({ jobId: job.id, duration, file, hasService: job.has_audio });
     } else this.player.hasService = job.has_audio;
   }
 
@@ -163,7 +186,9 @@ export class RecordingView {
     this.#wait();
     await watch(this.api, id, (event) => this.#hear(event), signal);
     if (signal.aborted) return;
-    this.#show(await this.api.job(id));
+    const job = await persist(() => this.api.job(id), signal);
+    if (signal.aborted) return;
+    this.#show(job);
     await this.#finish(signal);
   }
 
@@ -187,7 +212,7 @@ export class RecordingView {
     byId("waiting").hidden = !isActive(job) || !this.transcript.isEmpty;
     byId("waiting").textContent = job.status === "queued"
       ? "The text appears here as soon as decoding has begun."
-      : "The first words appear here in a moment.";
+      : "The first words appear here when the first windows are decoded.";
   }
 
   /** The job has ended: fetch the whole transcript and what is known about it. @param {AbortSignal} signal */
@@ -195,16 +220,16 @@ export class RecordingView {
     const job = /** @type {Job} */ (this.job);
     byId("waiting").hidden = true;
     if (job.status !== "completed") return;
-    const whole = await (await this.api.transcript(job.id, "verbose_json")).json();
+    const whole = await persist(() => this.api.whole(job.id), signal);
     if (signal.aborted) return;
-    const segments = withWords(whole.segments ?? [], whole.words ?? []);
+    const segments = withWords(whole.segments, whole.words ?? []);
     await this.transcript.show(segments);
     if (signal.aborted) return;
-    if (whole.duration) this.player.setDuration(Number(whole.duration));
+    if (whole.duration) this.player.setDuration(whole.duration);
     this.#showResult(whole);
   }
 
-  /** @param {{coverage?: import("./coverage.js").Coverage, segments?: unknown[]}} whole */
+  /** @param {import("./api.js").WholeTranscript} whole */
   #showResult({ coverage }) {
     const { isEmpty } = this.transcript;
     const job = /** @type {Job} */ (this.job);
@@ -232,7 +257,7 @@ export class RecordingView {
   }
 
   /** @param {boolean} isFollowing */
-  #follow(isFollowing) {
+  #scrollAlong(isFollowing) {
     this.isFollowing = isFollowing;
     byId("follow").setAttribute("aria-pressed", String(isFollowing));
   }

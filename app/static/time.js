@@ -37,9 +37,12 @@ export function size(bytes) {
 
 /** When, for a list: the time today, else the date. @param {number} unixSeconds */
 export function when(unixSeconds) {
-  const date = new Date(unixSeconds * 1000);
-  const today = date.toDateString() === new Date().toDateString();
-  return today
-    ? date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })
-    : date.toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
+  const moment = new Date(unixSeconds * 1000);
+  const isToday = moment.toDateString() === new Date().toDateString();
+  return isToday ? moment.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" }) : date(unixSeconds);
+}
+
+/** @param {number} unixSeconds */
+export function date(unixSeconds) {
+  return new Date(unixSeconds * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
 }

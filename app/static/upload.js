@@ -2,8 +2,10 @@
 // @ts-check
 
 import { byId, fromTemplate, part } from "./dom.js";
+import { ApiError } from "./api.js";
 import { notify, say } from "./notices.js";
 import { chosenOptions } from "./options.js";
+import { isFinal } from "./retry.js";
 import { length, size } from "./time.js";
 
 /**
@@ -14,11 +16,13 @@ import { length, size } from "./time.js";
  * @property {HTMLElement} row
  * @property {AbortController} control
  * @property {number} startedAt milliseconds
+ * @property {ReturnType<typeof setTimeout> | undefined} timer runs until the next try
  */
 
 const DEFAULT_MODEL = "whisper-1"; // every service answers to it
 const UPLOADS_AT_ONCE = 2;
 const MEASURED_AFTER_MS = 2_000;
+const LONGEST_WAIT_SECONDS = 60;
 
 /** Unique enough to join a retry with its first try; also where crypto.randomUUID is withheld. */
 function newIdempotencyKey() {
@@ -71,6 +75,8 @@ export class Uploads {
     this.waiting = [];
     /** @type {Set<Upload>} */
     this.active = new Set();
+    /** Refused for want of a key. @type {Set<Upload>} */
+    this.refused = new Set();
     this.maxBytes = Infinity;
     this.model = DEFAULT_MODEL;
     const input = /** @type {HTMLInputElement} */ (byId("files"));
@@ -117,6 +123,7 @@ export class Uploads {
     /** @type {Upload} */
     const upload = {
       file, fields, row, idempotencyKey: newIdempotencyKey(), control: new AbortController(), startedAt: 0,
+      timer: undefined,
     };
     part(row, "name").textContent = file.name;
     part(row, "progress").setAttribute("aria-label", `Upload of ${file.name}`);
@@ -172,34 +179,60 @@ export class Uploads {
   /** @param {Upload} upload @param {Error} error */
   #fail(upload, error) {
     if (error.name === "AbortError") return;
+    const status = error instanceof ApiError ? error.status : 0;
+    const seconds = this.#tryLater(upload, error);
+    if (status === 401) this.refused.add(upload);
     upload.row.classList.add("is-failed");
-    part(upload.row, "facts").textContent = error.message;
+    const next = seconds === null ? "" : ` Trying again in ${length(seconds)}.`;
+    part(upload.row, "facts").textContent = error.message + next;
     part(upload.row, "progress").hidden = true;
-    part(upload.row, "retry").hidden = false;
+    part(upload.row, "retry").hidden = isFinal(error) && status !== 401;
     part(upload.row, "stop").textContent = "Remove";
     part(upload.row, "stop").setAttribute("aria-label", `Remove ${upload.file.name}`);
     say(`Upload of ${upload.file.name} failed: ${error.message}`);
   }
 
+  /**
+   * A service that says when it has room is asked again then. Gives the seconds until that, or null.
+   * @param {Upload} upload
+   * @param {Error} error
+   */
+  #tryLater(upload, error) {
+    if (!(error instanceof ApiError) || error.retryAfter === null) return null;
+    const seconds = Math.min(error.retryAfter, LONGEST_WAIT_SECONDS);
+    upload.timer = setTimeout(() => this.#again(upload), seconds * 1000);
+    return seconds;
+  }
+
   /** @param {Upload} upload */
   #retry(upload) {
+    this.#again(upload);
+    part(upload.row, "stop").focus();
+  }
+
+  /** @param {Upload} upload */
+  #again(upload) {
+    clearTimeout(upload.timer);
+    this.refused.delete(upload);
     upload.row.classList.remove("is-failed");
     part(upload.row, "progress").hidden = false;
     part(upload.row, "retry").hidden = true;
     part(upload.row, "stop").textContent = "Stop";
+    part(upload.row, "stop").setAttribute("aria-label", `Stop the upload of ${upload.file.name}`);
     part(upload.row, "facts").textContent = `${size(upload.file.size)}, waiting`;
-    part(upload.row, "stop").focus();
     this.waiting.push(upload);
     this.#startNext();
   }
 
   /** A key was entered: what was refused for want of one can go now. */
   retryRefused() {
-    for (const row of byId("uploads").querySelectorAll(".is-failed")) part(row, "retry").click();
+    for (const upload of [...this.refused]) this.#again(upload);
   }
 
   /** @param {Upload} upload */
   #stop(upload) {
+    clearTimeout(upload.timer);
+    this.refused.delete(upload);
     upload.control.abort();
     this.waiting = this.waiting.filter((other) => other !== upload);
     upload.row.remove();

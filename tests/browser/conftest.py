@@ -1,11 +1,14 @@
 """Chromium under the page, with every violation of the page's policy on record.
 
-Tests here are left out, with a loud reason, where no Chromium is found.
+Tests here are left out, with a loud reason, where no Chromium is found. They wait for conditions,
+never for a time; the limits only end a test that would otherwise hang.
 """
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.planted import PROSE, Planted, plant, wav
 from tests.browser.stub_service import StubService
@@ -29,6 +32,7 @@ ARGUMENTS = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -36,6 +40,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--mute-audio",
 ]
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 # Runs before the page's own scripts, outside its policy.
 WATCH_POLICY = """
 window.policyViolations = [];
@@ -68,7 +74,9 @@ class Watched:
 def browser() -> Iterator[Browser]:
     """One Chromium per module; not longer, as its event loop would forbid others' asyncio.run."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS, timeout=2 * PATIENCE_MS
+        )
         yield browser
         browser.close()
 
@@ -86,7 +94,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.add_init_script(WATCH_POLICY)
         page.on("pageerror", lambda error: watched.problems.append(str(error)))
         page.on("dialog", lambda dialog: watched.problems.append(f"dialog: {dialog.message}"))
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(url)
         opened.append(watched)
         return page
@@ -114,6 +122,34 @@ def recording(planted: Planted, tmp_path: Path) -> Path:
     path = tmp_path / "harbour-council.wav"
     path.write_bytes(wav(planted.duration))
     return path
+
+
+@pytest.fixture
+def drop() -> Callable[..., None]:
+    """Drops files onto the page as a person does with the mouse."""
+
+    def drop_on(page: Page, *paths: Path) -> None:
+        files = [
+            {"name": p.name, "bytes": base64.b64encode(p.read_bytes()).decode()} for p in paths
+        ]
+        transfer = page.evaluate_handle(
+            """(files) => {
+              const transfer = new DataTransfer();
+              for (const { name, bytes } of files) {
+                const content = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
+                transfer.items.add(new File([content], name));
+              }
+              return transfer;
+            }""",
+            files,
+        )
+        for event in ("dragenter", "dragover"):
+            page.dispatch_event("main", event, {"dataTransfer": transfer})
+        expect(page.locator("body")).to_have_class(re.compile("is-dragging"))
+        page.dispatch_event("main", "drop", {"dataTransfer": transfer})
+        expect(page.locator("body")).not_to_have_class(re.compile("is-dragging"))
+
+    return drop_on
 
 
 @pytest.fixture

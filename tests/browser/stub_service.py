@@ -69,6 +69,8 @@ class StubService:
         self.hold_after: int | None = None
         self.fail_with: dict[str, Any] | None = None
         self.is_full = False
+        self.retry_after = 600
+        self.refuses_with: str | None = None
         self.breaks_streams_after: int | None = None
         self.resumed_after: list[int] = []
         self.released = threading.Event()
@@ -86,13 +88,14 @@ class StubService:
     def __enter__(self) -> StubService:
         self._thread.start()
         while not self._server.started:
+            assert self._thread.is_alive()
             time.sleep(0.01)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.released.set()
         self._server.should_exit = True
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
 
     @property
     def url(self) -> str:
@@ -158,7 +161,11 @@ class StubService:
 
     async def _create(self, request: Request) -> Response:
         if self.is_full:
-            return _error(429, "The queue is full. Try again later.", "queue_full")
+            full = _error(429, "The queue is full.", "too_many_requests")
+            full.headers["Retry-After"] = str(self.retry_after)
+            return full
+        if self.refuses_with is not None:
+            return _error(415, self.refuses_with, "unsupported_media_type")
         async with request.form() as form:
             upload = form["file"]
             assert not isinstance(upload, str)

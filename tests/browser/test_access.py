@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.planted import Planted
@@ -16,6 +16,7 @@ OpenPage = Callable[..., Page]
 Shoot = Callable[[Page, str], None]
 KEY = "wl-4f1c"
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 TEXT_CONTRAST = 4.5
 SHAPE_CONTRAST = 3.0
 TEXT_PAIRS = [
@@ -72,25 +73,33 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_have_enough_contrast(
-    service: StubService, open_page: OpenPage, scheme: str
+    service: StubService, open_page: OpenPage, shoot: Shoot
 ) -> None:
-    page = open_page(service.url, color_scheme=scheme)
-    colour = page.evaluate(
-        """(names) => {
-          const style = getComputedStyle(document.documentElement);
-          return Object.fromEntries(names.map((n) => [n, style.getPropertyValue(`--${n}`).trim()]));
-        }""",
-        sorted({name for pair in TEXT_PAIRS + SHAPE_PAIRS for name in pair}),
-    )
+    service.add("talk.mp3")
+    page = open_page(service.url + "#/jobs/job_1")
+    expect(page.locator("#coverage")).to_be_visible()
     wanted = [(p, TEXT_CONTRAST) for p in TEXT_PAIRS] + [(p, SHAPE_CONTRAST) for p in SHAPE_PAIRS]
-    weak = {
-        pair: round(contrast(colour[pair[0]], colour[pair[1]]), 2)
-        for pair, least in wanted
-        if contrast(colour[pair[0]], colour[pair[1]]) < least
-    }
-    assert weak == {}
+    papers = []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        shoot(page, scheme)
+        colour = page.evaluate(
+            """(names) => {
+              const style = getComputedStyle(document.documentElement);
+              return Object.fromEntries(
+                names.map((n) => [n, style.getPropertyValue(`--${n}`).trim()]));
+            }""",
+            sorted({name for pair in TEXT_PAIRS + SHAPE_PAIRS for name in pair}),
+        )
+        weak = {
+            pair: round(contrast(colour[pair[0]], colour[pair[1]]), 2)
+            for pair, least in wanted
+            if contrast(colour[pair[0]], colour[pair[1]]) < least
+        }
+        assert weak == {}
+        papers.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert papers == ["rgb(245, 244, 240)", "rgb(17, 21, 26)"]
 
 
 def test_a_key_is_asked_for_and_kept_for_the_tab(
@@ -129,6 +138,45 @@ def test_an_upload_refused_for_want_of_a_key_goes_on_with_one(
     page.get_by_label("Key", exact=True).fill(KEY)
     page.keyboard.press("Enter")
     expect(page.locator("#coverage")).to_be_visible()
+    assert len(service.uploads) == 1
+
+
+def test_a_declined_key_is_not_asked_for_again_and_again(
+    planted: Planted, open_page: OpenPage
+) -> None:
+    with StubService(planted, key=KEY) as service:
+        page = open_page(service.url)
+        page.clock.install()
+        page.reload()
+        page.get_by_role("button", name="Not now").click()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.clock.run_for(120_000)
+        page.evaluate("window.dispatchEvent(new Event('online'))")
+        expect(page.locator("#key-dialog")).to_be_hidden()
+        assert asked == []
+        page.get_by_role("button", name="API key").click()
+        page.get_by_label("Key", exact=True).fill(KEY)
+        page.keyboard.press("Enter")
+        expect(page.locator("#model-name")).to_be_visible()
+
+
+def test_only_uploads_that_wanted_a_key_go_on_with_one(
+    service: StubService, open_page: OpenPage, recording: Path
+) -> None:
+    page = open_page(service.url)
+    service.is_full = True
+    page.set_input_files("#files", recording)
+    expect(page.locator(".upload")).to_contain_text("The queue is full")
+    service.is_full = False
+    service.key = KEY
+    second = recording.with_name("second.wav")
+    second.write_bytes(recording.read_bytes())
+    page.set_input_files("#files", second)
+    page.get_by_label("Key", exact=True).fill(KEY)
+    page.keyboard.press("Enter")
+    expect(page.locator("#recording-title")).to_have_text("second.wav")
+    expect(page.locator(".upload")).to_have_count(1)
     assert len(service.uploads) == 1
 
 
@@ -255,24 +303,25 @@ def test_it_fits_a_phone(
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["viewport"]["width"]
 
 
-def test_dark_scheme(service: StubService, open_page: OpenPage, shoot: Shoot) -> None:
-    service.add("talk.mp3")
-    page = open_page(service.url + "#/jobs/job_1", color_scheme="dark")
+def test_the_demo_model_is_called_one(service: StubService, open_page: OpenPage) -> None:
+    page = open_page(service.url)
+    expect(page.locator("#model-name")).to_have_text("Model: turbo")
+    expect(page.locator("#demo-note")).to_be_hidden()
+    service.model = "demo"
+    page.reload()
+    expect(page.locator("#model-name")).to_have_text("Model: demo")
+    expect(page.locator("#demo-note")).to_contain_text("writes fluent nonsense for real people")
+    expect(page.locator("#demo-note")).to_contain_text("LONGFORM_MODEL=turbo")
+
+
+def test_the_demo_model_brings_something_to_try(service: StubService, open_page: OpenPage) -> None:
+    service.model = "demo"
+    page = open_page(service.url)
+    page.get_by_role("button", name="Try the sample recording").click()
     expect(page.locator("#coverage")).to_be_visible()
-    shoot(page, "dark")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 21, 26)"
-
-
-@pytest.mark.parametrize(("model", "is_demo"), [("demo", True), ("turbo", False)])
-def test_the_demo_model_is_called_one(
-    planted: Planted, open_page: OpenPage, model: str, is_demo: bool
-) -> None:
-    with StubService(planted, model=model) as service:
-        page = open_page(service.url)
-        expect(page.locator("#model-name")).to_have_text(f"Model: {model}")
-        expect(page.locator("#demo-note")).to_be_visible(visible=is_demo)
-        if is_demo:
-            expect(page.locator("#demo-note")).to_contain_text("LONGFORM_MODEL=turbo")
+    expect(page.locator("#recording-title")).to_have_text("sample-meeting.opus")
+    # The sound is the sample itself, 90 seconds of it.
+    page.wait_for_function("() => Math.round(document.querySelector('#audio').duration) === 90")
 
 
 def test_a_violation_would_be_noticed(service: StubService, open_page: OpenPage) -> None:
@@ -291,9 +340,11 @@ def test_the_page_asks_nobody_else_and_writes_no_markup() -> None:
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|\.style\b"
         r"|https?://(?!www\.w3\.org/2000/svg)| style=|\son[a-z]+="
     )
+    texts = [path for path in STATIC.iterdir() if path.suffix in {".html", ".css", ".js", ".svg"}]
+    assert len(texts) > 20
     found = {
         f"{path.name}: {match.group()}"
-        for path in STATIC.iterdir()
+        for path in texts
         for match in forbidden.finditer(path.read_text())
     }
     assert found == set()

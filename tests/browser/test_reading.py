@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.planted import HOSTILE, PROSE, Planted, clean, plant
@@ -24,39 +24,57 @@ def open_done(service: StubService, open_page: OpenPage, name: str = "talk.mp3")
     return page
 
 
+def thirds(text: str, start: float) -> list[dict[str, Any]]:
+    """Three "words" of a second each that together are the text."""
+    size = len(text) // 3
+    parts = (text[:size], text[size : 2 * size], text[2 * size :])
+    return [
+        {"word": part.strip(), "start": start + n, "end": start + n + 1, "probability": 0.9}
+        for n, part in enumerate(parts)
+    ]
+
+
 def position(page: Page) -> float:
     return float(page.locator("#seek").input_value())
 
 
-@pytest.mark.parametrize("payload", [HOSTILE, "<svg/onload=alert(1)>", "</p><iframe src=/>"])
 def test_markup_is_shown_as_text(
-    service: StubService, open_page: OpenPage, shoot: Shoot, payload: str
+    service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot
 ) -> None:
-    planted = plant((PROSE[0], payload, PROSE[1]))
-    service.planted = planted
-    page = open_done(service, open_page, f"{payload}.mp3".replace("/", ""))
-    expect(page.locator(".said").nth(1)).to_have_text(payload)
-    assert page.locator(".segments :is(img, script, iframe, svg)").count() == 0
-    assert page.title() != "owned"
-    if payload is HOSTILE:
-        shoot(page, "hostile")
+    """In the live text, in the transcript, in names and in what the service says about the file."""
+    payloads = (HOSTILE, "<svg/onload=alert(1)>", "</p><iframe src=/>")
+    planted = plant(payloads)
+    coverage = {**planted.coverage, "warnings": [HOSTILE]}
+    service.planted = Planted(planted.segments, coverage, planted.duration)
+    service.hold_after = 2
+    hostile_name = recording.with_name("<img src=x onerror=alert(1)>.wav")
+    hostile_name.write_bytes(recording.read_bytes())
+    page = open_page(service.url)
+    page.set_input_files("#files", hostile_name)
+    expect(page.locator(".said")).to_have_text(payloads[:2])
+    service.released.set()
+    expect(page.locator("#coverage")).to_be_visible()
+    expect(page.locator(".said")).to_have_text(payloads)
+    expect(page.locator("#warnings li")).to_have_text(HOSTILE)
+    expect(page.locator("#recording-title")).to_have_text(hostile_name.name)
+    injected = "#recording :is(img, script, iframe, [onload], [onerror]), .segments svg, .job img"
+    assert page.locator(injected).count() == 0
+    assert "owned" not in page.title()
+    shoot(page, "hostile")
 
 
-@pytest.mark.parametrize("text", ["東京は今日も雨です。", "नमस्ते, यह एक परीक्षा है।"])
-def test_text_keeps_its_own_spacing(service: StubService, open_page: OpenPage, text: str) -> None:
+def test_text_keeps_its_own_spacing(service: StubService, open_page: OpenPage) -> None:
     """Words are found inside the text of the segment; what stands between them stays."""
-    planted = plant((text,))
-    segment = {**planted.segments[0], "end": 3.0}
-    third = len(text) // 3
-    parts = (text[:third], text[third : 2 * third], text[2 * third :])
-    segment["words"] = [
-        {"word": part.strip(), "start": n, "end": n + 1, "probability": 0.9}
-        for n, part in enumerate(parts)
-    ]
-    service.planted = Planted((segment,), planted.coverage, 4.0)
+    texts = ("東京は今日も雨です。", "नमस्ते, यह एक परीक्षा है।")
+    planted = plant(texts)
+    segments = tuple(
+        {**segment, "start": 3.0 * n, "end": 3.0 * n + 3, "words": thirds(text, 3.0 * n)}
+        for n, (segment, text) in enumerate(zip(planted.segments, texts, strict=True))
+    )
+    service.planted = Planted(segments, planted.coverage, 7.0)
     page = open_done(service, open_page)
-    expect(page.locator(".said")).to_have_text(text)
-    expect(page.locator(".segments .word")).to_have_count(3)
+    expect(page.locator(".said")).to_have_text(texts)
+    expect(page.locator(".segments .word")).to_have_count(6)
 
 
 def test_channels_are_named(service: StubService, open_page: OpenPage, planted: Planted) -> None:
@@ -121,6 +139,19 @@ def test_nothing_at_all_to_check(service: StubService, open_page: OpenPage) -> N
     expect(page.locator("#next-unsure")).to_be_hidden()
 
 
+def test_a_damaged_file_is_never_called_whole(
+    service: StubService, open_page: OpenPage, planted: Planted
+) -> None:
+    damage = "Parts of the file are damaged; some sound may be missing."
+    whole = clean(planted)
+    service.planted = Planted(
+        whole.segments, {**whole.coverage, "warnings": [damage]}, whole.duration
+    )
+    page = open_done(service, open_page)
+    expect(page.locator("#warnings li")).to_have_text(damage)
+    expect(page.locator("#verdict-text")).to_have_text("All speech that could be read has words.")
+
+
 def test_a_silent_recording_says_so(service: StubService, open_page: OpenPage) -> None:
     silent = clean(plant(()))
     service.planted = Planted((), {**silent.coverage, "speech_seconds": 0.0}, 60.0)
@@ -179,6 +210,63 @@ def test_playing_goes_on_over_the_end_of_a_clip(service: StubService, open_page:
     page.locator("#seek").fill("29.5")
     page.locator("#play").click()
     page.wait_for_function("() => Number(document.querySelector('#seek').value) > 30.3")
+
+
+def test_seeking_while_playing_asks_for_one_frame_at_a_time(
+    service: StubService, open_page: OpenPage
+) -> None:
+    page = open_done(service, open_page)
+    page.locator("#play").click()
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
+    for place in ("31", "2", "40", "5"):
+        page.locator("#seek").fill(place)
+        page.wait_for_function(
+            "(t) => !document.querySelector('#audio').paused"
+            " && Number(document.querySelector('#seek').value) > t",
+            arg=float(place),
+        )
+    asked = page.evaluate(
+        """() => new Promise((resolve) => {
+          const ask = window.requestAnimationFrame.bind(window);
+          let asked = 0;
+          let frames = 0;
+          window.requestAnimationFrame = (call) => { asked += 1; return ask(call); };
+          const count = () => (frames += 1) < 20 ? ask(count) : resolve(asked / frames);
+          ask(count);
+        })"""
+    )
+    assert 0 < asked <= 1
+
+
+def test_space_pauses_where_it_has_no_other_meaning(
+    service: StubService, open_page: OpenPage
+) -> None:
+    page = open_done(service, open_page)
+    play = page.locator("#play")
+    page.locator(".segments .word").first.click()
+    expect(play).to_have_attribute("aria-label", "Pause")
+    page.keyboard.press("Space")
+    expect(play).to_have_attribute("aria-label", "Play")
+    page.locator("#search-text").press("Space")
+    assert page.locator("#search-text").input_value() == " "
+    expect(play).to_have_attribute("aria-label", "Play")
+
+
+def test_a_file_that_the_browser_cannot_play_is_played_by_the_service(
+    service: StubService, open_page: OpenPage, tmp_path: Path
+) -> None:
+    odd = tmp_path / "dictaphone.amr"
+    odd.write_bytes(b"#!AMR\n" + bytes(500))
+    service.hold_after = 2
+    page = open_page(service.url)
+    page.set_input_files("#files", odd)
+    expect(page.locator("#sound-text")).to_have_text("This browser cannot play the file's format.")
+    service.released.set()
+    expect(page.locator("#coverage")).to_be_visible()
+    expect(page.locator("#sound-note")).to_be_hidden()
+    page.locator(".segments .word").nth(3).click()
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
+    assert service.clips
 
 
 def test_a_file_of_this_device_replaces_sound_that_is_gone(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,35 +13,26 @@ from tests.browser.stub_service import StubService
 
 OpenPage = Callable[..., Page]
 Shoot = Callable[[Page, str], None]
-
-
-def drop(page: Page, *paths: Path) -> None:
-    """Drop files onto the page as a person does with the mouse."""
-    files = [{"name": p.name, "bytes": base64.b64encode(p.read_bytes()).decode()} for p in paths]
-    transfer = page.evaluate_handle(
-        """(files) => {
-          const transfer = new DataTransfer();
-          for (const { name, bytes } of files) {
-            const content = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
-            transfer.items.add(new File([content], name, { type: "audio/wav" }));
-          }
-          return transfer;
-        }""",
-        files,
-    )
-    for event in ("dragenter", "dragover"):
-        page.dispatch_event("#drop", event, {"dataTransfer": transfer})
-    expect(page.locator("body")).to_have_class(re.compile("is-dragging"))
-    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
-    expect(page.locator("body")).not_to_have_class(re.compile("is-dragging"))
+Drop = Callable[..., None]
 
 
 def wait_until_done(page: Page) -> None:
     expect(page.locator("#coverage")).to_be_visible()
 
 
+def word_at(planted: Planted, seconds: float) -> str | None:
+    """The word that must be marked at a time; it stays marked for a second when it has ended."""
+    last = [word for word in planted.words if word["start"] <= seconds][-1]
+    return last["word"] if seconds < last["end"] + 1 else None
+
+
 def test_drop_watch_play_reload_download(
-    service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot, planted: Planted
+    service: StubService,
+    open_page: OpenPage,
+    recording: Path,
+    drop: Drop,
+    shoot: Shoot,
+    planted: Planted,
 ) -> None:
     service.hold_after = 4
     page = open_page(service.url)
@@ -55,6 +45,7 @@ def test_drop_watch_play_reload_download(
     expect(page.locator("#progress-text")).to_contain_text("8 of 24 windows")
     assert page.locator("#progress").evaluate("(bar) => bar.value") == 4 / 12
     expect(page.locator("#jobs .job")).to_contain_text("33 %")
+    assert page.title() == "33 % · harbour-council.wav – Whisper Longform"
     shoot(page, "running")
     service.released.set()
     wait_until_done(page)
@@ -70,8 +61,15 @@ def test_drop_watch_play_reload_download(
         "(start) => document.querySelector('#audio').currentTime > start", arg=start
     )
     expect(page.locator(".word.is-spoken")).to_have_count(1)
-    page.wait_for_function("() => document.querySelector('.is-spoken')?.textContent === 'start'")
     shoot(page, "playing")
+    page.locator("#play").click()
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+    now, spoken = page.evaluate(
+        "[document.querySelector('#audio').currentTime,"
+        " document.querySelector('.is-spoken')?.textContent]"
+    )
+    assert now > start
+    assert spoken == word_at(planted, now)
 
     # Everything is still there after a reload.
     page.reload()
@@ -157,7 +155,7 @@ def test_an_option_out_of_range_is_not_sent(
 
 
 def test_several_files_become_several_jobs(
-    service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot
+    service: StubService, open_page: OpenPage, recording: Path, drop: Drop, shoot: Shoot
 ) -> None:
     service.hold_after = 1
     others = [recording.with_name(f"part {n}.wav") for n in (1, 2, 3)]
@@ -190,11 +188,36 @@ def test_a_refused_upload_says_why_and_joins_its_retry(
     service.is_full = True
     page = open_page(service.url)
     page.set_input_files("#files", recording)
-    expect(page.locator(".upload")).to_contain_text("The queue is full")
+    expect(page.locator(".upload")).to_contain_text("The queue is full. Trying again in 1 min.")
     shoot(page, "refused")
     service.is_full = False
     page.get_by_role("button", name="Try again").click()
     wait_until_done(page)
+    expect(page.locator("#uploads li")).to_have_count(0)
+
+
+def test_an_upload_waits_until_there_is_room(
+    service: StubService, open_page: OpenPage, recording: Path
+) -> None:
+    service.is_full = True
+    service.retry_after = 1
+    page = open_page(service.url)
+    page.set_input_files("#files", recording)
+    expect(page.locator(".upload")).to_contain_text("Trying again in 1\u00a0s")
+    service.is_full = False
+    wait_until_done(page)
+    assert len(service.uploads) == 1
+
+
+def test_what_will_never_be_taken_is_not_offered_again(
+    service: StubService, open_page: OpenPage, recording: Path
+) -> None:
+    service.refuses_with = "This is not a recording."
+    page = open_page(service.url)
+    page.set_input_files("#files", recording)
+    expect(page.locator(".upload")).to_contain_text("This is not a recording.")
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    page.get_by_role("button", name=f"Remove {recording.name}").click()
     expect(page.locator("#uploads li")).to_have_count(0)
 
 
@@ -223,6 +246,58 @@ def test_a_broken_stream_is_taken_up_where_it_broke(
     wait_until_done(page)
     expect(page.locator(".segment")).to_have_count(len(PROSE))
     assert service.resumed_after == [0, 4, 8, 12]
+
+
+def test_a_stream_that_went_silent_is_opened_again(
+    service: StubService, open_page: OpenPage, recording: Path
+) -> None:
+    """A connection can die without a word; heartbeats are missed long before anybody would wait."""
+    service.hold_after = 2
+    page = open_page(service.url)
+    page.clock.install()
+    page.set_input_files("#files", recording)
+    expect(page.locator(".segment")).to_have_count(2)
+    with page.expect_request("**/events") as request:
+        page.clock.run_for(62_000)
+    assert request.value.headers["last-event-id"] == "2"
+    page.clock.resume()
+    service.released.set()
+    wait_until_done(page)
+    expect(page.locator(".segment")).to_have_count(len(PROSE))
+
+
+def test_a_lost_service_is_said_and_taken_up_again(
+    service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot
+) -> None:
+    service.hold_after = 4
+    page = open_page(service.url)
+    page.set_input_files("#files", recording)
+    expect(page.locator(".segment")).to_have_count(4)
+    page.route("**/v1/**", lambda route: route.abort())
+    expect(page.locator("#lost")).to_be_visible()
+    shoot(page, "lost")
+    service.released.set()
+    expect(page.locator("#working")).to_be_visible()
+    page.unroute("**/v1/**")
+    wait_until_done(page)
+    expect(page.locator("#lost")).to_be_hidden()
+    expect(page.locator(".segment")).to_have_count(len(PROSE))
+    expect(page.locator(".notice")).to_have_count(0)
+
+
+def test_a_page_opened_while_the_service_is_away_fills_when_it_returns(
+    service: StubService, open_page: OpenPage
+) -> None:
+    service.add("talk.mp3")
+    page = open_page(service.url + "#/jobs/job_1")
+    wait_until_done(page)
+    page.route("**/v1/**", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#lost")).to_be_visible()
+    page.unroute("**/v1/**")
+    wait_until_done(page)
+    expect(page.locator("#model-name")).to_be_visible()
+    expect(page.locator("#jobs .job")).to_have_count(1)
 
 
 def test_a_reload_in_the_middle_shows_all_segments_so_far(
@@ -279,6 +354,17 @@ def test_a_job_deleted_elsewhere_leaves_the_page(
     service.released.set()
     expect(page.locator("#welcome")).to_be_visible()
     expect(page.locator("#jobs .job")).to_have_count(0)
+
+
+def test_an_older_recording_is_listed_where_its_age_belongs(
+    service: StubService, open_page: OpenPage
+) -> None:
+    service.add("old.mp3").document["created_at"] -= 100_000
+    for number in range(31):
+        service.add(f"recording {number}.mp3")
+    page = open_page(service.url + "#/jobs/job_1")
+    wait_until_done(page)
+    expect(page.locator("#jobs .job-name").last).to_have_text("old.mp3")
 
 
 def test_older_recordings_are_fetched_on_demand(service: StubService, open_page: OpenPage) -> None:
