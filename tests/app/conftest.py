@@ -31,7 +31,7 @@ class Running:
         self.service: Service = gate.app.state.service
         self._server = server_of(gate, settings)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._clients: list[openai.OpenAI] = []
+        self._open = ExitStack()
 
     def __enter__(self) -> Running:
         self._thread.start()
@@ -47,8 +47,7 @@ class Running:
         self._server.should_exit = True
 
     def __exit__(self, *_error: object) -> None:
-        for client in self._clients:
-            client.close()
+        self._open.close()
         self._server.should_exit = True
         self._thread.join(GIVE_UP_SECONDS)
         self.decoder.close()
@@ -66,8 +65,12 @@ class Running:
         """An official client, closed with the service."""
         more = {"api_key": "none", "max_retries": 0, "timeout": GIVE_UP_SECONDS, **more}
         client = openai.OpenAI(base_url=f"{self.url}/v1", **more)
-        self._clients.append(client)
+        self._open.callback(client.close)
         return client
+
+    def closing(self, client: httpx.Client) -> None:
+        """Close this client with the service."""
+        self._open.callback(client.close)
 
     def wait(self, job_id: str, seconds: float = GIVE_UP_SECONDS, **headers: str) -> dict[str, Any]:
         """The job's document when it has ended."""
