@@ -26,6 +26,14 @@ class CurveLog:
         self._noted: dict[str, list[float]] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
 
+    def rewind(self, step: int) -> None:
+        """Forget what came after `step`: a killed run goes on from its last checkpoint."""
+        if not self._path.exists():
+            return
+        whole, _, _torn = self._path.read_text(encoding="utf-8").rpartition("\n")
+        kept = [line for line in whole.splitlines() if json.loads(line)["step"] <= step]
+        self._path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
     def note(self, shown: Mapping[str, float]) -> None:
         for name, value in shown.items():
             if math.isfinite(value):

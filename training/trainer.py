@@ -21,6 +21,7 @@ from training.labels import PhonemeTable
 from training.losses import LossWeights, losses
 from training.network import Shape, TrainedWhisper
 from training.optimiser import Average, Optimiser, Rate
+from training.precision import autocast
 from training.stream import Stream, StreamOptions, lengths_at
 from training.synthesis import fresh_synthesiser
 from training.vocabulary import vocabulary
@@ -119,7 +120,7 @@ class Run:
         is_fresh = options.init is None
         batch = stream.batch(lengths_at(self.progress, is_fresh=is_fresh)).to(self._device)
         heads_only = not is_fresh and position.step < HEADS_ONLY_STEPS
-        with torch.autocast(self._device.type, torch.bfloat16):
+        with autocast(self._device):
             result = losses(
                 self._model,
                 batch,
@@ -158,6 +159,7 @@ class Run:
         self._table = PhonemeTable(state["phonemes"])
         step, audio, worked = state["position"]
         self._position = Position(int(step), float(audio), float(worked))
+        self._log.rewind(self._position.step)
 
     def _where(self) -> dict[str, float]:
         position = self._position

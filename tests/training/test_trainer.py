@@ -1,5 +1,7 @@
 """A run ends, repeats itself from its seed, goes on where it stopped, and sleeps when told to."""
 
+import json
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ from training.export import read_checkpoint
 from training.network import Shape, TrainedWhisper
 from training.optimiser import Average, Rate
 from training.stream import GROWING, Lengths, StreamOptions, lengths_at
-from training.trainer import PAUSE_FILE, STATE_FILE, Run, RunOptions
+from training.trainer import CURVE_FILE, PAUSE_FILE, STATE_FILE, Run, RunOptions
 
 SMALL = Shape(width=48, layers=3, heads=2)
 STREAM = StreamOptions(bank=8, renewed=1, audio_per_batch=6.0)
@@ -52,6 +54,27 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert Run(options(tmp_path, seconds=70.0)).progress == 1.0
 
 
+def test_a_run_that_was_stopped_goes_on_the_same_way_every_time(tmp_path: Path) -> None:
+    Run(options(tmp_path / "a", seconds=12.0)).train(lambda line: None)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    first, second = (
+        weights(Run(options(tmp_path / name, seconds=24.0)).train(lambda line: None))
+        for name in "ab"
+    )
+    for name, value in first.items():
+        torch.testing.assert_close(value, second[name], rtol=0, atol=0)
+
+
+def test_steps_after_the_last_checkpoint_leave_the_curve(tmp_path: Path) -> None:
+    Run(options(tmp_path, seconds=12.0)).train(lambda line: None)
+    step = torch.load(tmp_path / STATE_FILE, weights_only=True)["position"][0]
+    curve = tmp_path / CURVE_FILE
+    lines = [json.dumps({"step": number}) for number in (1, step, step + 1)]
+    curve.write_text("\n".join([*lines, '{"step": 9']), "utf-8")
+    Run(options(tmp_path, seconds=24.0))
+    assert [line["step"] for line in read_curve(curve)] == [1, step]
+
+
 def test_a_run_starts_from_a_checkpoint(tmp_path: Path) -> None:
     made = Run(options(tmp_path / "a")).train(lambda line: None)
     started = Run(options(tmp_path / "b", init=made))
@@ -70,7 +93,7 @@ def test_a_pause_file_stops_the_work_until_it_is_gone(tmp_path: Path) -> None:
     time.sleep(1.0)
     assert run.progress == 0.0
     pause.unlink()
-    thread.join(60)
+    thread.join(300)
     assert run.progress == 1.0
 
 
