@@ -9,18 +9,28 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from whisper.model import Whisper
 
-from training.adaptation import AdaptationOptions, Progress, adapt, save_model
+from training.adaptation import (
+    AdaptationOptions,
+    Adapted,
+    ExamplesUnusable,
+    News,
+    Progress,
+    adapt,
+    divided,
+    save_model,
+)
 from training.curve import drawn_curve, read_curve
 from training.demonstration import Speech, demonstrate
 from training.evaluation import ALL, load, named
 from training.evaluation import evaluate as evaluate_all
-from training.export import compact, expand
+from training.export import CheckpointUnreadable, compact, expand
 from training.lora import LoraOptions, save_adapter
-from training.manifest import load_examples, read_manifest
+from training.manifest import ManifestUnreadable, load_examples, read_manifest
 from training.optimiser import Rate
-from training.recordings import record, save
-from training.sets import RECORDINGS
+from training.recordings import further, record, save
+from training.sets import DIGESTS, RECORDINGS
 from training.stream import StreamOptions
 from training.trainer import Run, RunOptions
 from transcription.models import DEMO_CHECKPOINT as DEMO
@@ -29,6 +39,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 WHOLE_RATE, LORA_RATE = 1e-5, 1e-3
 DEMO_RATE, DEMO_LORA_RATE = 4e-4, 2e-3  # so small a model takes larger steps
 DEMO_EPOCHS = 6
+TOLD_EVERY = 20.0  # seconds
 WORDY = ("mistakes", "text", "texts", "digest")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -54,18 +65,20 @@ def demo(
 ) -> None:
     """Train the demo model, or go on with a run."""
     torch.set_num_threads(threads)
-    run = Run(
-        RunOptions(
-            folder=output,
-            hours_of_audio=hours_of_audio,
-            minutes=minutes,
-            init=init,
-            seed=seed,
-            device=device,
-            rate=Rate(peak=peak_rate),
-            stream=StreamOptions(audio_per_batch=audio_per_step),
-        )
+    options = RunOptions(
+        folder=output,
+        hours_of_audio=hours_of_audio,
+        minutes=minutes,
+        init=init,
+        seed=seed,
+        device=device,
+        rate=Rate(peak=peak_rate),
+        stream=StreamOptions(audio_per_batch=audio_per_step),
     )
+    try:
+        run = Run(options)
+    except CheckpointUnreadable as error:
+        raise typer.BadParameter(str(error)) from error
     print(run.train(lambda line: print(json.dumps(line), flush=True)))
 
 
@@ -80,7 +93,10 @@ def evaluate(
 ) -> None:
     """Measure a model with openai-whisper's own decoder; all sets unless some are named."""
     torch.set_num_threads(threads)
-    loaded = load(model)
+    unknown = ", ".join(set(names or ()) - set(ALL))
+    if unknown:
+        raise typer.BadParameter(f"no set is called {unknown}; there are {', '.join(ALL)}")
+    loaded = _loaded(model)
     report = json.loads(output.read_text("utf-8")) if output and output.exists() else {}
     for name in names or ALL:
         started = time.monotonic()
@@ -129,21 +145,31 @@ def finetune(
         accumulate=accumulate,
         patience=patience,
     )
+
+    def keep() -> str:
+        if adapter is None:
+            return f"LONGFORM_MODEL={save_model(model, output)}"
+        save_adapter(model, adapter, base, output)
+        return f"LONGFORM_MODEL={base} LONGFORM_ADAPTER={output}"
+
+    def told(news: News) -> None:
+        tell(news)
+        if isinstance(news, Progress) and news.is_best:
+            keep()  # now, so that ending early loses nothing
+
+    tell = _Teller()
     try:
         heard = load_examples(read_manifest(manifest))
-        kept = load_examples(read_manifest(validation)) if validation else heard[::10]
+        kept = load_examples(read_manifest(validation)) if validation else []
+        if not validation:
+            heard, kept = divided(heard)
         model = named(base).to(device)
-    except ValueError as error:
+        print(f"{len(heard)} examples to learn from, {len(kept)} to validate on", flush=True)
+        adapted = adapt(model, heard, kept, options, told)
+    except (ManifestUnreadable, ExamplesUnusable, CheckpointUnreadable) as error:
         raise typer.BadParameter(str(error)) from error
-    if not validation:
-        heard = [example for index, example in enumerate(heard) if index % 10] or heard
-    adapted = adapt(model, heard, kept, options, _tell)
-    if adapter is None:
-        print(f"LONGFORM_MODEL={save_model(model, output)}")
-    else:
-        save_adapter(model, adapter, base, output)
-        print(f"LONGFORM_MODEL={base} LONGFORM_ADAPTER={output}")
-    print(f"validation WER {adapted.before.rate:.1%} -> {adapted.best.rate:.1%}")
+    print(keep())
+    print(_outcome(adapted))
 
 
 @app.command("finetune-demo")
@@ -161,7 +187,7 @@ def finetune_demo(
     adapter = LoraOptions() if use_lora else None
     rate = DEMO_LORA_RATE if use_lora else DEMO_RATE
     options = AdaptationOptions(adapter=adapter, rate=rate, epochs=DEMO_EPOCHS, minutes=minutes)
-    report = demonstrate(load(model), output, Speech(), options, _tell)
+    report = demonstrate(_loaded(model), output, Speech(), options, _Teller())
     text = json.dumps(report, indent=1, ensure_ascii=False)
     (output / "report.json").write_text(text + "\n", encoding="utf-8")
     before, after = report["before"]["wer"], report["after"]["wer"]
@@ -174,12 +200,47 @@ def recordings(
     names: Annotated[list[str] | None, typer.Option("--name", help="Repeatable.")] = None,
     suffix: Annotated[str, typer.Option(help=".opus, .flac or .wav")] = ".opus",
 ) -> None:
-    """Make the long recordings that models are measured on, with exact word times."""
+    """Make the long recordings that models are measured on, with exact word times.
+
+    Ends with an error if one is not, sample by sample, what the published figures were measured on.
+    """
+    unknown = ", ".join(set(names or ()) - set(RECORDINGS))
+    if unknown:
+        raise typer.BadParameter(
+            f"no recording is called {unknown}; there are {', '.join(RECORDINGS)}"
+        )
     output.mkdir(parents=True, exist_ok=True)
+    different = []
     for name in names or RECORDINGS:
         recorded = record(RECORDINGS[name])
         save(recorded, output / f"{name}{suffix}")
-        print(f"{name}: {recorded.duration:.1f} s, sha256 of samples {recorded.digest}")
+        is_known = recorded.digest == DIGESTS[name]
+        verdict = "as published" if is_known else f"NOT as published ({DIGESTS[name]})"
+        print(f"{name}: {recorded.duration:.1f} s, sha256 of samples {recorded.digest}, {verdict}")
+        if not is_known:
+            different.append(name)
+    if different:
+        print(f"other samples than those of the published figures: {', '.join(different)}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def speech(
+    hours: Annotated[float, typer.Option(help="Hours of speech to make.")],
+    output: Annotated[Path, typer.Option(help="Folder for sound and text.")],
+    seed: int = 0,
+    minutes: Annotated[float, typer.Option(help="Length of one recording.")] = 30.0,
+    random_share: Annotated[
+        float, typer.Option(help="Share of sentences that are random words.")
+    ] = 0.0,
+    suffix: Annotated[str, typer.Option(help=".opus, .flac or .wav")] = ".opus",
+) -> None:
+    """Make as many further hours as asked for, never trained on, with exact word times."""
+    output.mkdir(parents=True, exist_ok=True)
+    for number, plan in enumerate(further(seed, hours, minutes, random_share), 1):
+        recorded = record(plan)
+        save(recorded, output / f"speech-{number:04}{suffix}")
+        print(f"speech-{number:04}: {recorded.duration:.1f} s, {len(recorded.words)} words")
 
 
 @app.command()
@@ -200,13 +261,43 @@ def compact_command(source: Path, target: Path) -> None:
     torch.save(compact(torch.load(source, map_location="cpu", weights_only=True)), target)
 
 
-def _tell(progress: Progress) -> None:
-    mark = " *" if progress.is_best else ""
-    print(
-        f"epoch {progress.epoch}: {progress.seconds:.0f} s, loss {progress.loss:.3f}, "
-        f"validation WER {progress.validation.rate:.1%}{mark}",
-        flush=True,
-    )
+def _loaded(path: Path) -> Whisper:
+    try:
+        return load(path)
+    except CheckpointUnreadable as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+class _Teller:
+    """Prints every epoch, and between them now and then how far the epoch has come."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def __call__(self, news: News) -> None:
+        if isinstance(news, Progress):
+            mark = " *" if news.is_best else ""
+            print(
+                f"epoch {news.epoch}: {news.seconds:.0f} s, loss {news.loss:.3f}, "
+                f"validation WER {news.validation.rate:.1%}{mark}",
+                flush=True,
+            )
+        elif time.monotonic() - self._told >= TOLD_EVERY:
+            print(
+                f"epoch {news.epoch}: {news.heard} of {news.windows} windows, loss {news.loss:.3f}",
+                flush=True,
+            )
+        else:
+            return
+        self._told = time.monotonic()
+
+
+def _outcome(adapted: Adapted) -> str:
+    """One line for the end of fine-tuning."""
+    before, best = adapted.before.rate, adapted.best.rate
+    if best >= before:
+        return f"no epoch was better than the base (validation WER {before:.1%}): the result is it"
+    return f"validation WER {before:.1%} -> {best:.1%}"
 
 
 def _figures(report: Any) -> str:

@@ -26,6 +26,7 @@ from decoding.types import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from training import lora
 from training.acoustics import Sound
 from training.manifest import Example
+from training.precision import autocast
 from training.scoring import Errors, errors
 from training.vocabulary import SECONDS_PER_TIMESTAMP, whisper_tokenizer
 
@@ -36,6 +37,11 @@ LOWEST_RATE = 0.05
 GAP = (0.1, 1.0)  # seconds between packed examples
 TEXT_BUDGET = 220  # tokens of one window; half of Whisper's context stays for prompts
 CHECKPOINT_FILE = "model.pt"
+VALIDATION_SHARE = 10  # one example in so many is kept for validation
+
+
+class ExamplesUnusable(ValueError):
+    """There are too few examples, or one cannot be learnt from; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,19 @@ class Progress:
 
     def plain(self) -> dict[str, Any]:
         return {**asdict(self), "validation": self.validation.plain()}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Within an epoch: how many of its windows have been heard, and the mean loss of them."""
+
+    epoch: int
+    heard: int
+    windows: int
+    loss: float
+
+
+News = Progress | Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +158,15 @@ def adapt(
     training: Sequence[Example],
     validation: Sequence[Example],
     options: AdaptationOptions,
-    report: Callable[[Progress], None],
+    report: Callable[[News], None],
 ) -> Adapted:
-    """Fine-tune `model` in place; it ends with the weights that did best on `validation`."""
+    """Fine-tune `model` in place; it ends with the weights that did best on `validation`.
+
+    `report` hears of every step and, while the model holds that epoch's weights, of every epoch.
+    Raises `ExamplesUnusable` before any work is done.
+    """
     tokenizer = whisper_tokenizer(model.is_multilingual, options.language)
+    _check(training, validation, tokenizer, options.language)
     before = best = validated(model, validation, options.language)
     kept: _Kept = _Whole(model) if options.adapter is None else _Adapters(model, options.adapter)
     optimiser = torch.optim.AdamW(kept.trained, lr=options.rate, weight_decay=0.01)
@@ -150,7 +174,7 @@ def adapt(
     started, history, worse = time.monotonic(), list[Progress](), 0
     for epoch in range(options.epochs):
         windows = pack(training, tokenizer, options.timestamps, chance)
-        loss = _epoch(model, windows, optimiser, options, epoch)
+        loss = _epoch(model, windows, optimiser, options, epoch, report)
         found = validated(model, validation, options.language)
         seconds = time.monotonic() - started
         progress = Progress(epoch + 1, seconds, loss, found, found.rate < best.rate)
@@ -168,6 +192,40 @@ def adapt(
     return Adapted(before, best, tuple(history))
 
 
+def divided(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    """Examples to learn from, and one in ten to validate on. Raises `ExamplesUnusable`."""
+    if len(examples) < 2:
+        raise ExamplesUnusable(
+            "one example cannot be learnt from and validated on: add examples, or give a manifest "
+            "of others for validation"
+        )
+    kept = list(examples[::VALIDATION_SHARE])
+    return [e for index, e in enumerate(examples) if index % VALIDATION_SHARE], kept
+
+
+def _check(
+    training: Sequence[Example],
+    validation: Sequence[Example],
+    tokenizer: Tokenizer,
+    language: str,
+) -> None:
+    texts = [example.text for example in validation]
+    if not errors(texts, texts, language).words:
+        raise ExamplesUnusable("the texts to validate on hold no words, so errors have no rate")
+    for example in training:
+        count = _token_count(example, tokenizer)
+        if count > TEXT_BUDGET:
+            raise ExamplesUnusable(
+                f"a text of {count} tokens is too long for one window, which holds {TEXT_BUDGET}: "
+                f"{example.text[:60]!r}"
+            )
+
+
+def _token_count(example: Example, tokenizer: Tokenizer) -> int:
+    """Tokens of its text and its two timestamps."""
+    return len(tokenizer.encode(" " + example.text)) + 2
+
+
 def validated(model: Whisper, examples: Sequence[Example], language: str) -> Errors:
     """Word errors of `examples`, each decoded greedily by itself."""
     options = whisper.DecodingOptions(
@@ -178,7 +236,7 @@ def validated(model: Whisper, examples: Sequence[Example], language: str) -> Err
         for example in examples:
             mel = _mel(model, [_padded(example.sound)])[0]
             heard.append(whisper.decode(model, mel, options).text)
-    return errors([example.text for example in examples], heard)
+    return errors([example.text for example in examples], heard, language)
 
 
 def pack(
@@ -191,7 +249,7 @@ def pack(
     group: list[tuple[Example, float]] = []
     now, tokens = 0.0, 0
     for example in order:
-        count = len(tokenizer.encode(" " + example.text)) + 2
+        count = _token_count(example, tokenizer)
         if group and (now + example.seconds > CLIP_SECONDS or tokens + count > TEXT_BUDGET):
             windows.append(_window(group, tokenizer, chance.random() < timestamps))
             group, now, tokens = [], 0.0, 0
@@ -240,6 +298,7 @@ def _epoch(
     optimiser: torch.optim.Optimizer,
     options: AdaptationOptions,
     epoch: int,
+    report: Callable[[News], None],
 ) -> float:
     """Hear every window once; returns the mean loss."""
     batches = [windows[i : i + options.batch] for i in range(0, len(windows), options.batch)]
@@ -250,6 +309,14 @@ def _epoch(
         loss = batch_loss(model, batch)
         (loss / options.accumulate).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         total += loss.item()
+        report(
+            Step(
+                epoch + 1,
+                min((index + 1) * options.batch, len(windows)),
+                len(windows),
+                total / (index + 1),
+            )
+        )
         if (index + 1) % options.accumulate == 0 or is_last:
             done = (epoch + (index + 1) / len(batches)) / options.epochs
             step = (epoch * len(batches) + index) // options.accumulate
@@ -280,7 +347,7 @@ def batch_loss(model: Whisper, batch: Sequence[PackedWindow]) -> Tensor:
         read[index, : len(row) - 1] = torch.tensor(row[:-1])
         first = len(window.prefix) - 1
         answer[index, first : len(row) - 1] = torch.tensor(window.said)
-    with torch.autocast(model.device.type, torch.bfloat16):
+    with autocast(model.device):
         heard = model.encoder(_mel(model, [window.sound for window in batch]))
         logits = model.decoder(read.to(model.device), heard)
     return F.cross_entropy(logits.float().flatten(0, 1), answer.flatten().to(model.device))

@@ -19,7 +19,7 @@ from whisper.model import Whisper
 
 from decoding.types import SAMPLE_RATE
 from training import lora
-from training.adaptation import AdaptationOptions, Progress, adapt, save_model
+from training.adaptation import AdaptationOptions, News, adapt, save_model
 from training.evaluation import evaluate_set
 from training.grammar import sentences
 from training.manifest import load_examples, read_manifest
@@ -46,7 +46,7 @@ def demonstrate(
     folder: Path,
     speech: Speech,
     options: AdaptationOptions,
-    report: Callable[[Progress], None],
+    report: Callable[[News], None],
 ) -> dict[str, Any]:
     """Fine-tune `model` on held-out voices and measure before and after; keeps what it made."""
     training = write_speech(folder, "train", speech.training, "training", speech)

@@ -15,7 +15,7 @@ from whisper.model import ModelDimensions, Whisper
 
 from decoding.types import CLIP_SECONDS, SAMPLE_RATE
 from training.acoustics import Sound, noise
-from training.export import read_checkpoint
+from training.export import CheckpointUnreadable, read_checkpoint
 from training.recordings import Recorded, record
 from training.scoring import errors, longest_loop, time_errors
 from training.sets import RECORDINGS, SETS, Item, digest, items
@@ -33,24 +33,38 @@ Report = dict[str, Any]
 
 
 def load(path: Path) -> Whisper:
-    """The model in `path`, compact or in openai-whisper's format, on the CPU."""
+    """The model in `path`, compact or in openai-whisper's format, on the CPU.
+
+    Raises `CheckpointUnreadable`.
+    """
     checkpoint = read_checkpoint(path)
-    model = Whisper(ModelDimensions(**checkpoint["dims"]))
     weights = {name: value.float() for name, value in checkpoint["model_state_dict"].items()}
-    model.load_state_dict(weights)
-    model.eval()
-    return model
+    try:
+        model = Whisper(ModelDimensions(**checkpoint["dims"]))
+        model.load_state_dict(weights)
+    except (TypeError, RuntimeError) as error:
+        raise CheckpointUnreadable(f"the weights in {path} do not fit its dims") from error
+    return model.eval()
 
 
 def named(name: str) -> Whisper:
-    """ "demo", one of openai-whisper's names (downloaded on first use), or a checkpoint's path."""
+    """ "demo", one of openai-whisper's names (downloaded on first use), or a checkpoint's path.
+
+    Raises `CheckpointUnreadable`.
+    """
     if name == DEMO_MODEL:
         return load(DEMO_CHECKPOINT)
     if Path(name).is_file():
         return load(Path(name))
     if name not in whisper.available_models():
-        raise ValueError(f"there is no model and no file {name!r}")
-    return whisper.load_model(name, device="cpu")
+        known = ", ".join((DEMO_MODEL, *whisper.available_models()))
+        raise CheckpointUnreadable(
+            f"there is no model and no file {name!r}: give a checkpoint's path or one of {known}"
+        )
+    try:
+        return whisper.load_model(name, device="cpu")
+    except (OSError, RuntimeError) as error:
+        raise CheckpointUnreadable(f"{name} could not be downloaded: {error}") from error
 
 
 def evaluate_set(model: Whisper, name: str) -> Report:

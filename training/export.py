@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ UNTAUGHT_NOISE = 0.3  # of a row's spread, added where a word is new to the mode
 
 
 class CheckpointUnreadable(ValueError):
-    """The file is neither openai-whisper's format nor ours."""
+    """There is no checkpoint, or it is neither in openai-whisper's format nor in ours."""
 
 
 def export_weights(
@@ -72,7 +73,10 @@ def compact(checkpoint: dict[str, Any]) -> dict[str, Any]:
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The checkpoint in `path`, in openai-whisper's format. Raises `CheckpointUnreadable`."""
-    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, LookupError, UnpicklingError) as error:
+        raise CheckpointUnreadable(f"{path} cannot be read as a checkpoint: {error}") from error
     if not isinstance(loaded, dict):
         raise CheckpointUnreadable(f"{path} holds no checkpoint")
     return expand(loaded)

@@ -1,4 +1,4 @@
-"""The words that the demo model knows: some 450 of them, by their part in a sentence.
+"""The words that the demo model knows: some five hundred of them, by their part in a sentence.
 
 Few words on purpose: on two cores a model of this size learns these to a useful error rate, and
 twice as many not at all (see MODEL_CARD.md).

@@ -6,6 +6,7 @@ Paths are relative to the manifest. Nothing is fetched, and no text is changed.
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,9 +60,13 @@ class Example:
 def read_manifest(path: Path) -> tuple[Line, ...]:
     """The lines of a manifest. Raises `ManifestUnreadable`."""
     try:
-        rows = path.read_text(encoding="utf-8").splitlines()
+        rows = path.read_text(encoding="utf-8-sig").split("\n")  # a text may hold other line ends
     except OSError as error:
         raise ManifestUnreadable(f"cannot read the manifest {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ManifestUnreadable(
+            f"the manifest {path} is not UTF-8 text: {error.reason}"
+        ) from error
     lines = tuple(
         _line(row, f"{path.name}:{number}", path.parent)
         for number, row in enumerate(rows, 1)
@@ -86,8 +91,13 @@ def _line(row: str, where: str, folder: Path) -> Line:
     if not isinstance(value, dict):
         raise ManifestUnreadable(f"{where} is not an object")
     for name in ("audio", "text"):
-        if not isinstance(value.get(name), str) or not value[name].strip():
-            raise ManifestUnreadable(f"{where} has no {name}")
+        if name not in value:
+            found = ", ".join(value) or "nothing"
+            raise ManifestUnreadable(f"{where} has no {name} (it has {found})")
+        if not isinstance(value[name], str) or not value[name].strip():
+            raise ManifestUnreadable(
+                f"{where}: {name} must be a text that is not empty, got {value[name]!r}"
+            )
     audio = folder / value["audio"]
     if not audio.is_file():
         raise ManifestUnreadable(f"{where}: there is no file {audio}")
@@ -101,7 +111,8 @@ def _seconds(value: Mapping[str, Any], name: str, where: str) -> float | None:
     given = value.get(name)
     if given is None:
         return None
-    if isinstance(given, bool) or not isinstance(given, int | float) or given < 0:
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not (is_number and math.isfinite(given) and given >= 0):
         raise ManifestUnreadable(f"{where}: {name} must be seconds, got {given!r}")
     return float(given)
 

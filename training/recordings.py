@@ -22,11 +22,12 @@ from decoding.types import SAMPLE_RATE
 from training.grammar import sentences
 from training.split import Purpose
 from training.synthesis import Spoken, SpokenWord, Synthesiser, fresh_synthesiser
-from training.voices import USUAL, Manner, Voice
+from training.voices import TRAINED, USUAL, Manner, Voice
 
 PEAK = 16_000  # of each sentence, as int16
 LEAD_IN = 0.5  # seconds of silence before the first sentence
 TURN = (1, 4)  # sentences that a speaker says before the next one speaks
+SPEAKERS = (1, 4)  # in one of the further recordings
 OPUS_BITRATE = "28k"
 
 
@@ -113,6 +114,22 @@ def generate(
     """Samples and exactly timed words of `RecordingPlan(seed, minutes, voices, **more)`."""
     recorded = record(RecordingPlan(seed, minutes, tuple(voices), **more))
     return recorded.samples, recorded.words
+
+
+def further(
+    seed: int, hours: float, minutes: float = 30.0, random_share: float = 0.0
+) -> Iterator[RecordingPlan]:
+    """Plans of recordings of `minutes` that together last `hours`, each with other speakers."""
+    if not (hours > 0 and minutes > 0):
+        raise ValueError(f"hours and minutes must be above 0, got {hours}, {minutes}")
+    left, number = hours * 60, 0
+    while left > 1e-6:
+        chance = random.Random(f"{seed} {number}")
+        voices = tuple(chance.sample(sorted(set(TRAINED)), chance.randint(*SPEAKERS)))
+        yield RecordingPlan(
+            chance.getrandbits(32), min(minutes, left), voices, random_share=random_share
+        )
+        left, number = left - minutes, number + 1
 
 
 def record(plan: RecordingPlan) -> Recorded:

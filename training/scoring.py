@@ -12,6 +12,7 @@ from statistics import median
 import jiwer
 from whisper.normalizers import EnglishTextNormalizer
 
+from chunking.keys import SPACELESS_LANGUAGES, key, split_graphemes
 from training.synthesis import SpokenWord
 
 NEAR = 0.2  # seconds
@@ -50,10 +51,12 @@ class Errors:
         }
 
 
-def errors(references: Sequence[str], heard: Sequence[str]) -> Errors:
-    """Errors over pairs of texts, normalised as Whisper's authors do."""
-    normalised = _normalizer()
-    pairs = [(normalised(r), normalised(h)) for r, h in zip(references, heard, strict=True)]
+def errors(references: Sequence[str], heard: Sequence[str], language: str = "en") -> Errors:
+    """Errors over pairs of texts, each as it is `comparable` in `language`."""
+    pairs = [
+        (comparable(reference, language), comparable(text, language))
+        for reference, text in zip(references, heard, strict=True)
+    ]
     spoken = [(r, h) for r, h in pairs if r]
     extra = sum(len(h.split()) for r, h in pairs if not r)
     if not spoken:
@@ -61,6 +64,18 @@ def errors(references: Sequence[str], heard: Sequence[str]) -> Errors:
     out = jiwer.process_words([r for r, _ in spoken], [h for _, h in spoken])
     words = out.hits + out.substitutions + out.deletions
     return Errors(words, out.substitutions, out.deletions, out.insertions + extra)
+
+
+def comparable(text: str, language: str) -> str:
+    """`text` as its errors are counted: English as Whisper's authors normalise it, other languages
+    without case and punctuation but with their vowel signs, character by character where words
+    are not divided by spaces."""
+    if language == "en":
+        normalised: str = _normalizer()(text)
+        return normalised
+    if language in SPACELESS_LANGUAGES:
+        return " ".join(split_graphemes(key(text)))
+    return " ".join(key(word) for word in text.split())
 
 
 @dataclass(frozen=True, slots=True)

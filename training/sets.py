@@ -1,6 +1,6 @@
 """What models are measured on: sets of sentences and long recordings, none of them trained on.
 
-All are made when they are needed, from seeds; `digest` tells whether two machines made the same.
+All are made when they are needed, from seeds; `DIGESTS` tells whether a machine made the same.
 """
 
 from __future__ import annotations
@@ -63,6 +63,20 @@ RECORDINGS: Mapping[str, RecordingPlan] = MappingProxyType(
         "fast": RecordingPlan(2030, 5.0, ("en-us",), manner=FAST, pauses=BRISK),
     }
 )
+
+DIGESTS: Mapping[str, str] = MappingProxyType(
+    {
+        "trained-template": "eef7858f42a77a3595d4b5696289801a2e8060cdc7e6faac85bfb518d5064cd8",
+        "trained-random": "c5cde52fa97b6803cfcebfaa3093f16eceed17bcbde7e068a0ab91babfc7e64e",
+        "held-out-template": "862e2c03bce8a69aa4af9771b266d51ab8eff3f7f8a4ea58e7747d02b9a2e783",
+        "meeting": "a216332a0f77c779d002aee3bcee82c04b40f1796a42360911ab5b7c52c67910",
+        "noisy": "6a07f74444af91b85185b33bd476c886e139a48a571c89d96762a5f7d76e6181",
+        "long-pauses": "c17684112f99c3661d1f79cc73e066e21fe331af58047bef5c89704929a3a65b",
+        "two-channels": "158a255d5580685849d2e6bc3e02bf05a96e29c508629a9c1261e7d7fceed4fd",
+        "fast": "4145ad21e4ba63444164c94d2499f957de07653cffcf126fd610cb1f3b4378ff",
+    }
+)
+"""SHA-256 over the samples of every set and recording, as the published figures were measured."""
 
 
 def items(plan: SetPlan) -> list[Item]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import whisper
 from safetensors.torch import load_file
 from whisper.model import ModelDimensions, Whisper
 
@@ -14,8 +15,13 @@ from decoding.loading import load_model
 from training import lora
 from training.adaptation import (
     AdaptationOptions,
+    ExamplesUnusable,
+    News,
+    Progress,
+    Step,
     adapt,
     batch_loss,
+    divided,
     pack,
     save_model,
 )
@@ -70,9 +76,13 @@ def test_manifest_gives_sound_text_and_where_speech_is(tmp_path: Path) -> None:
         ("{", "m.jsonl:1 is not JSON"),
         ("[]", "not an object"),
         ({"text": "a"}, "has no audio"),
-        ({"audio": "a.wav", "text": " "}, "has no text"),
+        ({"audio_filepath": "a.wav", "text": "a"}, r"no audio \(it has audio_filepath, text\)"),
+        ({}, r"has no audio \(it has nothing\)"),
+        ({"audio": "a.wav", "text": " "}, "text must be a text that is not empty"),
+        ({"audio": 1, "text": "a"}, "audio must be a text that is not empty, got 1"),
         ({"audio": "b.wav", "text": "a"}, "there is no file"),
         ({"audio": "a.wav", "text": "a", "start": "x"}, "start must be seconds"),
+        ('{"audio": "a.wav", "text": "a", "end": NaN}', "end must be seconds"),
         ({"audio": "a.wav", "text": "a", "start": 2, "end": 1}, "end must come after start"),
         ("", "holds no examples"),
     ],
@@ -81,6 +91,22 @@ def test_unusable_lines_are_named(row: object, reason: str, tmp_path: Path) -> N
     write_wav(tmp_path / "a.wav", np.ones(1_600, np.int16))
     with pytest.raises(ManifestUnreadable, match=reason):
         read_manifest(write_manifest(tmp_path, row))
+
+
+def test_a_manifest_may_begin_with_a_byte_order_mark_and_hold_any_line_separator(
+    tmp_path: Path,
+) -> None:
+    write_wav(tmp_path / "a.wav", np.ones(1_600, np.int16))
+    path = tmp_path / "m.jsonl"
+    row = json.dumps({"audio": "a.wav", "text": "one\u2028two"}, ensure_ascii=False)
+    path.write_bytes(f"\ufeff{row}\r\n{row}\r\n".encode())
+    assert [line.text for line in read_manifest(path)] == ["one\u2028two"] * 2
+
+
+def test_a_manifest_in_another_encoding_is_named(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_bytes('{"text": "Ångström"}'.encode("latin-1"))
+    with pytest.raises(ManifestUnreadable, match="not UTF-8"):
+        read_manifest(tmp_path / "m.jsonl")
 
 
 def test_missing_manifest_and_unreadable_or_long_sound_are_named(tmp_path: Path) -> None:
@@ -120,6 +146,46 @@ def test_whole_model_learns_and_is_saved_for_openai_whisper(tmp_path: Path) -> N
     assert adapted.epochs[-1].loss < adapted.epochs[0].loss - 0.05
     path = save_model(model, tmp_path)
     assert load_model(str(path)).card.parameters > 0
+    theirs = whisper.load_model(str(path), device="cpu").state_dict()
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(theirs[name], value.half().float(), rtol=0, atol=0)
+
+
+def test_every_step_and_every_epoch_is_told() -> None:
+    told: list[News] = []
+    long = [example(e.text, 29.0) for e in EXAMPLES]
+    options = AdaptationOptions(rate=1e-3, epochs=1, batch=3)
+    adapt(tiny(), long, EXAMPLES[:1], options, told.append)
+    steps = [(news.heard, news.windows) for news in told if isinstance(news, Step)]
+    assert steps == [(3, 4), (4, 4)]
+    assert isinstance(told[-1], Progress)
+    assert told[-1].plain()["epoch"] == 1
+
+
+def test_one_example_in_ten_is_kept_for_validation() -> None:
+    numbered = [example(str(n), 1.0) for n in range(21)]
+    learnt, kept = divided(numbered)
+    assert [e.text for e in kept] == ["0", "10", "20"]
+    assert len(learnt) == 18
+    with pytest.raises(ExamplesUnusable, match="one example"):
+        divided(numbered[:1])
+
+
+@pytest.mark.parametrize(
+    ("training", "validation", "reason"),
+    [
+        ([example("the" + " dog" * 299)], EXAMPLES, "302 tokens is too long"),
+        (EXAMPLES, [example("Um.")], "hold no words"),
+        (EXAMPLES, [], "hold no words"),
+    ],
+)
+def test_examples_that_cannot_be_learnt_from_are_refused_at_once(
+    training: list[Example], validation: list[Example], reason: str
+) -> None:
+    told: list[News] = []
+    with pytest.raises(ExamplesUnusable, match=reason):
+        adapt(tiny(), training, validation, AdaptationOptions(), told.append)
+    assert not told
 
 
 def test_training_stops_when_nothing_gets_better_and_keeps_the_best() -> None:

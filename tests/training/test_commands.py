@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from training import __main__ as commands
 from training.__main__ import app
 from training.demonstration import Speech, write_speech
-from training.recordings import RecordingPlan
+from training.recordings import RecordingPlan, record
 from training.sets import SETS, SetPlan
 from training.stream import StreamOptions
 from transcription.models import DEMO_CHECKPOINT
@@ -23,6 +23,13 @@ def run(*arguments: object) -> str:
     result = runner.invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def refused(*arguments: object) -> str:
+    """What the command says when it cannot do what it is asked, without the frame around it."""
+    result = runner.invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 2, result.output
+    return " ".join(result.output.replace("│", " ").split())
 
 
 @pytest.fixture
@@ -48,9 +55,26 @@ def test_recordings_are_written_with_their_text(
 ) -> None:
     plans = {"short": RecordingPlan(3, 0.1, ("en-us",))}
     monkeypatch.setattr(commands, "RECORDINGS", plans)
-    assert "sha256" in run("recordings", "--output", tmp_path)
+    monkeypatch.setattr(commands, "DIGESTS", {"short": record(plans["short"]).digest})
+    assert "as published" in run("recordings", "--output", tmp_path)
     assert (tmp_path / "short.opus").exists()
     assert json.loads((tmp_path / "short.json").read_text("utf-8"))["sentences"]
+
+
+def test_recordings_other_than_the_published_ones_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "RECORDINGS", {"short": RecordingPlan(3, 0.1, ("en-us",))})
+    monkeypatch.setattr(commands, "DIGESTS", {"short": "0" * 64})
+    result = runner.invoke(app, ["recordings", "--output", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "NOT as published" in result.output
+
+
+def test_further_speech_is_made(tmp_path: Path) -> None:
+    run("speech", "--hours", 0.005, "--minutes", 0.2, "--output", tmp_path, "--suffix", ".wav")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"speech-000{n}.{kind}" for n in (1, 2) for kind in ("json", "wav")]
 
 
 def test_demo_trains_and_the_curve_is_drawn(
@@ -80,10 +104,22 @@ def test_evaluation_adds_to_the_report(tmp_path: Path) -> None:
     assert "wer" in output
 
 
-def test_an_unknown_set_is_named() -> None:
-    result = runner.invoke(app, ["evaluate", "--set", "nothing"])
-    assert isinstance(result.exception, ValueError)
-    assert "no set 'nothing'" in str(result.exception)
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["evaluate", "--set", "nothing"], "no set is called nothing"),
+        (["evaluate", "--set", "meeting", "--model", "none.pt"], "cannot be read"),
+        (["demo", "--hours-of-audio", "1", "--init", "none.pt"], "cannot be read"),
+        (["finetune-demo", "--model", "none.pt"], "cannot be read"),
+        (["recordings", "--name", "nothing"], "no recording is called nothing"),
+    ],
+)
+def test_what_does_not_exist_is_named(
+    arguments: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    output = [] if arguments[0] == "evaluate" else ["--output", "out"]
+    assert reason in refused(*arguments, *output)
 
 
 @pytest.mark.parametrize("how", [["--lora"], []])
@@ -101,10 +137,21 @@ def test_finetune_tells_how_to_use_its_result(how: list[str], tmp_path: Path) ->
 
 
 def test_finetune_names_what_is_wrong(tmp_path: Path) -> None:
-    arguments = ["finetune", "--base", "demo", "--output", str(tmp_path)]
-    result = runner.invoke(app, [*arguments, "--manifest", str(tmp_path / "none.jsonl")])
-    assert result.exit_code == 2
-    assert "cannot read the manifest" in result.output.replace("\n", " ")
+    arguments = ["finetune", "--base", "demo", "--output", tmp_path]
+    missing = refused(*arguments, "--manifest", tmp_path / "none.jsonl")
+    assert "cannot read the manifest" in missing
+    alone = write_speech(tmp_path, "train", 1, "training", Speech())
+    assert "one example cannot be learnt from" in refused(*arguments, "--manifest", alone)
+
+
+def test_finetune_says_when_nothing_got_better(tmp_path: Path) -> None:
+    manifest = write_speech(tmp_path, "train", 3, "training", Speech())
+    output = run(
+        "finetune", "--base", "demo", "--manifest", manifest, "--output", tmp_path / "out",
+        "--epochs", 1, "--threads", 1, "--rate", 1e-12,
+    )  # fmt: skip
+    assert "no epoch was better than the base" in output
+    assert (tmp_path / "out" / "model.pt").exists()
 
 
 @pytest.mark.usefixtures("few_words")

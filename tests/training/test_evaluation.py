@@ -1,5 +1,7 @@
 """Sets are large, unheard, and repeat; the shipped model hears them."""
 
+import json
+import platform
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +9,15 @@ import numpy as np
 import pytest
 
 from training.evaluation import decoded, load, named
+from training.recordings import record
 from training.scoring import errors
-from training.sets import RECORDINGS, SETS, digest, items
+from training.sets import DIGESTS, RECORDINGS, SETS, digest, items
 from training.split import purpose_of
 from training.voices import HELD_OUT, TRAINED
 from transcription.models import DEMO_CHECKPOINT
+
+REPORTS = Path(__file__).parents[2] / "training" / "reports"
+IS_PUBLISHED_PLATFORM = platform.machine() in ("x86_64", "AMD64") and platform.system() == "Linux"
 
 
 @pytest.mark.parametrize("name", list(SETS))
@@ -22,6 +28,8 @@ def test_sets_hold_a_thousand_words_never_trained_on(name: str) -> None:
     voices = {item.voice for item in made}
     assert voices <= set(HELD_OUT if name.startswith("held-out") else TRAINED)
     assert all(item.sound.shape == (480_000,) for item in made[:3])
+    if IS_PUBLISHED_PLATFORM:
+        assert digest(made) == DIGESTS[name]
 
 
 def test_a_set_is_the_same_every_time() -> None:
@@ -38,6 +46,19 @@ def test_five_recordings_are_planned() -> None:
     assert any(plan.channels == 2 for plan in RECORDINGS.values())
     used = {voice for plan in RECORDINGS.values() for voice in plan.voices}
     assert used <= set(TRAINED)
+
+
+@pytest.mark.skipif(not IS_PUBLISHED_PLATFORM, reason="another build of the synthesiser")
+@pytest.mark.parametrize("name", list(RECORDINGS))
+def test_recordings_are_those_that_were_published(name: str) -> None:
+    assert record(RECORDINGS[name]).digest == DIGESTS[name]
+
+
+def test_published_figures_were_measured_on_these_sounds() -> None:
+    report = json.loads((REPORTS / "demo-evaluation.json").read_text("utf-8"))
+    measured = {name: told["digest"] for name, told in report.items() if "digest" in told}
+    assert "meeting" in measured
+    assert measured.items() <= DIGESTS.items()
 
 
 def test_the_shipped_model_hears_a_few_sentences() -> None:

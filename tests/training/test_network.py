@@ -175,6 +175,15 @@ def test_other_files_are_refused(broken: dict[str, object], reason: str, tmp_pat
         read_checkpoint(tmp_path / "x.pt")
 
 
+@pytest.mark.parametrize("content", [None, b"", b"RIFF\x00\x00WAVEfmt ", b"\x80\x02}q"])
+def test_what_is_no_checkpoint_is_named(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CheckpointUnreadable, match="cannot be read as a checkpoint"):
+        read_checkpoint(path)
+
+
 def test_shipped_model_is_small_and_loads_with_openai_whisper(tmp_path: Path) -> None:
     assert ASSET.stat().st_size <= 16_000_000
     torch.save(read_checkpoint(ASSET), tmp_path / "large.pt")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.recordings import BRISK, Pauses, RecordingPlan, generate, record, save
+from training.recordings import BRISK, Pauses, RecordingPlan, further, generate, record, save
 from training.split import purpose_of
 
 PLAN = RecordingPlan(5, 0.4, ("en-us+m3", "en+f2"))
@@ -68,6 +68,16 @@ def test_generate_gives_samples_and_words_of_any_length() -> None:
     samples, words = generate(8, 0.2, ["en-us+m1"], random_share=1.0)
     assert samples.dtype == np.int16
     assert len(samples) / 16_000 >= words[-1].end > 0.2 * 60 - 10
+
+
+def test_further_hours_differ_and_repeat_from_their_seed() -> None:
+    plans = list(further(1, hours=0.9, minutes=20.0))
+    assert [plan.minutes for plan in plans] == pytest.approx([20.0, 20.0, 14.0])
+    assert len({plan.seed for plan in plans}) == 3
+    assert plans == list(further(1, hours=0.9, minutes=20.0))
+    assert plans != list(further(2, hours=0.9, minutes=20.0))
+    with pytest.raises(ValueError, match="above 0"):
+        next(further(1, hours=0.0))
 
 
 def test_saved_text_tells_what_was_said(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.scoring import Errors, errors, longest_loop, time_errors
+from training.scoring import Errors, comparable, errors, longest_loop, time_errors
 from training.synthesis import SpokenWord
 
 
@@ -14,6 +14,23 @@ def test_known_errors_are_pooled() -> None:
 
 def test_numbers_and_case_are_normalised_away() -> None:
     assert errors(["We have ten dogs."], ["we have 10 dogs"]).rate == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "counted"),
+    [
+        ("Okay, ten dogs.", "en", "okay 10 dogs"),
+        ("नमस्ते, दुनिया।", "hi", "नमस्ते दुनिया"),
+        ("Grüße an ALLE!", "de", "grüsse an alle"),
+        ("你好，世界", "zh", "你 好 世 界"),
+    ],
+)
+def test_other_languages_keep_their_signs(text: str, language: str, counted: str) -> None:
+    assert comparable(text, language) == counted
+
+
+def test_a_wrong_vowel_sign_is_an_error() -> None:
+    assert errors(["कि"], ["की"], "hi").rate == 1.0
 
 
 def test_empty_reference_has_no_rate() -> None:
