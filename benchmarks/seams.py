@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class Phase:
     alignment: tuple[AlignedPair, ...]
     times: Times
     seams: tuple[float, ...]
+    name: str = ""
 
     @classmethod
     def of(cls, file: FileEvaluation) -> Phase:
@@ -49,7 +50,12 @@ class Phase:
             file.score.alignment,
             reference_times(file.record.item, normalizer),
             file.record.heard.seams if file.record.heard else (),
+            file.record.item.name,
         )
+
+    @property
+    def errors(self) -> int:
+        return sum(pair.is_error for pair in self.alignment)
 
     def zones(self) -> list[list[int]]:
         """Reference positions within two seconds of each seam; a word belongs to one seam."""
@@ -69,12 +75,30 @@ def reference_times(item: Item, normalizer: Normalizer) -> Times:
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """Words lost in a row, or said twice: what somebody should look at, one by one.
+
+    `time` is when, on the clock of `recording`, which is one of the two phases. `seam_distance`:
+    seconds to the nearest seam of that phase. `is_elsewhere`: the other phase errs here too, so
+    that windows which lie otherwise hear no better.
+    """
+
+    recording: str
+    kind: Literal["lost", "twice"]
+    time: float | None
+    seam_distance: float | None
+    words: str
+    is_elsewhere: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SeamReport:
     """Figures of one or more recordings, each in two phases.
 
     `excess`: errors more at a seam than on the same words inside a window, for one seam.
     `duplicates` and `lost_runs` (three words or more) lie in seam zones; `only_at_seam` and
-    `only_inside` are words wrong in one of the two places only.
+    `only_inside` are words wrong in one of the two places only. `words` were said; `errors` were
+    made in them in either phase, wherever they lie; `cases` are all lost runs and duplicates.
     """
 
     seams: int
@@ -87,6 +111,15 @@ class SeamReport:
     lost_runs: int
     only_at_seam: int
     only_inside: int
+    words: int = 0
+    errors: tuple[int, int] = (0, 0)
+    cases: tuple[Case, ...] = ()
+
+    @property
+    def rates(self) -> tuple[float, float] | None:
+        """Word error rate of either phase."""
+        first, second = self.errors
+        return (first / self.words, second / self.words) if self.words else None
 
     @property
     def rate_in(self) -> float | None:
@@ -140,7 +173,43 @@ def report_on(pairs: Sequence[tuple[Phase, Phase]]) -> SeamReport:
         lost_runs=int(symptoms[1]),
         only_at_seam=int(only[0]),
         only_inside=int(only[1]),
+        words=sum(len(first.times) for first, _ in pairs),
+        errors=(sum(a.errors for a, _ in pairs), sum(b.errors for _, b in pairs)),
+        cases=tuple(
+            case
+            for pair in pairs
+            for own, other in (pair, pair[::-1])
+            for case in find_cases(own, other)
+        ),
     )
+
+
+def find_cases(own: Phase, other: Phase) -> list[Case]:
+    """Lost runs and duplicates of one phase, in order."""
+    wrong = _errors(other) > 0
+    found: list[tuple[int, int, Literal["lost", "twice"], str]] = []
+    for run in runs(own.alignment, "deletion"):
+        if len(run) >= LOST_RUN:
+            said = " ".join(pair.reference or "" for pair in run)
+            found.append((run[0].position, len(run), "lost", said))
+    for run in duplicated_runs(own.alignment):
+        heard = " ".join(pair.hypothesis or "" for pair in run)
+        found.append((run[0].position, 1, "twice", heard))
+    return [
+        _case(own, position, kind, words, bool(wrong[position : position + size].any()))
+        for position, size, kind, words in sorted(found)
+    ]
+
+
+def _case(
+    phase: Phase, position: int, kind: Literal["lost", "twice"], words: str, is_elsewhere: bool
+) -> Case:
+    span = phase.times[min(position, len(phase.times) - 1)] if phase.times else None
+    time = None if span is None else span.start
+    distance = None
+    if time is not None and phase.seams:
+        distance = min(abs(seam - time) for seam in phase.seams)
+    return Case(phase.name, kind, time, distance, words, is_elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +259,21 @@ def _errors(phase: Phase) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 def duplicated_positions(alignment: Sequence[AlignedPair]) -> list[int]:
     """Where inserted words repeat the words right before or right after them."""
+    return [run[0].position for run in duplicated_runs(alignment)]
+
+
+def duplicated_runs(alignment: Sequence[AlignedPair]) -> list[list[AlignedPair]]:
+    """Inserted words that repeat the words right before or right after them."""
     heard = [pair.hypothesis for pair in alignment if pair.hypothesis is not None]
-    positions = []
+    found = []
     for run in runs(alignment, "insertion"):
         first, size = run[0].hypothesis_index, len(run)
         assert first is not None
         copy = heard[first : first + size]
         before, after = heard[max(first - size, 0) : first], heard[first + size : first + 2 * size]
         if size <= LONGEST_COPY and copy in (before, after):
-            positions.append(run[0].position)
-    return positions
+            found.append(run)
+    return found
 
 
 def _mean_interval(values: Sequence[int]) -> Interval | None:

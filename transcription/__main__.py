@@ -90,7 +90,7 @@ def run(
     precision: Annotated[
         str | None,
         typer.Option(
-            help="auto, fp32, bf16, fp16 or int8 (about twice as fast on a processor). "
+            help="auto, fp32, bf16, fp16 or int8 (quick where a processor has VNNI, slow without). "
             "[LONGFORM_PRECISION]",
             rich_help_panel=MODEL,
         ),

@@ -16,12 +16,13 @@ from benchmarks.evaluation import evaluate
 from benchmarks.normalizers import default_normalizers
 from benchmarks.peers.types import PeerSpec
 from benchmarks.reports import figures
-from benchmarks.seams import SeamReport, both_phases, report_on, shifted
+from benchmarks.seams import Case, SeamReport, both_phases, report_on, shifted
 from transcription.models import DEMO_LIMITS, DEMO_MODEL
 
 GATE = 0.02
 COLUMNS = (
     "Seams",
+    "WER, either grid",
     "Error rate at seams",
     "Inside windows",
     "Errors more for one seam (95 %)",
@@ -42,6 +43,9 @@ def seams(  # noqa: PLR0913  # a command's options are its arguments
     data: choose.DataFolder = choose.DATA,
     subset: choose.Subset = None,
     limit: choose.Limit = None,
+    overlap: Annotated[
+        float | None, typer.Option(help="Seconds that windows share, if not the default.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the run; the same one goes on.")
     ] = None,
@@ -51,7 +55,8 @@ def seams(  # noqa: PLR0913  # a command's options are its arguments
 
     Transcribes each recording twice, the second time 12.5 s later in its windows, without
     skipping silence. Needs word times: `demo`, `ami`, `earnings22`, or your own with .ctm,
-    .TextGrid or .json. The goal is an upper end below 0.02 errors more for one seam.
+    .TextGrid or .json. The goal is an upper end below 0.02 errors more for one seam. Every run of
+    words lost, and every word said twice, is listed with its place.
     """
     with explained():
         options = LoadOptions(subset=subset)
@@ -65,7 +70,12 @@ def seams(  # noqa: PLR0913  # a command's options are its arguments
             note(DEMO_LIMITS)
         folder = out or RUNS / f"seams-{dataset}-{model.replace('/', '-')}"
         spec = PeerSpec(
-            model=model, precision=precision, beam_size=beam, threads=threads, skip_silence=False
+            model=model,
+            precision=precision,
+            beam_size=beam,
+            threads=threads,
+            skip_silence=False,
+            overlap=overlap,
         )
         both = [item for one in timed for item in (one, shifted(one, folder / "sound"))]
         run = measure(dataset, both, [spec], folder, device.split(","), ())
@@ -73,10 +83,26 @@ def seams(  # noqa: PLR0913  # a command's options are its arguments
     pairs = both_phases(evaluation, timed)
     report = report_on(pairs)
     show(f"Seams of {dataset}, normaliser {evaluation.normalizer}", COLUMNS, [row(report)])
+    if report.cases:
+        show("Lost runs and words said twice", CASE_COLUMNS, map(case_row, report.cases))
     note(verdict(report))
     save(
         json,
         {**asdict(report), "recordings": len(pairs), "settings": dict(run.systems[0].settings)},
+    )
+
+
+CASE_COLUMNS = ("Recording", "What", "Second", "From a seam", "Other grid", "Words")
+
+
+def case_row(case: Case) -> tuple[str, ...]:
+    return (
+        case.recording,
+        "lost" if case.kind == "lost" else "said twice",
+        figures.ABSENT if case.time is None else f"{case.time:.1f}",
+        figures.ABSENT if case.seam_distance is None else f"{case.seam_distance:.1f} s",
+        "wrong too" if case.is_elsewhere else "right",
+        case.words,
     )
 
 
@@ -89,6 +115,7 @@ def row(report: SeamReport) -> tuple[str, ...]:
     )
     return (
         str(report.seams),
+        " / ".join(map(figures.percent, report.rates)) if report.rates else figures.ABSENT,
         figures.percent(report.rate_in),
         figures.percent(report.rate_out),
         told,

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.formats.types import TimedWord
 from benchmarks.peers.types import Heard, PeerSpec, PeerUnavailable
-from chunking.options import MergeOptions
+from chunking.options import MergeOptions, WindowOptions
 from decoding.errors import DecodingError
 from decoding.types import Decoder, DecodingOptions
 from transcription.engine_windows import EngineWindows
@@ -25,6 +25,7 @@ def options_of(spec: PeerSpec, language: str | None) -> TranscriptionOptions:
     """The service's defaults but for what `spec` says."""
     return TranscriptionOptions(
         decoding=DecodingOptions(language=language, beam_size=spec.beam_size),
+        windows=WindowOptions() if spec.overlap is None else WindowOptions(overlap=spec.overlap),
         merge=MergeOptions() if spec.vote is None else MergeOptions(vote=spec.vote),
         speech=SpeechOptions(skip_silence=spec.skip_silence),
     )
@@ -58,6 +59,7 @@ class Ours:
             "beam_size": str(self.spec.beam_size),
             "skip_silence": str(self.spec.skip_silence),
             "vote": "default" if self.spec.vote is None else str(self.spec.vote),
+            "overlap": "default" if self.spec.overlap is None else f"{self.spec.overlap:g}",
             "slots": str(self.decoder.statistics().slots),
         }
 

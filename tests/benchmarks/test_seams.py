@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.alignment import Reference, align
-from benchmarks.cli.seams import row, verdict
+from benchmarks.cli.seams import CASE_COLUMNS, case_row, row, verdict
 from benchmarks.evaluation import evaluate
 from benchmarks.formats.types import TimedWord
 from benchmarks.items import AudioPart, Item
@@ -53,6 +53,21 @@ def test_words_lost_at_seams_are_the_seams() -> None:
     assert report.excess.value == pytest.approx(3 / 2)
     assert report.lost_runs == 1
     assert (report.only_at_seam, report.only_inside) == (3, 0)
+
+
+def test_what_was_lost_and_said_twice_is_listed_with_its_place() -> None:
+    lossy = [w for n, w in enumerate(SAID) if n not in (24, 25, 26)]
+    doubled = [*SAID[:50], *SAID[48:]]
+    report = report_on([(phase(lossy, (25.0,)), phase(doubled, (60.0,), 12.5))])
+    lost, twice = report.cases
+    assert (lost.kind, lost.words, lost.time, lost.seam_distance) == ("lost", "w24 w25 w26", 24, 1)
+    assert (twice.kind, twice.words, twice.is_elsewhere) == ("twice", "w48 w49", False)
+    assert twice.time == pytest.approx(50 + 12.5)
+    assert report.rates == (0.03, 0.02)
+    for case in report.cases:
+        assert len(case_row(case)) == len(CASE_COLUMNS)
+    again = report_on([(phase(lossy, (25.0,)), phase(lossy, (60.0,)))])
+    assert all(case.is_elsewhere for case in again.cases)
 
 
 def test_a_hard_passage_is_not_the_seams() -> None:
@@ -117,7 +132,7 @@ def test_verdict(low: float, high: float, sentence: str) -> None:
     assert sentence in verdict(report)
     nothing = replace(report, excess=None)
     assert "no seam" in verdict(nothing)
-    assert row(nothing)[3] == "–"
+    assert row(nothing)[1] == row(nothing)[4] == "–"
 
 
 def test_shifted_recording(tmp_path: Path) -> None:
