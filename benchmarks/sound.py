@@ -10,10 +10,12 @@ import hashlib
 import os
 import tempfile
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.formats.tables import LFS_POINTER
 from benchmarks.items import AudioPart, Item
 from chunking.types import Span
 from decoding.types import SAMPLE_RATE
@@ -27,19 +29,32 @@ class SoundMissing(Exception):
     """A file that the data set names is not there, or is only a git-LFS pointer."""
 
 
-LFS_POINTER = b"version https://git-lfs"
-
-
 def check_presence(item: Item) -> None:
     """Raises SoundMissing with one sentence when a file of `item` cannot be read."""
     for part in item.parts:
         if not part.path.is_file():
             raise SoundMissing(f"{item.name}: {part.path} is not there")
+        if not part.path.stat().st_size:
+            raise SoundMissing(f"{item.name}: {part.path} is empty")
         if is_lfs_pointer(part.path):
             raise SoundMissing(
                 f"{item.name}: {part.path.name} is a git-LFS pointer, not sound; "
                 "run `git lfs pull` in that repository"
             )
+
+
+def check_all(items: Sequence[Item]) -> None:
+    """Raises SoundMissing that counts the items that cannot be read and names the first."""
+    missing: list[SoundMissing] = []
+    for item in items:
+        try:
+            check_presence(item)
+        except SoundMissing as error:
+            missing.append(error)
+    if missing:
+        raise SoundMissing(
+            f"{len(missing)} of {len(items)} recordings have no sound; first {missing[0]}"
+        ) from missing[0]
 
 
 def is_lfs_pointer(path: Path) -> bool:

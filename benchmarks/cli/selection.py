@@ -13,6 +13,7 @@ from benchmarks.datasets.types import LoadOptions
 from benchmarks.items import Item
 from benchmarks.peers.registry import card_of
 from benchmarks.peers.types import PeerSpec
+from benchmarks.sound import check_all
 
 DATA = Path("data/benchmarks")
 
@@ -61,8 +62,10 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of each re
 def choose_items(
     dataset: str, root: Path | None, data: Path, options: LoadOptions, limit: int | None
 ) -> tuple[Item, ...]:
-    """Recordings of the chosen set."""
-    return load(dataset, folder_of(dataset, root, data), options)[:limit]
+    """Recordings of the chosen set, all of them there. Raises SoundMissing."""
+    items = load(dataset, folder_of(dataset, root, data), options)[:limit]
+    check_all(items)
+    return items
 
 
 def choose_systems(peers: Sequence[str], spec: PeerSpec, with_ours: bool) -> list[PeerSpec]:

@@ -6,10 +6,12 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from benchmarks.datasets.clips import SpokenClip, flac_seconds, join, join_all, spread
+from benchmarks.datasets.languages import spoken_language
 from benchmarks.datasets.types import DatasetMissing, LoadOptions, required
 from benchmarks.formats.tables import parse_rows, parse_table, read_text
 from benchmarks.formats.types import FormatError, TimedWord
@@ -62,7 +64,9 @@ def load_common_voice(root: Path, options: LoadOptions) -> tuple[Item, ...]:
         if not sound.is_file():
             raise DatasetMissing(f"{sound} is missing")
         clips.append(SpokenClip(sound, row["sentence"], durations.get(name)))
-    return join_all(f"common-voice-{language}", clips, language, _joined_by_default(options))
+    return join_all(
+        f"common-voice-{language}", clips, spoken_language(language), _joined_by_default(options)
+    )
 
 
 def _clip_durations(path: Path) -> dict[str, float]:
@@ -99,21 +103,13 @@ def load_fleurs(root: Path, options: LoadOptions) -> tuple[Item, ...]:
         )
         clips.append(SpokenClip(sounds[0], row[3], int(row[5]) / FLEURS_RATE))
     locale = table.parent.name
-    language = locale.partition("_")[0]
-    return join_all(f"fleurs-{locale}", clips, language, _joined_by_default(options))
+    return join_all(f"fleurs-{locale}", clips, spoken_language(locale), _joined_by_default(options))
 
 
 def _joined_by_default(options: LoadOptions) -> LoadOptions:
     if options.clips:
         return options
-    return LoadOptions(
-        split=options.split,
-        language=options.language,
-        clips=DEFAULT_CLIPS,
-        gap=options.gap,
-        trim_silence=options.trim_silence,
-        seed=options.seed,
-    )
+    return replace(options, clips=DEFAULT_CLIPS)
 
 
 AMI_TEST: Final = tuple(
@@ -198,7 +194,10 @@ def _gigaspeech_item(folder: Path, audio: dict[str, str], segments: list[dict[st
 
 
 def load_voxpopuli(root: Path, options: LoadOptions) -> tuple[Item, ...]:
-    """Segments of each session of the European Parliament that belong to the split, joined."""
+    """Segments of each session of the European Parliament that belong to the split, joined.
+
+    The speakers are in the track "original"; a track named after a language may be an interpreter.
+    """
     language = options.language or "en"
     (table,) = required(
         root,
@@ -218,8 +217,10 @@ def load_voxpopuli(root: Path, options: LoadOptions) -> tuple[Item, ...]:
         sound = required(
             root,
             f"sound of {session}",
-            f"raw_audios/{language}/{year}/{session}*.ogg",
-            f"**/{session}*.ogg",
+            f"raw_audios/original/{year}/{session}_original.ogg",
+            f"**/{session}_original.ogg",
+            f"raw_audios/{language}/{year}/{session}_{language}.ogg",
+            f"**/{session}.ogg",
         )[0]
         items.append(_session_item(session, sound, rows, language, options.gap))
     return tuple(items)

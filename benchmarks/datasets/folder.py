@@ -7,6 +7,7 @@ or a .json with "text" and "words". A manifest is JSON lines or a table with nam
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +23,9 @@ from benchmarks.formats.nlp import (
 )
 from benchmarks.formats.stm import parse_ctm, parse_stm, scored
 from benchmarks.formats.subtitles import parse_subtitles
-from benchmarks.formats.tables import parse_json_lines, parse_table, read_text
+from benchmarks.formats.tables import parse_csv, parse_json_lines, parse_table, read_text
 from benchmarks.formats.textgrid import parse_textgrid
-from benchmarks.formats.types import FormatError, TimedWord, Utterance
+from benchmarks.formats.types import FormatError, TimedWord, Utterance, reading
 from benchmarks.items import AudioPart, Item
 
 AUDIO_SUFFIXES: Final = frozenset(
@@ -42,16 +43,20 @@ Reference = tuple[str, tuple[TimedWord, ...], bool]  # text, words, whether it h
 
 def load_folder(root: Path, options: LoadOptions) -> tuple[Item, ...]:
     """Every audio file below `root` that has a reference beside it, by name."""
+    sounds = [
+        path
+        for path in sorted(root.rglob("*"))
+        if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
+    ]
+    stems = Counter(path.with_suffix("") for path in sounds)
     items = []
-    for audio in sorted(root.rglob("*")):
-        if audio.suffix.lower() in AUDIO_SUFFIXES and not audio.name.startswith("."):
-            reference = _reference_beside(audio, options)
-            if reference is not None:
-                text, words, has_choices = reference
-                name = str(audio.relative_to(root).with_suffix(""))
-                items.append(
-                    _whole(name, audio, options.language or "en", text, words, has_choices)
-                )
+    for audio in sounds:
+        reference = _reference_beside(audio, options)
+        if reference is not None:
+            # talk.mp3 and talk.wav with one talk.txt are two recordings
+            is_only = stems[audio.with_suffix("")] == 1
+            name = str((audio.with_suffix("") if is_only else audio).relative_to(root))
+            items.append(_whole(name, audio, options.language or "en", *reference))
     if not items:
         readable = ", ".join(_READERS)
         raise DatasetMissing(f"no audio in {root} has a reference beside it ({readable})")
@@ -81,10 +86,8 @@ def _reference_beside(audio: Path, options: LoadOptions) -> Reference | None:
     for suffix, read in _READERS.items():
         path = audio.with_suffix(suffix)
         if path.is_file():
-            try:
+            with reading(path):
                 return read(path, options)
-            except FormatError as error:
-                raise FormatError(f"{path}: {error}") from error
     return None
 
 
@@ -165,7 +168,7 @@ def load_manifest(path: Path, options: LoadOptions) -> tuple[Item, ...]:
     text = read_text(path)
     rows: list[dict[str, Any]]
     if path.suffix in {".tsv", ".csv"}:
-        rows = [dict(r) for r in parse_table(text, "\t" if path.suffix == ".tsv" else ",")]
+        rows = [dict(r) for r in (parse_table if path.suffix == ".tsv" else parse_csv)(text)]
     else:
         rows = parse_json_lines(text)
     if not rows:

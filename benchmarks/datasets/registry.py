@@ -1,20 +1,20 @@
 """The data sets: what each is, its licence, its official place, and how it is loaded.
 
 Nothing is re-hosted. A set behind a form or an agreement is not downloaded: its card says where
-to go and what to put where.
+to go and what to put where. Addresses of files are in `sources.py`.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from dataclasses import replace
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Final
 
+from benchmarks.datasets import sources
 from benchmarks.datasets.corpora import (
-    AMI_TEST,
     load_ami,
     load_common_voice,
     load_fleurs,
@@ -23,63 +23,17 @@ from benchmarks.datasets.corpora import (
     load_voxpopuli,
 )
 from benchmarks.datasets.folder import load_demo, load_folder, load_manifest
-from benchmarks.datasets.rev import WHISPER_REV16, load_earnings21, load_earnings22, load_rev16
+from benchmarks.datasets.rev import load_earnings21, load_earnings22, load_rev16
 from benchmarks.datasets.talks import load_coraal, load_kincaid46, load_meanwhile, load_tedlium
-from benchmarks.datasets.types import (
-    DatasetCard,
-    DatasetMissing,
-    Download,
-    Fetching,
-    Index,
-    LoadOptions,
-)
+from benchmarks.datasets.types import DatasetCard, DatasetMissing, LoadOptions
+from benchmarks.formats.types import FormatError
 from benchmarks.items import Item
+from transcription.errors import TranscriptionError
 
 SHIPPED_RECORDINGS: Final = Path(__file__).parent.parent / "recordings"
-_REV: Final = "https://raw.githubusercontent.com/revdotcom/speech-datasets/main"
-_REV_LFS: Final = "https://media.githubusercontent.com/media/revdotcom/speech-datasets/main"
-_HUB: Final = "https://huggingface.co/datasets"
-_AMI: Final = "https://groups.inf.ed.ac.uk/ami"
 
-
-def _earnings21_files(listing: str) -> tuple[Download, ...]:
-    names = [row["file_id"] for row in csv.DictReader(io.StringIO(listing))]
-    return tuple(
-        Download(f"{_REV}/earnings21/{path}", f"earnings21/{path}")
-        for name in names
-        for path in (
-            f"media/{name}.mp3",
-            f"transcripts/nlp_references/{name}.nlp",
-            f"transcripts/normalizations/{name}.norm.json",
-        )
-    )
-
-
-def _earnings22_files(listing: str) -> tuple[Download, ...]:
-    names = [row["File ID"] for row in csv.DictReader(io.StringIO(listing))]
-    media = [
-        Download(f"{_REV_LFS}/earnings22/media/{name}.mp3", f"earnings22/media/{name}.mp3")
-        for name in names
-    ]
-    texts = [
-        Download(f"{_REV}/earnings22/{path}", f"earnings22/{path}")
-        for name in names
-        for path in (
-            f"transcripts/nlp_references/{name}.nlp",
-            f"transcripts/force_aligned_nlp_references/{name}.aligned.nlp",
-        )
-    ]
-    return (*media, *texts)
-
-
-def _coraal_files(listing: str) -> tuple[Download, ...]:
-    urls = [line.strip() for line in listing.splitlines() if line.strip()]
-    return tuple(
-        Download(url, f"coraal/{url.rpartition('/')[2]}", unpack="tar" if "tar" in url else None)
-        for url in urls
-        if url.endswith((".tar.gz", ".txt"))
-    )
-
+_JOINING: Final = ("clips", "gap", "trim_silence", "seed")
+_FLAGS: Final = {"trim_silence": "trim-silence", "seed": "shuffle", "use_norm": "norm"}
 
 _CARDS: Final = (
     DatasetCard(
@@ -102,15 +56,8 @@ _CARDS: Final = (
         "https://www.openslr.org/51",
         "TEDLIUM_release-3/legacy/test/{sph,stm}",
         load_tedlium,
-        Fetching(
-            (
-                Download(
-                    f"{_HUB}/LIUM/tedlium/resolve/main/TEDLIUM_release3/legacy/test.tar.gz",
-                    "test.tar.gz",
-                    unpack="tar",
-                ),
-            )
-        ),
+        sources.TEDLIUM,
+        frozenset({"split"}),
     ),
     DatasetCard(
         "earnings21",
@@ -121,23 +68,8 @@ _CARDS: Final = (
         "https://github.com/revdotcom/speech-datasets",
         "earnings21/{media,transcripts/nlp_references}",
         load_earnings21,
-        Fetching(
-            (
-                Download(
-                    f"{_REV}/earnings21/eval10-file-metadata.csv",
-                    "earnings21/eval10-file-metadata.csv",
-                ),
-            ),
-            (
-                Index(
-                    Download(
-                        f"{_REV}/earnings21/earnings21-file-metadata.csv",
-                        "earnings21/earnings21-file-metadata.csv",
-                    ),
-                    _earnings21_files,
-                ),
-            ),
-        ),
+        sources.EARNINGS21,
+        frozenset({"subset", "use_norm"}),
     ),
     DatasetCard(
         "earnings21-eval10",
@@ -148,17 +80,8 @@ _CARDS: Final = (
         "https://github.com/revdotcom/speech-datasets",
         "earnings21/{media,transcripts/nlp_references,eval10-file-metadata.csv}",
         lambda root, options: load_earnings21(root, replace(options, subset="eval10")),
-        Fetching(
-            indices=(
-                Index(
-                    Download(
-                        f"{_REV}/earnings21/eval10-file-metadata.csv",
-                        "earnings21/eval10-file-metadata.csv",
-                    ),
-                    _earnings21_files,
-                ),
-            )
-        ),
+        sources.EARNINGS21_EVAL10,
+        frozenset({"use_norm"}),
     ),
     DatasetCard(
         "earnings22",
@@ -169,14 +92,8 @@ _CARDS: Final = (
         "https://github.com/revdotcom/speech-datasets",
         "earnings22/{media,transcripts/nlp_references} (media by git-LFS)",
         load_earnings22,
-        Fetching(
-            indices=(
-                Index(
-                    Download(f"{_REV}/earnings22/metadata.csv", "earnings22/metadata.csv"),
-                    _earnings22_files,
-                ),
-            )
-        ),
+        sources.EARNINGS22,
+        frozenset({"subset", "use_norm"}),
     ),
     DatasetCard(
         "rev16",
@@ -187,22 +104,8 @@ _CARDS: Final = (
         "https://github.com/revdotcom/speech-datasets",
         "rev16/{media,verbatim_transcripts/nlp_references}",
         load_rev16,
-        Fetching(
-            tuple(
-                download
-                for n in sorted(WHISPER_REV16, key=int)
-                for download in (
-                    Download(
-                        f"{_HUB}/sanchit-gandhi/rev16_csv/resolve/main/{n}.mp3",
-                        f"rev16/media/{n}.mp3",
-                    ),
-                    Download(
-                        f"{_REV}/rev16/verbatim_transcripts/nlp_references/{n}.nlp",
-                        f"rev16/verbatim_transcripts/nlp_references/{n}.nlp",
-                    ),
-                )
-            )
-        ),
+        sources.REV16,
+        frozenset({"subset", "use_norm"}),
     ),
     DatasetCard(
         "meanwhile",
@@ -213,15 +116,7 @@ _CARDS: Final = (
         "https://github.com/openai/whisper/tree/main/data",
         "meanwhile.json and ID.{wav,m4a,mp3,webm}",
         load_meanwhile,
-        Fetching(
-            (
-                Download(
-                    "https://raw.githubusercontent.com/openai/whisper/main/data/meanwhile.json",
-                    "meanwhile.json",
-                ),
-            ),
-            remark="the sound is on YouTube under the ids of meanwhile.json; fetch it yourself",
-        ),
+        sources.MEANWHILE,
     ),
     DatasetCard(
         "kincaid46",
@@ -232,15 +127,7 @@ _CARDS: Final = (
         "https://github.com/shashikg/WhisperS2T/releases/tag/v1.0.0",
         "data/KINCAID46/manifest_wav.tsv, or text.csv and audio/00.m4a",
         load_kincaid46,
-        Fetching(
-            (
-                Download(
-                    "https://github.com/shashikg/WhisperS2T/releases/download/v1.0.0/data.zip",
-                    "data.zip",
-                    unpack="zip",
-                ),
-            )
-        ),
+        sources.KINCAID46,
     ),
     DatasetCard(
         "coraal",
@@ -251,17 +138,8 @@ _CARDS: Final = (
         "https://oraal.uoregon.edu/coraal",
         "XXX_seN_agN_g_NN_N.{wav,txt} anywhere below",
         load_coraal,
-        Fetching(
-            indices=(
-                Index(
-                    Download(
-                        "http://lingtools.uoregon.edu/coraal/coraal_download_list.txt",
-                        "coraal_download_list.txt",
-                    ),
-                    _coraal_files,
-                ),
-            )
-        ),
+        sources.CORAAL,
+        frozenset({"subset"}),
     ),
     DatasetCard(
         "librispeech",
@@ -272,22 +150,8 @@ _CARDS: Final = (
         "https://www.openslr.org/12",
         "LibriSpeech/test-clean/SPEAKER/CHAPTER",
         load_librispeech,
-        Fetching(
-            (
-                Download(
-                    "https://www.openslr.org/resources/12/test-clean.tar.gz",
-                    "test-clean.tar.gz",
-                    "md5:32fa31d27d2e1cad72775fee3f4849a9",
-                    "tar",
-                ),
-                Download(
-                    "https://www.openslr.org/resources/12/test-other.tar.gz",
-                    "test-other.tar.gz",
-                    "md5:fb5a50374b501bb3bac4815ee91d3135",
-                    "tar",
-                ),
-            )
-        ),
+        sources.LIBRISPEECH,
+        frozenset({"split", *_JOINING}),
     ),
     DatasetCard(
         "ami",
@@ -298,22 +162,8 @@ _CARDS: Final = (
         "https://groups.inf.ed.ac.uk/ami",
         "MEETING.Mix-Headset.wav and words/MEETING.X.words.xml anywhere below",
         load_ami,
-        Fetching(
-            (
-                Download(
-                    f"{_AMI}/AMICorpusAnnotations/ami_public_manual_1.6.2.zip",
-                    "ami_public_manual_1.6.2.zip",
-                    unpack="zip",
-                ),
-                *(
-                    Download(
-                        f"{_AMI}/AMICorpusMirror/amicorpus/{m}/audio/{m}.Mix-Headset.wav",
-                        f"{m}/audio/{m}.Mix-Headset.wav",
-                    )
-                    for m in AMI_TEST
-                ),
-            )
-        ),
+        sources.AMI,
+        frozenset({"subset"}),
     ),
     DatasetCard(
         "common-voice",
@@ -326,6 +176,7 @@ _CARDS: Final = (
         load_common_voice,
         "Mozilla asks everyone to download it by themselves: get cv-corpus-*-LANGUAGE.tar.gz at "
         "datacollective.mozillafoundation.org and unpack it here",
+        frozenset({"split", "language", *_JOINING}),
     ),
     DatasetCard(
         "fleurs",
@@ -336,24 +187,8 @@ _CARDS: Final = (
         "https://huggingface.co/datasets/google/fleurs",
         "LOCALE/{test.tsv,audio/test}",
         load_fleurs,
-        Fetching(
-            tuple(
-                download
-                for locale in ("hi_in",)
-                for download in (
-                    Download(
-                        f"{_HUB}/google/fleurs/resolve/main/data/{locale}/test.tsv",
-                        f"{locale}/test.tsv",
-                    ),
-                    Download(
-                        f"{_HUB}/google/fleurs/resolve/main/data/{locale}/audio/test.tar.gz",
-                        f"{locale}/audio/test.tar.gz",
-                        unpack="tar",
-                    ),
-                )
-            ),
-            remark="that is Hindi; other languages lie beside it under their locale",
-        ),
+        sources.FLEURS,
+        frozenset({"split", "language", *_JOINING}),
     ),
     DatasetCard(
         "gigaspeech",
@@ -365,6 +200,7 @@ _CARDS: Final = (
         "GigaSpeech.json and the audio paths it names",
         load_gigaspeech,
         "it is given out after a form: follow github.com/SpeechColab/GigaSpeech and unpack it here",
+        frozenset({"split", "subset"}),
     ),
     DatasetCard(
         "voxpopuli",
@@ -373,17 +209,10 @@ _CARDS: Final = (
         "en and 15 others",
         "CC0",
         "https://github.com/facebookresearch/voxpopuli",
-        "raw_audios/en/YEAR/*.ogg and annotations/asr/asr_en.tsv.gz",
+        "raw_audios/original/YEAR/*_original.ogg and annotations/asr/asr_en.tsv.gz",
         load_voxpopuli,
-        Fetching(
-            (
-                Download(
-                    "https://dl.fbaipublicfiles.com/voxpopuli/annotations/asr/asr_en.tsv.gz",
-                    "annotations/asr/asr_en.tsv.gz",
-                ),
-            ),
-            remark="the sound comes by year with voxpopuli.download_audios; fetch it yourself",
-        ),
+        sources.VOXPOPULI,
+        frozenset({"split", "language", "gap"}),
     ),
     DatasetCard(
         "folder",
@@ -394,7 +223,8 @@ _CARDS: Final = (
         "--root FOLDER",
         "NAME.mp3 beside NAME.txt",
         load_folder,
-        "it is your own",
+        "say where it is with --root FOLDER",
+        frozenset({"language", "use_norm"}),
     ),
     DatasetCard(
         "manifest",
@@ -405,7 +235,8 @@ _CARDS: Final = (
         "--root FILE.jsonl",
         'one {"audio": …, "text": …} a line',
         load_manifest,
-        "it is your own",
+        "say where it is with --root FILE.jsonl",
+        frozenset({"language"}),
     ),
 )
 
@@ -429,18 +260,47 @@ def folder_of(name: str, root: Path | None, data: Path) -> Path:
 
 
 def load(name: str, folder: Path, options: LoadOptions) -> tuple[Item, ...]:
-    """Items of a set. Raises DatasetMissing with one sentence that says what to do."""
+    """Items of a set, each with a name of its own.
+
+    Raises DatasetMissing or FormatError with one sentence that says what to do, and ValueError
+    for an option that means nothing to this set.
+    """
     card = dataset_named(name)
+    _check_options(card, options)
     if not folder.exists():
         raise DatasetMissing(f"{card.title} is not at {folder}. {how_to_get(card)}")
     try:
-        return card.load(folder, options)
+        items = card.load(folder, options)
     except DatasetMissing as error:
         raise DatasetMissing(f"{error}. {how_to_get(card)}") from error
-    except (KeyError, json.JSONDecodeError) as error:
+    except _NOT_WHOLE as error:
         raise DatasetMissing(
-            f"{card.title} at {folder} is not laid out as expected: {error}"
+            f"{card.title} at {folder} is not whole, or not laid out as expected "
+            f"({card.layout}): {type(error).__name__}: {error}. {how_to_get(card)}"
         ) from error
+    if not items:
+        raise DatasetMissing(f"{card.title} at {folder} holds no recordings")
+    name, count = Counter(item.name for item in items).most_common(1)[0]
+    if count > 1:
+        raise FormatError(f"{card.title} at {folder}: {count} recordings are called {name!r}")
+    return items
+
+
+_NOT_WHOLE: Final = (
+    *(LookupError, EOFError, OSError),  # a table or an archive that ends early
+    *(json.JSONDecodeError, ElementTree.ParseError),
+    TranscriptionError,  # sound of which only a part has arrived
+)
+
+
+def _check_options(card: DatasetCard, options: LoadOptions) -> None:
+    """Raises ValueError for an option that the set would ignore."""
+    for option in fields(options):
+        value = getattr(options, option.name)
+        is_given = value != option.default
+        if is_given and option.name not in card.honours and value != card.languages:
+            flag = _FLAGS.get(option.name, option.name)
+            raise ValueError(f"--{flag} means nothing to {card.title}")
 
 
 def how_to_get(card: DatasetCard) -> str:

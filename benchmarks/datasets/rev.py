@@ -21,7 +21,7 @@ from benchmarks.formats.nlp import (
     timed_words,
 )
 from benchmarks.formats.tables import read_text
-from benchmarks.formats.types import TimedWord
+from benchmarks.formats.types import TimedWord, reading
 from benchmarks.items import AudioPart, Item
 
 WHISPER_REV16: Final = frozenset(
@@ -94,7 +94,8 @@ def _items(
 
 
 def _item(path: Path, norms: Path, base: Path, options: LoadOptions) -> Item:
-    tokens = parse_nlp(read_text(path))
+    with reading(path):
+        tokens = parse_nlp(read_text(path))
     reference, has_choices = plain_text(tokens), False
     if options.use_norm:
         norm = norms / f"{path.stem}.norm.json"
@@ -122,6 +123,7 @@ def _aligned_words(base: Path, stem: str, tokens: tuple[NlpToken, ...]) -> tuple
     folder = base / "transcripts" / "force_aligned_nlp_references"
     aligned = folder / f"{stem}.aligned.nlp"
     if aligned.is_file():
-        tokens = parse_nlp(read_text(aligned))
+        with reading(aligned):
+            tokens = parse_nlp(read_text(aligned))
     words = timed_words(tokens)
     return words if len(words) >= TIMED_SHARE * len(tokens) else ()

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from benchmarks.datasets.folder import AUDIO_SUFFIXES
 from benchmarks.datasets.types import DatasetMissing, LoadOptions, required
 from benchmarks.formats.stm import parse_stm, scored
 from benchmarks.formats.tables import parse_rows, parse_table, read_text
-from benchmarks.formats.types import FormatError, TimedWord
+from benchmarks.formats.types import FormatError, TimedWord, reading
 from benchmarks.items import AudioPart, Item
 from benchmarks.sound import seconds_of
 
@@ -37,7 +38,8 @@ def load_tedlium(root: Path, options: LoadOptions) -> tuple[Item, ...]:
 
 
 def _talk(path: Path) -> Item:
-    segments = [s for s in scored(parse_stm(read_text(path))) if s.text]
+    with reading(path):
+        segments = [s for s in scored(parse_stm(read_text(path))) if s.text]
     if not segments:
         raise FormatError(f"{path} has no segment to score")
     sphere = (path.parent.parent / "sph" / f"{path.stem}.sph", path.with_suffix(".sph"))
@@ -113,8 +115,8 @@ def _kincaid_manifest(manifest: Path, options: LoadOptions) -> tuple[Item, ...]:
     rows = parse_table(read_text(manifest))
     items = []
     for row in rows:
-        path = next(row[c] for c in ("audio_path", "audio_filepath", "path") if c in row)
-        text = next(row[c] for c in ("raw_text", "text", "transcript") if c in row)
+        path = _column(row, manifest, "audio_path", "audio_filepath", "path")
+        text = _column(row, manifest, "raw_text", "text", "transcript")
         sound = next(
             (
                 p
@@ -127,6 +129,13 @@ def _kincaid_manifest(manifest: Path, options: LoadOptions) -> tuple[Item, ...]:
             raise DatasetMissing(f"{manifest.name} names {path}, which is not there")
         items.append(Item(sound.stem, (AudioPart(sound),), " ".join(text.split())))
     return tuple(items)
+
+
+def _column(row: Mapping[str, str], table: Path, *names: str) -> str:
+    for name in names:
+        if name in row:
+            return row[name]
+    raise FormatError(f"{table}: none of the columns {', '.join(names)}")
 
 
 def _csv_rows(path: Path) -> list[list[str]]:

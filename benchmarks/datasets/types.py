@@ -16,7 +16,7 @@ class DatasetMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What to load. A loader raises ValueError for an option that it cannot honour.
+    """What to load. An option that a set cannot honour is refused when it is loaded.
 
     `language`: for sets of many languages. `subset`: a published part, such as eval10. `clips`:
     how many clips are joined to one recording (0: all of a speaker or chapter, 1: not joined).
@@ -76,7 +76,10 @@ class Fetching:
 
 @dataclass(frozen=True, slots=True)
 class DatasetCard:
-    """One set. `fetching` is how it is downloaded, or a sentence why it cannot be."""
+    """One set. `fetching` is how it is downloaded, or a sentence why it cannot be.
+
+    `honours`: the fields of LoadOptions that mean something to it.
+    """
 
     name: str
     title: str
@@ -87,6 +90,7 @@ class DatasetCard:
     layout: str
     load: Loader
     fetching: Fetching | str
+    honours: frozenset[str] = frozenset()
 
 
 def first_existing(root: Path, *patterns: str) -> list[Path]:

@@ -7,14 +7,21 @@ import gzip
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.formats.types import FormatError
 
+LFS_POINTER: Final = b"version https://git-lfs"
+
 
 def read_text(path: Path) -> str:
-    """UTF-8 with or without a byte order mark, gzipped or not; old corpora may be Latin-1."""
+    """UTF-8 with or without a byte order mark, gzipped or not; old corpora may be Latin-1.
+
+    Raises FormatError for a git-LFS pointer.
+    """
     content = path.read_bytes()
+    if content.startswith(LFS_POINTER):
+        raise FormatError(f"{path} is a git-LFS pointer: run `git lfs pull` in that repository")
     if path.suffix == ".gz":
         content = gzip.decompress(content)
     try:
@@ -27,6 +34,14 @@ def parse_table(text: str, delimiter: str = "\t") -> list[dict[str, str]]:
     """Rows by column name; quotes are ordinary characters, as these corpora write them."""
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, quoting=csv.QUOTE_NONE)
     return [{k: v or "" for k, v in row.items() if k is not None} for row in rows]
+
+
+def parse_csv(text: str) -> list[dict[str, str]]:
+    """Rows by column name of a spreadsheet's file: cells with commas stand in quotes."""
+    return [
+        {k: v or "" for k, v in row.items() if k is not None}
+        for row in csv.DictReader(io.StringIO(text, newline=""))
+    ]
 
 
 def parse_rows(text: str, delimiter: str = "\t") -> list[list[str]]:

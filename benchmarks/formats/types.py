@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,12 @@ class Utterance:
 
 class FormatError(ValueError):
     """The file is not what its name says; the message has the line's number where there is one."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Errors of the format say in which file they are."""
+    try:
+        yield
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error

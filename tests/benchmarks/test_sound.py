@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.items import AudioPart, Item
-from benchmarks.sound import SoundMissing, prepare, read_samples, seconds_of
+from benchmarks.sound import SoundMissing, check_all, prepare, read_samples, seconds_of
 
 
 def test_a_whole_file_is_handed_over(tmp_path: Path, make_sound) -> None:
@@ -56,3 +56,17 @@ def test_parts_are_checked(part) -> None:
 def test_an_item_has_sound() -> None:
     with pytest.raises(ValueError, match="no sound"):
         Item("a", (), "")
+
+
+def test_what_is_not_there_is_counted_before_anything_is_measured(tmp_path: Path) -> None:
+    pointer = tmp_path / "pointer.mp3"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    (tmp_path / "empty.mp3").touch()
+    items = [
+        Item(name, (AudioPart(tmp_path / f"{name}.mp3"),), "")
+        for name in ("pointer", "empty", "absent")
+    ]
+    with pytest.raises(SoundMissing, match=r"3 of 3 recordings .* git lfs pull"):
+        check_all(items)
+    with pytest.raises(SoundMissing, match="is empty"):
+        check_all(items[1:])

@@ -168,7 +168,8 @@ def test_gigaspeech(tmp_path: Path) -> None:
 
 
 def test_voxpopuli(tmp_path: Path, make_sound) -> None:
-    sound = make_sound(tmp_path / "raw_audios/en/2015/20150101-0900-PLENARY-1_en.ogg")
+    sound = make_sound(tmp_path / "raw_audios/original/2015/20150101-0900-PLENARY-1_original.ogg")
+    make_sound(tmp_path / "raw_audios/en/2015/20150101-0900-PLENARY-1_en.ogg")  # the interpreter
     rows = [
         "session_id|id_|normed_text|split|start_time|end_time",
         "20150101-0900-PLENARY-1|b|second part|test|5.0|6.0",

@@ -120,3 +120,16 @@ def test_empty_manifest(tmp_path: Path) -> None:
     (tmp_path / "list.jsonl").write_text("\n")
     with pytest.raises(DatasetMissing, match="no recordings"):
         load_manifest(tmp_path / "list.jsonl", LoadOptions())
+
+
+def test_two_sounds_with_one_reference_are_two_recordings(tmp_path: Path, make_sound) -> None:
+    make_sound(tmp_path / "talk.wav").with_suffix(".txt").write_text("hello")
+    make_sound(tmp_path / "talk.flac")
+    names = [item.name for item in load_folder(tmp_path, LoadOptions())]
+    assert names == ["talk.flac", "talk.wav"]
+
+
+def test_manifest_of_a_spreadsheet_keeps_commas_in_quotes(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text('audio,text\na.wav,"one, ""two"" and three"\n')
+    (item,) = load_manifest(tmp_path / "list.csv", LoadOptions())
+    assert item.reference == 'one, "two" and three'
