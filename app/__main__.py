@@ -1,4 +1,4 @@
-"""`python -m app`: run the service; `check` the settings; make an API `key`; list `settings`."""
+"""`python -m app`: run the service; `check` or list `settings`; make a `key`; `fetch` a model."""
 
 from __future__ import annotations
 
@@ -64,9 +64,26 @@ def key(name: Annotated[str, typer.Argument(help="Who the key is for.")]) -> Non
 
 
 @cli.command()
+def fetch(
+    model: Annotated[str | None, typer.Argument(help="Its name (LONGFORM_MODEL).")] = None,
+) -> None:
+    """Download a model now, so that no start needs the network; into LONGFORM_MODEL_DIR."""
+    from decoding.errors import DecodingError
+    from transcription import models
+
+    try:
+        print(models.fetch(read_settings({} if model is None else {"model": model})))
+    except DecodingError as error:
+        fail(str(error))
+
+
+@cli.command()
 def settings() -> None:
     """List every setting, its default and its meaning."""
-    table = Table("variable", "default", "meaning")
+    table = Table()
+    table.add_column("variable", no_wrap=True, overflow="fold")
+    table.add_column("default", overflow="fold")
+    table.add_column("meaning")
     for row in settings_table():
         table.add_row(*row)
     Console().print(table)

@@ -63,7 +63,7 @@ def official_names() -> tuple[str, ...]:
 
 def _read(name: str, download_root: Path | None) -> Checkpoint:
     if name in whisper._MODELS:
-        path = _download(name, download_root)
+        path = download(name, download_root)
         checkpoint = read_openai(path)
         heads = _official_heads(whisper._ALIGNMENT_HEADS[name], checkpoint.dimensions)
         return Checkpoint(checkpoint.dimensions, checkpoint.state, heads)
@@ -76,14 +76,20 @@ def _read(name: str, download_root: Path | None) -> Checkpoint:
     raise ModelNotFound(f"there is no model {name!r}: give a path or one of {names}")
 
 
-def _download(name: str, download_root: Path | None) -> Path:
+def download(name: str, download_root: Path | None = None) -> Path:
+    """The checkpoint of an official name, fetched with a progress bar unless it is here already.
+
+    `download_root`: where checkpoints are kept; ~/.cache/whisper if None. openai-whisper verifies
+    the file. Raises `ModelNotFound` when it cannot be had.
+    """
     default = Path(os.path.expanduser("~")) / ".cache" / "whisper"
     root = default if download_root is None else download_root
     try:
         return Path(whisper._download(whisper._MODELS[name], str(root), in_memory=False))
     except (OSError, RuntimeError, TypeError) as error:  # TypeError: a reply without a length
         raise ModelNotFound(
-            f"the model {name!r} could not be downloaded; check the network or put it in {root}"
+            f"the model {name!r} could not be downloaded; check the network, or put "
+            f"{Path(whisper._MODELS[name]).name} into {root}"
         ) from error
 
 

@@ -1,6 +1,6 @@
 """Which model a name means, and how to open it as an engine.
 
-Downloads nothing itself: official names are fetched and verified by openai-whisper.
+Official names are downloaded and verified by openai-whisper, never by code of ours.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from decoding import devices
 from decoding.cluster import Cluster
+from decoding.errors import ModelNotFound
 from decoding.process import EngineProcess
 from decoding.types import Decoder
 from transcription.settings import Settings
@@ -31,6 +32,21 @@ def model_name(name: str) -> str:
     """What the API calls the model: an official name as it is, a path by its last part."""
     path = Path(name)
     return path.stem if path.exists() else name
+
+
+def fetch(settings: Settings) -> Path:
+    """Where the model of `settings` lies; an official one is downloaded unless it is there.
+
+    Raises `decoding.errors.ModelNotFound` when it cannot be had.
+    """
+    from decoding.loading import download, official_names
+
+    name = checkpoint_of(settings.model)
+    if name in official_names():
+        return download(name, settings.model_dir)
+    if not Path(name).exists():
+        raise ModelNotFound(f"there is no model {name!r}: nothing to fetch")
+    return Path(name)
 
 
 def open_decoder(settings: Settings, *, own_process: bool = False) -> Decoder:

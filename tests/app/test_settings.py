@@ -84,11 +84,27 @@ def test_key_makes_a_line_for_the_file():
 
 
 @pytest.mark.slow
+def test_fetch_tells_where_the_model_lies(tmp_path: Path):
+    """A path is there already; a name that is neither path nor official is one sentence."""
+    shipped = CliRunner().invoke(cli, ["fetch", "demo"])
+    assert Path(shipped.stdout.strip()).is_file()
+    missing = CliRunner().invoke(cli, ["fetch", str(tmp_path / "none.pt")])
+    assert missing.exit_code == 2
+    assert missing.stderr.startswith("longform: there is no model")
+
+
+def test_settings_show_every_name_whole(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = CliRunner().invoke(cli, ["settings"]).stdout
+    for name, _default, _meaning in settings_table():
+        assert f"{name} " in shown
+
+
 def test_an_unknown_model_is_one_sentence_and_exit_code_2(tmp_path: Path):
     command = [sys.executable, "-m", "app", "--port", "0", "--model", "/no/such/model.pt"]
     environment = {**os.environ, "LONGFORM_DATA_DIR": str(tmp_path)}
     ended = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=60, check=False
+        command, capture_output=True, text=True, env=environment, timeout=110, check=False
     )
     assert ended.returncode == 2
     assert ended.stderr.strip().splitlines()[-1].startswith("longform: ")

@@ -3,17 +3,33 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import whisper
 
 from decoding.cluster import Cluster
 from decoding.errors import DecodingError, ModelNotFound
 from decoding.process import EngineProcess
-from transcription.models import open_decoder
+from transcription.models import fetch, open_decoder
 from transcription.settings import Settings
 
 
 def test_device_that_is_not_there_is_the_callers_mistake() -> None:
     with pytest.raises(ValueError, match="cuda:99"):
         open_decoder(Settings(devices="cuda:99"))
+
+
+def test_an_official_model_is_fetched_into_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def download(url: str, root: str, in_memory: bool) -> str:
+        asked.append((url, root, in_memory))
+        return f"{root}/large-v3-turbo.pt"
+
+    monkeypatch.setattr(whisper, "_download", download)
+    path = fetch(Settings(model="turbo", model_dir=tmp_path))
+    assert path == tmp_path / "large-v3-turbo.pt"
+    assert asked == [(whisper._MODELS["turbo"], str(tmp_path), False)]
 
 
 @pytest.mark.slow
