@@ -21,6 +21,7 @@ from transcription.batch import (
     EXTENSIONS,
     Batch,
     Outcome,
+    SameTranscript,
     find_audio,
     transcribe_all,
     transcribe_file,
@@ -295,7 +296,7 @@ def run(
             _print_one(files, batch, console, quiet, show_report)
         else:
             _write_all(files, batch, console, quiet, show_report)
-    except UnsupportedRequest as error:
+    except (UnsupportedRequest, SameTranscript) as error:
         _stop(console, str(error), WRONG_USE)
     except KeyboardInterrupt:
         _stop(console, "interrupted; run the same command again to go on", INTERRUPTED)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,10 @@ EVERYTHING: tuple[Granularity, ...] = ("segment", "word")
 """What verbose_json holds when it is a file: nobody can ask for the words later."""
 
 
+class SameTranscript(ValueError):
+    """Two files would overwrite each other's transcript."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one file: its transcript, or why there is none; neither means skipped."""
@@ -67,26 +72,42 @@ class Batch:
     cues: CueOptions = field(default_factory=CueOptions)
 
 
-def find_audio(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
-    """(file, name relative to what was given) of each file, folders searched through, sorted."""
-    found = []
+def find_audio(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """(file, name relative to what was given) of each file, folders searched through, sorted.
+
+    Of several paths every folder keeps its name, so that what is in one cannot overwrite what is
+    in another. A file given twice is one file; hidden files are nobody's recordings.
+    """
+    found: dict[Path, tuple[Path, Path]] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
-            found += [(file, file.relative_to(path)) for file in inside if file.is_file()]
+            root = path if len(paths) == 1 else path.resolve().parent
+            inside = [p for p in sorted(path.resolve().rglob("*")) if _is_audio(p)]
+            names = [file.relative_to(root.resolve()) for file in inside]
         else:
-            found.append((path, Path(path.name)))
-    return found
+            inside, names = [path], [Path(path.name)]
+        for file, name in zip(inside, names, strict=True):
+            found.setdefault(file.resolve(), (file, name))
+    return list(found.values())
+
+
+def _is_audio(path: Path) -> bool:
+    is_hidden = path.name.startswith(".")
+    return path.suffix.lower() in AUDIO_SUFFIXES and not is_hidden and path.is_file()
 
 
 def transcribe_all(
     files: Sequence[tuple[Path, Path]], batch: Batch, bars: ProgressBars
 ) -> list[Outcome]:
-    """Transcribe `files` (as of `find_audio`) into `batch.output`, several at once."""
+    """Transcribe `files` (as of `find_audio`) into `batch.output`, several at once.
+
+    Raises SameTranscript, before anything is done, for files that would overwrite each other.
+    """
+    targets = _targets(files, batch.output)
     with ThreadPoolExecutor(max_workers=max(batch.files_at_once, 1)) as workers:
         futures = [
             workers.submit(_one, source, target, batch, bars)
-            for (source, _), target in zip(files, _targets(files, batch.output), strict=True)
+            for (source, _), target in zip(files, targets, strict=True)
         ]
         try:
             return [future.result() for future in futures]
@@ -117,12 +138,24 @@ def transcribe_file(
 
 
 def _targets(files: Sequence[tuple[Path, Path]], output: Path) -> list[Path]:
-    """Where each transcript goes, without its extension; a.mp3 beside a.wav keep theirs."""
-    bare = [output / name.with_suffix("") for _, name in files]
-    return [
-        target if bare.count(target) == 1 else output / name
-        for target, (_, name) in zip(bare, files, strict=True)
+    """Where each transcript goes, without its extension; a.mp3 beside a.wav keep theirs.
+
+    Raises SameTranscript for two files that would have the same transcript.
+    """
+    bare = Counter(output / name.with_suffix("") for _, name in files)
+    targets = [
+        target if bare[target := output / name.with_suffix("")] == 1 else output / name
+        for _, name in files
     ]
+    owners: dict[Path, Path] = {}
+    for target, (file, _) in zip(targets, files, strict=True):
+        other = owners.setdefault(target, file)
+        if other != file:
+            raise SameTranscript(
+                f"{other} and {file} would have the same transcript; "
+                "give their folders, or one of them at a time"
+            )
+    return targets
 
 
 def _one(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcome:

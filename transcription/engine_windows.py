@@ -85,7 +85,14 @@ class _Gathered:
             self._decoded[position] = future.result()
             self._missing -= 1
             if self._missing == 0:
-                self.future.set_result(self._pieces())
+                self._settle()
+
+    def _settle(self) -> None:
+        """Whatever goes wrong here reaches the waiter; a callback's own error would be lost."""
+        try:
+            self.future.set_result(self._pieces())
+        except ValueError as error:
+            self.future.set_exception(error)
 
     def _pieces(self) -> tuple[Piece, ...]:
         pairs = zip(self._decoded, self._windows, strict=True)

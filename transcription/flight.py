@@ -36,6 +36,8 @@ def decode_windows(
 
     `repairs` is asked after every group for windows that are wanted besides; they go first, for
     words that could be final wait for them. The order depends on the pieces alone, not on time.
+    With previous text, a planned window is prompted by the planned window before it; a repair
+    is not prompted by it, for it may lie anywhere.
     """
     waiting = deque(_groups(plan, options))
     in_flight: deque[Future[tuple[Piece, ...]]] = deque()
@@ -44,9 +46,11 @@ def decode_windows(
     while waiting or in_flight:
         while waiting and len(in_flight) < most:
             group = waiting.popleft()
-            in_flight.append(windows.submit(recording, group, _prompted(options, previous)))
+            before = previous if group[0].kind == "grid" else ""
+            in_flight.append(windows.submit(recording, group, _prompted(options, before)))
         for piece in in_flight.popleft().result():
-            previous = _text_to_pass_on(piece)
+            if piece.window.kind == "grid":
+                previous = _text_to_pass_on(piece)
             yield piece
         waiting.extendleft(reversed(_groups(repairs(), options)))
 

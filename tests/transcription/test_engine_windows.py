@@ -31,8 +31,8 @@ class HeldDecoder:
         self.cancelled.append(group)
 
 
-def heard(text: str) -> Decoded:
-    word = DecodedWord(f" {text}", 0.5, 1.0, 0.9, (1,))
+def heard(text: str, start: float = 0.5) -> Decoded:
+    word = DecodedWord(f" {text}", start, 1.0, 0.9, (1,))
     return Decoded(text, (1,), (word,), (), "en", -0.1, 0.0, 1.0, 0.0, False, ())
 
 
@@ -68,6 +68,16 @@ def test_one_failed_window_fails_the_group(recording):
     decoder.futures[1].set_exception(EngineFailed("the device is gone"))
     decoder.futures[0].set_result(heard("late"))
     with pytest.raises(EngineFailed):
+        future.result(1)
+
+
+def test_words_that_cannot_be_placed_do_not_leave_the_waiter_waiting(recording):
+    decoder = HeldDecoder()
+    future = EngineWindows(decoder, group="g").submit(
+        recording, WINDOWS[:1], TranscriptionOptions()
+    )
+    decoder.futures[0].set_result(heard("lost", start=float("nan")))
+    with pytest.raises(ValueError, match="span"):
         future.result(1)
 
 

@@ -87,6 +87,14 @@ def test_previous_text_prompts_the_next_window():
     assert windows.prompts == ["Names: Ada.", "Names: Ada. word0", "Names: Ada. word1"]
 
 
+def test_a_repair_neither_hears_previous_text_nor_is_it():
+    windows = PromptWindows()
+    repairs = iter([[Window(9, 3.0, 33.0, "gap")], [], [], []])
+    options = TranscriptionOptions(condition_on_previous_text=True)
+    list(decode_windows(RECORDING, plan(3), windows, options, lambda: next(repairs)))
+    assert windows.prompts == [None, None, "word0", "word1"]
+
+
 def test_text_of_a_hot_window_prompts_nobody():
     windows = PromptWindows()
     windows.temperature = 0.8

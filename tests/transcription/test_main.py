@@ -94,6 +94,15 @@ def test_folder_without_sound(planted, tmp_path):
     assert "no files of sound" in result.stderr
 
 
+def test_files_that_would_overwrite_each_other(planted, tmp_path):
+    for folder in ("mon", "tue"):
+        (tmp_path / folder).mkdir()
+        write_wav(tmp_path / folder / "talk.wav", plant(5))
+    result = run(tmp_path / "mon/talk.wav", tmp_path / "tue/talk.wav", "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "same transcript" in " ".join(result.stderr.split())
+
+
 def test_file_that_is_no_sound(planted, tmp_path):
     (path := tmp_path / "letter.mp3").write_text("Dear Sir or Madam")
     result = run(path)
