@@ -38,6 +38,10 @@ class JobFolder:
         """Decoded samples kept for clips, 16 kHz mono s16le."""
         return self.path / ("mix.pcm" if channel is None else f"channel-{channel}.pcm")
 
+    def channels(self) -> list[Path]:
+        """The sounds of a job whose channels were split."""
+        return sorted(self.path.glob("channel-*.pcm"))
+
     def fresh_workspace(self) -> Path:
         shutil.rmtree(self.workspace, ignore_errors=True)
         self.workspace.mkdir(mode=PRIVATE_FOLDER, parents=True)

@@ -42,7 +42,9 @@ export function when(unixSeconds) {
   return isToday ? moment.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" }) : date(unixSeconds);
 }
 
-/** @param {number} unixSeconds */
+/** The year is left out where it is this one. @param {number} unixSeconds */
 export function date(unixSeconds) {
-  return new Date(unixSeconds * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
+  const moment = new Date(unixSeconds * 1000);
+  const year = moment.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return moment.toLocaleDateString(undefined, { day: "numeric", month: "short", year });
 }

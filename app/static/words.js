@@ -7,6 +7,7 @@
  * @property {number} start
  * @property {number} end
  * @property {number} [probability]
+ * @property {number | null} [channel]
  *
  * @typedef {object} ApiSegment
  * @property {number} id
@@ -45,28 +46,35 @@ export function splitText(text, words) {
 }
 
 /**
- * Give each segment its words where the transcript lists them apart. Both lists are in order, so
- * a segment takes words for as long as its text contains them.
+ * Give each segment its words where the transcript lists them apart. Within a channel both lists are
+ * in order, so a segment takes words of its channel for as long as its text contains them.
  * @param {ApiSegment[]} segments
  * @param {ApiWord[]} words
  * @returns {ApiSegment[]}
  */
 export function withWords(segments, words) {
-  let next = 0;
+  /** What is left of each channel. @type {Map<number, {words: ApiWord[], next: number}>} */
+  const channels = new Map();
   return segments.map((segment) => {
-    if (segment.words) return segment;
-    /** @type {ApiWord[]} */
-    const own = [];
-    for (let at = 0; next < words.length; next += 1) {
-      const bare = words[next].word.trim();
-      const found = segment.text.indexOf(bare, at);
-      if (found < 0 && words[next].start >= segment.end - 0.01) break;
-      if (words[next].start > segment.end + 0.5) break;
-      if (found >= 0) at = found + bare.length;
-      own.push(words[next]);
-    }
+    const channel = segment.channel ?? 0;
+    const left = channels.get(channel) ?? { words: words.filter((word) => (word.channel ?? 0) === channel), next: 0 };
+    const own = wordsFrom(left.words, left.next, segment);
+    channels.set(channel, { words: left.words, next: left.next + own.length });
     return { ...segment, words: own };
   });
+}
+
+/** @param {ApiWord[]} words @param {number} start index @param {ApiSegment} segment */
+function wordsFrom(words, start, segment) {
+  let next = start;
+  for (let at = 0; next < words.length; next += 1) {
+    const bare = words[next].word.trim();
+    const found = segment.text.indexOf(bare, at);
+    if (found < 0 && words[next].start >= segment.end - 0.01) break;
+    if (words[next].start > segment.end + 0.5) break;
+    if (found >= 0) at = found + bare.length;
+  }
+  return words.slice(start, next);
 }
 
 /**

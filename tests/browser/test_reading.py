@@ -78,11 +78,25 @@ def test_text_keeps_its_own_spacing(service: StubService, open_page: OpenPage) -
 
 
 def test_channels_are_named(service: StubService, open_page: OpenPage, planted: Planted) -> None:
-    segments = tuple({**s, "channel": n % 2} for n, s in enumerate(planted.segments))
-    service.planted = Planted(segments, planted.coverage, planted.duration)
+    """Two people who speak at once: each segment has the words of its own channel."""
+    first, second = planted.segments[:2]
+    together = {
+        **second,
+        "start": first["start"],
+        "end": first["start"] + second["end"] - second["start"],
+        "words": [
+            {**w, "start": w["start"] + first["start"] - second["start"], "channel": 1}
+            for w in second["words"]
+        ],
+        "channel": 1,
+    }
+    alone = {**first, "words": [{**w, "channel": 0} for w in first["words"]], "channel": 0}
+    service.planted = Planted((alone, together), planted.coverage, planted.duration)
     page = open_done(service, open_page)
-    expect(page.locator(".channel").nth(0)).to_have_text("Channel 1")
-    expect(page.locator(".channel").nth(1)).to_have_text("Channel 2")
+    expect(page.locator(".channel")).to_have_text(["Channel 1", "Channel 2"])
+    for row, segment in enumerate((alone, together)):
+        heard = page.locator(".segment").nth(row).locator(".word")
+        expect(heard).to_have_text([word["word"] for word in segment["words"]])
 
 
 def test_doubtful_words_differ_by_more_than_colour(
