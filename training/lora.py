@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from whisper.model import Whisper
@@ -105,7 +105,8 @@ def save_adapter(model: Whisper, options: LoraOptions, base: str, folder: Path) 
         where = PREFIX + huggingface_name(name)
         weights[f"{where}.lora_A.weight"] = added.down.detach().cpu().contiguous()
         weights[f"{where}.lora_B.weight"] = added.up.detach().cpu().contiguous()
-    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    stored = save(weights, metadata={"format": "pt"})
+    (folder / WEIGHTS_FILE).write_bytes(stored)  # save_file would hide it from other users
     config = {
         "peft_type": "LORA",
         "base_model_name_or_path": base,

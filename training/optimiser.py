@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.muon import Muon
+
 WARM_UP_STEPS = 80
 LOWEST_RATE = 0.02  # of the peak, at the end
 AVERAGE_DECAY = 0.998
@@ -50,9 +52,7 @@ class Optimiser:
         self._weights = [*matrices, *embeddings, *others]
         self._parts: tuple[torch.optim.Optimizer, ...] = (
             torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01),
-            torch.optim.Muon(
-                matrices, weight_decay=0.05, adjust_lr_fn="match_rms_adamw", ns_steps=4
-            ),
+            Muon(matrices, weight_decay=0.05, iterations=4),
         )
 
     def step(self, loss: Tensor, rate: float) -> float:
