@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from app.gate import CONTENT_SECURITY_POLICY
 from app.keys import ApiKeys, load_keys, new_key
 from tests.app.conftest import Running, Start
-from tests.app.planted import wav
+from tests.app.planted import GIVE_UP_SECONDS, wav
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +21,19 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     return key, path
 
 
-def raw(running: Running, request: bytes, seconds: float = 10.0) -> bytes:
-    """What the server sends to these bytes until it closes or is silent."""
+def raw(running: Running, request: bytes, *, until: bytes | None = None) -> bytes:
+    """What the server sends to these bytes until it closes, or until these bytes have come."""
     host, port = running.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=seconds) as connection:
-        connection.sendall(request)
+    with socket.create_connection((host, int(port)), timeout=GIVE_UP_SECONDS) as connection:
         answer = b""
         try:
+            connection.sendall(request)
             while part := connection.recv(65536):
                 answer += part
-        except (TimeoutError, ConnectionResetError):
-            pass
+                if until is not None and until in answer:
+                    break
+        except ConnectionError:
+            pass  # closed before it had read everything
         return answer
 
 
@@ -121,31 +121,29 @@ def test_wrong_key_is_401_before_a_body_that_never_comes(start: Start, key_file:
         b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\n"
         b"Authorization: Bearer no\r\nContent-Length: 1000000\r\n\r\n"
     )
-    began = time.monotonic()
-    assert raw(running, request, 1.0).startswith(b"HTTP/1.1 401")
-    assert time.monotonic() - began < 5
+    assert raw(running, request, until=b"invalid_api_key").startswith(b"HTTP/1.1 401")
 
 
-def test_late_heads_and_stalled_bodies_are_closed(start: Start):
-    running = start(head_seconds=0.3, upload_idle_seconds=0.3)
-    began = time.monotonic()
-    assert raw(running, b"GET /health HTTP/1.1\r\nHost: loc") == b""
-    assert raw(running, b"") == b""
+@pytest.mark.parametrize("head", [b"", b"GET /health HTTP/1.1\r\nHost: loc"])
+def test_late_heads_are_closed(start: Start, head: bytes):
+    """The client waits until the server closes: it would wait in vain otherwise."""
+    running = start(head_seconds=0.3)
+    assert raw(running, head) == b""
+
+
+def test_stalled_bodies_are_refused(start: Start):
+    running = start(upload_idle_seconds=0.3)
     stalled = raw(
         running,
         b"PUT /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc",
+        until=b"upload_stalled",
     )
     assert stalled.startswith(b"HTTP/1.1 400")
-    assert json.loads(stalled.partition(b"\r\n\r\n")[2])["error"]["code"] == "upload_stalled"
-    assert time.monotonic() - began < 8
     assert running.service.folders.names() == []
 
 
 def test_endless_heads_are_closed(shared: Running):
-    try:
-        answer = raw(shared, b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X-A: b\r\n" * 200_000)
-    except (BrokenPipeError, ConnectionResetError):
-        answer = b""
+    answer = raw(shared, b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X-A: b\r\n" * 200_000)
     assert not answer.startswith(b"HTTP/1.1 200")
     with shared.client() as client:
         assert client.get("/health").status_code == 200
@@ -163,8 +161,8 @@ def test_endless_heads_are_closed(shared: Running):
 )
 def test_contradictory_lengths_are_never_a_server_error(shared: Running, head: bytes):
     request = b"PUT /v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + head
-    answer = raw(shared, request + b"\r\nabcde", 0.5)
-    assert not answer or answer.split()[1].startswith(b"4"), answer
+    answer = raw(shared, request + b"\r\nabcde")
+    assert answer.split()[1].startswith(b"4"), answer
 
 
 def test_key_file(tmp_path: Path, key_file: tuple[str, Path]):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.app.calls import LONG, events_of, submit
+from tests.app.calls import LONG, events_of, submit, until
 from tests.app.conftest import Start
 from tests.app.planted import PlantedDecoder, engine_failure, text_of, wav
 
@@ -49,8 +48,7 @@ def test_events_from_the_start(start: Start):
 
 
 def test_idle_event_streams_have_a_heartbeat(start: Start):
-    decoder = PlantedDecoder()
-    decoder.released.clear()
+    decoder = PlantedDecoder(free_windows=0)
     running = start(decoder, heartbeat_seconds=0.1)
     with running.client() as client:
         job = submit(client).json()
@@ -65,20 +63,18 @@ def test_idle_event_streams_have_a_heartbeat(start: Start):
 
 
 def test_cancel_frees_the_engine(start: Start):
-    decoder = PlantedDecoder(0.2, slots=2)
+    decoder = PlantedDecoder(slots=2, free_windows=3)
     running = start(decoder)
     with running.client() as client:
         job = submit(client, LONG).json()
-        while not decoder.decoded:
-            time.sleep(0.01)
+        until(lambda: decoder.decoded == 3, "three windows are decoded, two are in the slots")
         assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
         document = client.get(f"/v1/jobs/{job['id']}").json()
         assert (document["status"], document["error"]["code"]) == ("cancelled", "cancelled")
-        time.sleep(0.3)
-        after = decoder.decoded
-        time.sleep(0.6)
-        assert decoder.decoded == after < 40
         assert job["id"] in decoder.cancelled
+        decoder.released.set()
+        until(lambda: decoder.is_idle and not running.service.jobs.running(), "the job has left")
+        assert decoder.decoded <= 3 + 2
         assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
         assert client.get(f"/v1/jobs/{job['id']}").status_code == 404
         again = submit(client).json()
@@ -86,8 +82,7 @@ def test_cancel_frees_the_engine(start: Start):
 
 
 def test_cancel_while_queued(start: Start):
-    decoder = PlantedDecoder()
-    decoder.released.clear()
+    decoder = PlantedDecoder(free_windows=0)
     running = start(decoder, running_jobs=1)
     with running.client() as client:
         first, second = submit(client).json(), submit(client, wav(5)).json()
@@ -145,8 +140,7 @@ def test_jobs_of_another_key_are_not_there(start: Start, tmp_path: Path):
 
 
 def test_limits_of_one_key(start: Start):
-    decoder = PlantedDecoder()
-    decoder.released.clear()
+    decoder = PlantedDecoder(free_windows=0)
     running = start(decoder, queued_jobs_per_key=2)
     with running.client() as client:
         assert [submit(client, wav(1, seed=n)).status_code for n in range(3)] == [202, 202, 429]
@@ -156,20 +150,16 @@ def test_limits_of_one_key(start: Start):
 
 
 def test_sound_goes_first_and_jobs_later(start: Start):
-    running = start(audio_days=0, result_days=2 / 86400, sweep_seconds=0.1)
+    running = start(audio_days=0, sweep_seconds=0.1)
     with running.client() as client:
         job = submit(client).json()
         running.wait(job["id"])
         path = f"/v1/jobs/{job['id']}"
-        give_up = time.monotonic() + 10
-        while client.get(path).json().get("has_audio"):
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
+        until(lambda: not client.get(path).json()["has_audio"], "the sound is gone")
         assert client.get(f"{path}/transcript").status_code == 200
         assert client.get(f"{path}/clip?start=0&end=1").json()["error"]["code"] == "sound_gone"
-        while client.get(path).status_code == 200:
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
+        running.service.store.set_expiry(job["id"], 1.0)
+        until(lambda: client.get(path).status_code == 404, "the job is gone")
         assert job["id"] not in running.service.folders.names()
 
 

@@ -49,7 +49,7 @@ def wait_until_ready(process: subprocess.Popen[str], port: int) -> None:
     while time.monotonic() < give_up:
         assert process.poll() is None
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/ready", timeout=2).is_success:
+            if httpx.get(f"http://127.0.0.1:{port}/ready", timeout=30).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
@@ -69,7 +69,7 @@ def test_start_serve_and_stop(tmp_path: Path):
             assert second.returncode == 2
             assert "could not start on" in log.splitlines()[-1]
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=90)
         assert process.returncode == 0
         assert all(line.startswith("{") for line in log.splitlines())
     private = [path for path in (tmp_path / "data").rglob("*") if path.stat().st_mode & 0o077]

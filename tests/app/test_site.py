@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.app.calls import LONG, submit
+from tests.app.calls import LONG, submit, until
 from tests.app.conftest import Running, Start
 from tests.app.planted import PlantedDecoder, wav
 
@@ -51,20 +50,21 @@ def test_figures(start: Start):
 
 
 def test_health_answers_while_jobs_decode(start: Start):
-    running = start(PlantedDecoder(0.02))
+    """Both wait inside the engine, so a loop that they block would never answer."""
+    decoder = PlantedDecoder(slots=2, free_windows=4)
+    running = start(decoder)
     with running.client() as client:
         jobs = [submit(client, LONG).json()["id"] for _ in range(2)]
-        slowest = 0.0
-        while any(client.get(f"/v1/jobs/{job}").json()["status"] != "completed" for job in jobs):
-            began = time.monotonic()
-            client.get("/health")
-            slowest = max(slowest, time.monotonic() - began)
-    assert slowest < 2.0
+        until(lambda: decoder.decoded == 4 and not decoder.is_idle, "the engine is in the middle")
+        assert client.get("/health").status_code == 200
+        assert client.get("/ready").status_code == 200
+        assert client.get("/metrics").status_code == 200
+        decoder.released.set()
+        assert [running.wait(job)["status"] for job in jobs] == ["completed"] * 2
 
 
 def test_short_requests_do_not_wait_for_long_jobs(start: Start):
-    decoder = PlantedDecoder()
-    decoder.released.clear()
+    decoder = PlantedDecoder(free_windows=0)
     running = start(decoder, running_jobs=1, running_requests=1)
     with running.client() as client, ThreadPoolExecutor(1) as threads:
         first, second = (submit(client, wav(5, seed=n)).json()["id"] for n in range(2))
@@ -73,10 +73,7 @@ def test_short_requests_do_not_wait_for_long_jobs(start: Start):
             file=("a.wav", wav(5, seed=3)),
             model="planted",
         )
-        give_up = time.monotonic() + 10
-        while running.service.jobs.running() < 2:
-            assert time.monotonic() < give_up
-            time.sleep(0.02)
+        until(lambda: running.service.jobs.running() == 2, "a job and the request are worked on")
         assert client.get(f"/v1/jobs/{second}").json()["status"] == "queued"
         decoder.released.set()
         assert waiting.result().text

@@ -17,6 +17,7 @@ from app import webhooks
 from app.webhooks import InwardAddress, resolve, sign
 from tests.app.calls import submit
 from tests.app.conftest import Running, Start
+from tests.app.planted import GIVE_UP_SECONDS
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
 
@@ -77,7 +78,7 @@ def test_a_signed_message_when_a_job_ends(start: Start, receiver: Receiver):
     running = started(start, receiver)
     with running.client() as client:
         job = submit(client, data={"webhook_url": f"http://{receiver.host}/hook"}).json()
-        assert receiver.came.wait(20)
+        assert receiver.came.wait(GIVE_UP_SECONDS)
     headers, body = receiver.received[0]
     content = json.loads(body)
     assert content["type"] == "job.completed"
@@ -101,7 +102,7 @@ def test_tried_again_with_the_same_id(
     running = started(start, receiver)
     with running.client() as client:
         submit(client, b"not sound", data={"webhook_url": f"http://{receiver.host}/hook"})
-        assert receiver.came.wait(20)
+        assert receiver.came.wait(GIVE_UP_SECONDS)
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
     assert len(receiver.received) == 3
     assert json.loads(receiver.received[-1][1])["data"]["error"]["code"] == "unsupported_media"
