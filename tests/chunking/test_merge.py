@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -89,9 +90,11 @@ def test_provenance_is_unique_and_words_are_never_altered(options, seed, vote):
         clock = word.end
 
 
-def test_interior_words_are_the_very_same():
-    said = chat(300, 3)
-    pieces = cut(said)
+@settings(max_examples=20)
+@given(grids(), st.integers(0, 10_000))
+def test_interior_words_are_the_very_same(options, seed):
+    said = chat(200, seed)
+    pieces = cut(said, options)
     merged = merge(pieces, OPTIONS, duration=duration_of(said))
     kept = set(merged.words)
     for piece in pieces:
@@ -185,6 +188,41 @@ def test_repairs_bring_back_what_was_damaged(seed, kind):
         pieces, lambda window: hear(window, said), evidence=evidence, duration=duration
     )
     assert texts(merged.words) == texts(said)
+
+
+def calls_of(num_words):
+    """How many functions of ours a merge with gaps and repairs calls; a clock would be noise."""
+    said = chat(num_words, 4)
+    duration, evidence = duration_of(said), speech_of(said)
+    windows = plan_windows(evidence, duration, GRID)
+    pieces = [hear(window, said, jitter=0.1) for window in windows]
+    pieces[1::4] = [lose_the_middle(piece) for piece in pieces[1::4]]
+    pieces[2::4] = [lose_the_end(piece) for piece in pieces[2::4]]
+    repairs = {}  # heard beforehand, so that hearing them is not counted
+
+    def answer(window):
+        if window.index not in repairs:
+            repairs[window.index] = hear(window, said)
+        return repairs[window.index]
+
+    run_all(pieces, answer, evidence=evidence, duration=duration)
+    calls = 0
+
+    def count(_frame, event, _argument):
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        run_all(pieces, answer, evidence=evidence, duration=duration)
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def test_work_grows_with_the_length_alone():
+    assert calls_of(4000) <= 4.4 * calls_of(1000)
 
 
 # Windows of which nothing can be doubted
@@ -613,6 +651,31 @@ def test_chinese_cut_into_other_words_by_the_other_window():
     merged = merge([left, right], OPTIONS, duration=55.0)
     assert "".join(word.text for word in merged.words) == "我们今天去北京玩吧"
     assert merged.seams[0].status == "agreed"
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.floats(3.0, 15.0), st.sampled_from([3, 30, 400]))
+def test_scripts_without_spaces_give_back_what_was_said(seed, overlap, vocabulary):
+    """Either window cuts the same characters into other words; none is torn, lost or doubled."""
+    dice = random.Random(seed)
+    said = speak([chr(0x4E00 + dice.randrange(vocabulary)) for _ in range(250)], seed)
+    windows = plan_windows(speech_of(said), duration_of(said), WindowOptions(overlap=overlap))
+    pieces = [in_tokens(hear(window, said, jitter=0.1), dice) for window in windows]
+    merged = merge(pieces, OPTIONS, evidence=speech_of(said), duration=duration_of(said))
+    assert "".join(word.text for word in merged.words) == "".join(texts(said))
+    assert merged.requests == ()
+
+
+def in_tokens(piece, dice):
+    """The words of `piece`, one to three of them written as one."""
+    words, rest = [], list(piece.words)
+    while rest:
+        size = dice.randint(1, 3)
+        token, rest = rest[:size], rest[size:]
+        text = "".join(word.text.strip() for word in token)
+        end = max(word.end for word in token)
+        words.append(replace(token[0], text=text, end=end, index=len(words)))
+    return replace(piece, words=tuple(words), language="zh")
 
 
 def test_words_that_only_touch_are_parted_by_a_blank():
