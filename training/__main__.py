@@ -29,6 +29,7 @@ from training.export import CheckpointUnreadable, compact, expand
 from training.lora import LoraOptions, save_adapter
 from training.manifest import ManifestUnreadable, load_examples, read_manifest
 from training.optimiser import Rate
+from training.provenance import Provenance
 from training.recordings import further, record, save
 from training.sets import DIGESTS, RECORDINGS
 from training.stream import StreamOptions
@@ -99,9 +100,10 @@ def evaluate(
     loaded = _loaded(model)
     report = json.loads(output.read_text("utf-8")) if output and output.exists() else {}
     for name in names or ALL:
-        started = time.monotonic()
+        measured = Provenance()
         report |= evaluate_all(loaded, [name])
-        print(f"{name}: {time.monotonic() - started:.0f} s {_figures(report[name])}", flush=True)
+        print(f"{name}: {_figures(report[name])}", flush=True)
+        report[name]["measured"] = measured.plain()
         if output:
             output.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps(report, indent=1, ensure_ascii=False)
@@ -187,7 +189,9 @@ def finetune_demo(
     adapter = LoraOptions() if use_lora else None
     rate = DEMO_LORA_RATE if use_lora else DEMO_RATE
     options = AdaptationOptions(adapter=adapter, rate=rate, epochs=DEMO_EPOCHS, minutes=minutes)
+    measured = Provenance()
     report = demonstrate(_loaded(model), output, Speech(), options, _Teller())
+    report["measured"] = measured.plain()
     text = json.dumps(report, indent=1, ensure_ascii=False)
     (output / "report.json").write_text(text + "\n", encoding="utf-8")
     before, after = report["before"]["wer"], report["after"]["wer"]

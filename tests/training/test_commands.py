@@ -100,6 +100,7 @@ def test_evaluation_adds_to_the_report(tmp_path: Path) -> None:
     told = json.loads(report.read_text("utf-8"))
     assert told["kept"] == 1
     assert told["trained-template"]["words"] >= 9
+    assert told["trained-template"]["measured"]["threads"] >= 1
     assert told["meeting"]["word_times"]["start_median"] < 1.0
     assert "wer" in output
 
@@ -164,3 +165,4 @@ def test_demonstration_measures_before_and_after(
     assert "held-out-template: WER" in output
     told = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert told["before"]["digest"] == told["after"]["digest"]
+    assert told["measured"]["processor_seconds"] > 0
