@@ -75,6 +75,8 @@ export class Uploads {
     this.waiting = [];
     /** @type {Set<Upload>} */
     this.active = new Set();
+    /** Refused for want of room, and tried again by themselves. @type {Set<Upload>} */
+    this.later = new Set();
     /** Refused for want of a key. @type {Set<Upload>} */
     this.refused = new Set();
     this.maxBytes = Infinity;
@@ -87,7 +89,7 @@ export class Uploads {
     byId("upload-form").addEventListener("submit", (event) => event.preventDefault());
     listenForDrops((files) => this.add(files));
     addEventListener("beforeunload", (event) => {
-      if (this.active.size || this.waiting.length) event.preventDefault();
+      if (this.active.size || this.waiting.length || this.later.size) event.preventDefault();
     });
   }
 
@@ -200,8 +202,16 @@ export class Uploads {
   #tryLater(upload, error) {
     if (!(error instanceof ApiError) || error.retryAfter === null) return null;
     const seconds = Math.min(error.retryAfter, LONGEST_WAIT_SECONDS);
+    this.later.add(upload);
     upload.timer = setTimeout(() => this.#again(upload), seconds * 1000);
     return seconds;
+  }
+
+  /** Why it failed no longer matters. @param {Upload} upload */
+  #forget(upload) {
+    clearTimeout(upload.timer);
+    this.later.delete(upload);
+    this.refused.delete(upload);
   }
 
   /** @param {Upload} upload */
@@ -212,8 +222,7 @@ export class Uploads {
 
   /** @param {Upload} upload */
   #again(upload) {
-    clearTimeout(upload.timer);
-    this.refused.delete(upload);
+    this.#forget(upload);
     upload.row.classList.remove("is-failed");
     part(upload.row, "progress").hidden = false;
     part(upload.row, "retry").hidden = true;
@@ -231,8 +240,7 @@ export class Uploads {
 
   /** @param {Upload} upload */
   #stop(upload) {
-    clearTimeout(upload.timer);
-    this.refused.delete(upload);
+    this.#forget(upload);
     upload.control.abort();
     this.waiting = this.waiting.filter((other) => other !== upload);
     upload.row.remove();

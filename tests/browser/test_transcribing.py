@@ -102,6 +102,18 @@ def test_every_format_can_be_downloaded(
     assert names == [f"talk.v2.{end}" for end in ("txt", "srt", "vtt", "tsv", "json", "words.json")]
 
 
+def test_the_text_can_be_copied(
+    service: StubService, open_page: OpenPage, planted: Planted
+) -> None:
+    service.add("talk.mp3")
+    page = open_page(
+        service.url + "#/jobs/job_1", permissions=["clipboard-read", "clipboard-write"]
+    )
+    page.get_by_role("button", name="Copy text").click()
+    expect(page.locator(".notice")).to_have_text(re.compile("The text is on the clipboard."))
+    assert page.evaluate("navigator.clipboard.readText()") == planted.render("text")
+
+
 def test_live_text_is_not_drawn_again_at_the_end(
     service: StubService, open_page: OpenPage, recording: Path
 ) -> None:
