@@ -48,12 +48,18 @@ class JobFolder:
         return self.workspace
 
     def keep_sound(self, recordings: dict[int | None, Path]) -> None:
-        """Keep the decoded samples, drop the rest of the workspace and the upload."""
+        """Put the decoded samples where clips look for them.
+
+        The upload stays: until the result is stored, a crash makes the job start from it again.
+        """
         if not recordings:  # silence: no window was ever asked for
             recordings = dict.fromkeys([None], next(self.workspace.glob("*.pcm"), Path()))
         for channel, samples in recordings.items():
             if samples.is_file():
                 samples.replace(self.sound(channel))
+
+    def drop_work(self) -> None:
+        """Remove what a completed job no longer needs: its workspace and the upload."""
         shutil.rmtree(self.workspace, ignore_errors=True)
         self.upload.unlink(missing_ok=True)
 

@@ -189,6 +189,7 @@ class Jobs:
         """The workflow. Whatever happens to the job, the workflow itself succeeds."""
         job = self._store.start(job_id, time.time())
         if job is None:
+            self._tidy(job_id)
             self._leave(job_id)
             return "over"
         with self._lock:
@@ -219,7 +220,9 @@ class Jobs:
                 limits=AudioLimits(max_seconds=self._settings.max_audio_seconds),
             )
             folder.keep_sound(windows.recordings)
-            return self._complete(job, transcript)
+            outcome = self._complete(job, transcript)
+            self._tidy(job.id)
+            return outcome
         except Exception as error:  # noqa: BLE001 - the outermost place: every job must end
             return self._fail(job, error)
         finally:
@@ -237,6 +240,14 @@ class Jobs:
         elif job is None or job.is_finished:
             windows.stop(Cancelled("The job was cancelled."))
 
+    def _tidy(self, job_id: str) -> None:
+        """Remove files that a job which has ended no longer needs, also those that a crash left."""
+        job = self._store.find(job_id)
+        if job is not None and job.status == "completed":
+            self._folders.of(job_id).drop_work()
+        else:
+            self._folders.of(job_id).remove()
+
     def _leave(self, job_id: str) -> None:
         with self._lock:
             self._running.pop(job_id, None)
@@ -247,8 +258,9 @@ class Jobs:
     def _complete(self, job: Job, transcript: Transcript) -> str:
         values = {**self._times(job.kind), "language": transcript.language, "seconds_left": 0.0}
         values |= {"seconds": transcript.duration, "seconds_done": transcript.duration}
-        if self._store.complete(job.id, encode_transcript(transcript), values):
-            self._ended(job.id)
+        if not self._store.complete(job.id, encode_transcript(transcript), values):
+            return "over"
+        self._ended(job.id)
         return "completed"
 
     def _fail(self, job: Job, error: Exception) -> str:

@@ -122,19 +122,20 @@ def shared(keeper: Shared) -> Running:
 
 @pytest.fixture
 def start(tmp_path: Path, keeper: Shared) -> Iterator[Start]:
-    """Start a service with these settings; stopped at the end of the test."""
+    """Start a service with these settings; stopped at the end of the test, or of `until`."""
     keeper.close()  # one service at a time in a process
     with ExitStack() as stack:
 
         def start_one(
             decoder: PlantedDecoder | None = None,
             pipeline: Pipeline = transcribe_plainly,
+            until: ExitStack = stack,
             **settings: Any,
         ) -> Running:
             chosen = {"port": 0, "data_dir": tmp_path, "min_free_bytes": 0, "sweep_seconds": 0.5}
             running = Running(
                 Settings(**{**chosen, **settings}), decoder or PlantedDecoder(), pipeline
             )
-            return stack.enter_context(running)
+            return until.enter_context(running)
 
         yield start_one

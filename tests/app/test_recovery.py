@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,9 @@ from app.tables import sqlite_url
 from app.workflows import executor_of
 from decoding.errors import EngineFailed, QueueFull, UnsupportedOption
 from decoding.types import ModelCard
+from tests.app.calls import submit, until
 from tests.app.conftest import Start
-from tests.app.planted import text_of, wav
+from tests.app.planted import copy_of, text_of, wav
 from transcription.errors import CorruptAudio
 from transcription.options import TranscriptionOptions
 
@@ -61,10 +63,40 @@ def test_a_job_that_stops_the_service_every_time_is_given_up(start: Start, tmp_p
 def test_a_request_whose_client_is_gone_is_given_up(start: Start, tmp_path: Path):
     left_behind(tmp_path, kind="request", status="running", started=1.0)
     running = start(disconnect_grace_seconds=0, request_grace_seconds=0, sweep_seconds=0.1)
-    give_up = time.monotonic() + 10
-    while running.service.folders.names():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
+    until(lambda: running.service.folders.names() == [], "the request's folder is gone")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_crash_beside_the_storing_of_a_result_loses_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+):
+    """The data folder is copied as `kill -9` would leave it then; a second service goes on."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    complete = Store.complete
+
+    def crashing(store: Store, *arguments: Any) -> bool:
+        if moment == "before":
+            copy_of(first, second)
+        has_ended = complete(store, *arguments)
+        if moment == "after":
+            copy_of(first, second)
+        return has_ended
+
+    monkeypatch.setattr(Store, "complete", crashing)
+    with ExitStack() as stack:
+        running = start(data_dir=first, until=stack)
+        with running.client() as client:
+            job_id = submit(client, SOUND).json()["id"]
+        assert running.wait(job_id)["status"] == "completed"
+    monkeypatch.undo()
+    running = start(data_dir=second)
+    assert running.wait(job_id)["status"] == "completed"
+    with running.client() as client:
+        path = f"/v1/jobs/{job_id}"
+        assert client.get(f"{path}/transcript").json()["text"] == text_of(SOUND)
+        assert client.get(f"{path}/clip?start=0&end=1").status_code == 200
+    folder = running.service.folders.of(job_id)
+    until(lambda: not folder.upload.exists() and not folder.workspace.exists(), "tidied")
 
 
 def test_failures_say_whose_fault_it_was():
