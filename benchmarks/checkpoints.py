@@ -14,6 +14,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -103,6 +104,25 @@ def ctranslate2_folder(name: str, cache: Path | None = None) -> Path:
     return target
 
 
+def fingerprint(name: str) -> str | None:
+    """A digest of the checkpoint, or of what its folder holds; None for names of elsewhere."""
+    path = Path(checkpoint_of(name))
+    if path.is_dir():
+        held = sorted((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in path.iterdir())
+        return hashlib.blake2b(repr(held).encode(), digest_size=8).hexdigest()
+    if not path.is_file():
+        return None
+    return _digest(path, path.stat().st_size, path.stat().st_mtime_ns)
+
+
+@lru_cache
+def _digest(path: Path, size: int, changed_ns: int) -> str:
+    """Read once for each state of the file: `size` and `changed_ns` are what tells them apart."""
+    del size, changed_ns
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=8)).hexdigest()
+
+
 def _existing(name: str) -> Path:
     path = Path(checkpoint_of(name))
     if not path.is_file():
@@ -113,8 +133,7 @@ def _existing(name: str) -> Path:
 
 
 def _folder(source: Path, cache: Path | None) -> Path:
-    digest = hashlib.blake2b(source.read_bytes(), digest_size=8).hexdigest()
-    return (cache or cache_folder()) / f"{source.stem}-{digest}"
+    return (cache or cache_folder()) / f"{source.stem}-{fingerprint(str(source))}"
 
 
 def _load(source: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from benchmarks.sound import prepare
 WARM_UP_SPEECH = Path(__file__).parent / "recordings" / "demo-meeting.opus"
 WARM_UP_SECONDS = (0.5, 7.0)
 UNAVAILABLE = 3
+ABANDONED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,24 @@ def _tell(report: TextIO, **event: Any) -> None:
     report.flush()
 
 
+def end_with(runner: int) -> None:
+    """Ends this process when the runner's end of the pipe closes: nobody would read the rest."""
+
+    def watch() -> None:
+        while os.read(runner, 1):  # not through sys.stdin, whose lock would be held at exit
+            pass
+        os._exit(ABANDONED)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> int:
     """Reads the job; keeps standard output for the report alone, whatever libraries print."""
+    job = Job.from_json(json.loads(sys.stdin.readline()))
+    end_with(sys.stdin.fileno())
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as report:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        return work(Job.from_json(json.load(sys.stdin)), report)
+        return work(job, report)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -128,7 +129,7 @@ def measure(
     done = len(items) * len(systems) - pending
     if done:
         note(f"{done} of {done + pending} recordings were measured before and are kept")
-    with Bars(pending) as bars:
+    with Bars(pending) as bars, kept_when_interrupted():
         runner.progress = bars
         records = tuple(runner.run(spec) for spec in systems)
     return RunRecord(
@@ -139,6 +140,16 @@ def measure(
         systems=records,
         machine=describe_machine(),
     )
+
+
+@contextmanager
+def kept_when_interrupted() -> Iterator[None]:
+    """Says what an interruption leaves."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("interrupted: what is finished is kept, the same command goes on from there")
+        raise
 
 
 def show_assessment(assessment: Assessment) -> None:

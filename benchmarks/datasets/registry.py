@@ -276,7 +276,7 @@ def load(name: str, folder: Path, options: LoadOptions) -> tuple[Item, ...]:
     except _NOT_WHOLE as error:
         raise DatasetMissing(
             f"{card.title} at {folder} is not whole, or not laid out as expected "
-            f"({card.layout}): {type(error).__name__}: {error}. {how_to_get(card)}"
+            f"({card.layout}): {type(error).__name__}: {str(error).rstrip('.')}. {how_to_get(card)}"
         ) from error
     if not items:
         raise DatasetMissing(f"{card.title} at {folder} holds no recordings")

@@ -21,7 +21,9 @@ def read_text(path: Path) -> str:
     """
     content = path.read_bytes()
     if content.startswith(LFS_POINTER):
-        raise FormatError(f"{path} is a git-LFS pointer: run `git lfs pull` in that repository")
+        raise FormatError(
+            f"{path.name} is a git-LFS pointer: run `git lfs pull` in that repository"
+        )
     if path.suffix == ".gz":
         content = gzip.decompress(content)
     try:

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, cast
 
+from benchmarks.machine import OUR_PACKAGE, our_source, our_version
 from benchmarks.peers.types import Peer, PeerSpec, PeerUnavailable
 
 
@@ -21,12 +22,11 @@ class PeerCard:
     packages: tuple[str, ...]
 
 
+OURS: Final = "ours"
 PEERS: Final[dict[str, PeerCard]] = {
     card.name: card
     for card in (
-        PeerCard(
-            "ours", "this repository's pipeline", "benchmarks.peers.ours:open_ours", ("torch",)
-        ),
+        PeerCard(OURS, "this repository's pipeline", "benchmarks.peers.ours:open_ours", ("torch",)),
         PeerCard(
             "openai-whisper",
             "the reference implementation: one window after the other, beam 5, fallback",
@@ -86,7 +86,7 @@ def card_of(kind: str) -> PeerCard:
 
 def versions_of(kind: str) -> dict[str, str]:
     """Versions of the packages behind a recogniser; "absent" for one that is not installed."""
-    found = {}
+    found = {OUR_PACKAGE: f"{our_version()}, source {our_source()}"} if kind == OURS else {}
     for package in card_of(kind).packages:
         try:
             found[package] = version(package)

@@ -78,7 +78,7 @@ def test_a_recogniser_that_cannot_be_opened(items, tmp_path: Path) -> None:
 def test_a_worker_that_dies(items, tmp_path: Path) -> None:
     watch = Watch()
     dying = tmp_path / "python"
-    dying.write_text("#!/bin/sh\ncat > /dev/null\necho out of memory >&2\nexit 137\n")
+    dying.write_text("#!/bin/sh\nread job\necho out of memory >&2\nexit 137\n")
     dying.chmod(0o755)
     runner = Runner(items, tmp_path / "run", progress=watch, python=str(dying))
     record = runner.run(PeerSpec())
@@ -100,4 +100,22 @@ def test_half_written_result_is_measured_again(items, tmp_path: Path, speech_ser
 def test_settings_that_change_the_outcome_change_the_folder() -> None:
     base = folder_name(PeerSpec())
     assert folder_name(PeerSpec(beam_size=1)) != base
-    assert folder_name(PeerSpec(device="cuda:1", api_key="x")) == base
+    assert folder_name(PeerSpec(api_key="x")) == base
+    cuda = folder_name(PeerSpec(device="cuda:1"))
+    assert folder_name(PeerSpec(device="cuda:0")) == cuda != base
+
+
+def test_other_weights_and_other_sound_are_measured_anew(items, tmp_path, speech_server) -> None:
+    weights = tmp_path / "model.pt"
+    weights.write_bytes(b"old")
+    spec = PeerSpec(speech_server, model=str(weights))
+    runner = Runner(items[:1], tmp_path / "run", warm_up=False)
+    runner.run(spec)
+    assert runner.pending(spec) == 0
+    weights.write_bytes(b"new")
+    assert runner.pending(spec) == 1
+    weights.write_bytes(b"old")
+    assert runner.pending(spec) == 0
+    with items[0].parts[0].path.open("ab") as sound:
+        sound.write(bytes(100))
+    assert runner.pending(spec) == 1

@@ -66,7 +66,7 @@ def test_what_is_not_there_is_counted_before_anything_is_measured(tmp_path: Path
         Item(name, (AudioPart(tmp_path / f"{name}.mp3"),), "")
         for name in ("pointer", "empty", "absent")
     ]
-    with pytest.raises(SoundMissing, match=r"3 of 3 recordings .* git lfs pull"):
+    with pytest.raises(SoundMissing, match=r"3 of 3 recordings .*git lfs pull"):
         check_all(items)
     with pytest.raises(SoundMissing, match="is empty"):
         check_all(items[1:])

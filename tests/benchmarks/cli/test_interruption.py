@@ -39,8 +39,10 @@ def test_interrupted_command_goes_on_where_it_stopped(
     while len(results(tmp_path)) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     first.send_signal(signal.SIGINT)
-    first.communicate(timeout=PATIENCE_SECONDS)
+    output, _ = first.communicate(timeout=PATIENCE_SECONDS)
     assert first.returncode != 0
+    assert "interrupted: what is finished is kept" in output
+    assert "its process ended" not in output
     assert results(tmp_path) == ["001", "002"]
     (tmp_path / "calls" / "slow.wav").unlink()
     second = start(tmp_path, speech_server)
