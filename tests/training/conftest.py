@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from training.vocabulary import tokenizer
+
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
@@ -12,3 +14,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loaded_tokenizer() -> None:
+    """openai-whisper leaves a file open when it first reads its ranks, whichever test is first."""
+    tokenizer()
