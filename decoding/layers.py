@@ -65,11 +65,21 @@ def _same(name: str, dtype: torch.dtype) -> Precision:
     return Precision(name, dtype, dtype)
 
 
+def _has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16; without, it is many times slower than float32."""
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
 PRECISIONS = {
     "fp32": _same("fp32", torch.float32),
     "bf16": _same("bf16", torch.bfloat16),
     "fp16": _same("fp16", torch.float16),
-    "int8": Precision("int8", torch.float32, torch.bfloat16, is_quantised=True),
+    "int8": Precision(
+        "int8",
+        torch.float32,
+        torch.bfloat16 if _has_bfloat16() else torch.float32,
+        is_quantised=True,
+    ),
 }
 
 

@@ -2,21 +2,35 @@
 
 Weights have one scale for each output, activations one for each row, found as it comes: a row's
 result does not depend on the rows beside it, and products of whole numbers are exact, so that a
-window alone and in any batch gives the same bits. Speeds up processors with VNNI instructions.
+window alone and in any batch gives the same bits. Without VNNI instructions weights have 7 bits:
+the older ones add two products in 16 bits, which then cannot overflow.
 """
 
 from __future__ import annotations
 
+import platform
 import warnings
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 LARGEST = 127  # symmetric: -128 is not used
+LARGEST_WITHOUT_VNNI = 64  # of a weight: 2 x 255 x 64 is still a 16-bit number
 SMALLEST_SCALE = 1e-12  # of a row of zeros
 ROWS_AT_ONCE = 250  # what is written between two products stays in the core's own cache
+X86 = ("x86_64", "AMD64")
 PACKED_BYTES = 1_000_000  # weights from this size do not stay in the cache between two tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a weight is stored: its largest whole number, and by which routine it is multiplied."""
+
+    largest: int
+    is_packed: bool
 
 
 class QuantisedLinear:
@@ -24,8 +38,9 @@ class QuantisedLinear:
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         whole = weight.float()
-        scale = scale_of(whole)
-        product = PackedProduct if _is_packed(whole) else Product
+        kind = kind_for(whole)
+        scale = scale_of(whole, kind.largest)
+        product = PackedProduct if kind.is_packed else Product
         self._product = product(quantise(whole, scale).to(torch.int8), scale[:, 0])
         self._outputs = len(whole)
         self._bias = None if bias is None else bias.float()
@@ -84,9 +99,9 @@ class PackedProduct:
         return product[:-1]
 
 
-def scale_of(rows: Tensor) -> Tensor:
-    """[n, 1]: what one step of the eight bits is worth in each row."""
-    return rows.abs().amax(1, keepdim=True).mul_(1.0 / LARGEST).clamp_min_(SMALLEST_SCALE)
+def scale_of(rows: Tensor, largest: int = LARGEST) -> Tensor:
+    """[n, 1]: what one step of the whole numbers is worth in each row."""
+    return rows.abs().amax(1, keepdim=True).mul_(1.0 / largest).clamp_min_(SMALLEST_SCALE)
 
 
 def quantise(rows: Tensor, scale: Tensor) -> Tensor:
@@ -94,11 +109,17 @@ def quantise(rows: Tensor, scale: Tensor) -> Tensor:
     return (rows / scale).round_()
 
 
-def _is_packed(weight: Tensor) -> bool:
-    """Whether the packed routine is the quicker one, and is right on this processor.
+def kind_for(weight: Tensor) -> Kind:
+    """The quickest way that is exact on this processor."""
+    if not hasattr(torch.ops.quantized, "linear_prepack"):
+        return Kind(LARGEST, is_packed=False)
+    if has_vnni():
+        return Kind(LARGEST, is_packed=weight.numel() >= PACKED_BYTES)
+    is_packed = platform.machine() in X86  # there the plain routine has no instructions of its own
+    return Kind(LARGEST_WITHOUT_VNNI if is_packed else LARGEST, is_packed)
 
-    Without VNNI its sums of two products may overflow.
-    """
-    has_vnni = getattr(torch.cpu, "_is_vnni_supported", lambda: False)()
-    is_there = hasattr(torch.ops.quantized, "linear_prepack")
-    return weight.numel() >= PACKED_BYTES and has_vnni and is_there
+
+@cache
+def has_vnni() -> bool:
+    """Whether the processor adds products of bytes in 32 bits, in vectors of 512."""
+    return bool(getattr(torch.cpu, "_is_vnni_supported", lambda: False)())

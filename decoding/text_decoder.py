@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from decoding import few_queries
 from decoding.columns import Columns
 from decoding.dimensions import Dimensions
 from decoding.layers import (
@@ -107,7 +108,7 @@ class DecoderLayer:
         merged = self.text_query_key_value(self.text_norm(x))
         query, key, value = merged.view(windows, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         keys, values = memory.extend(layer, key, value)
-        weights = (torch.matmul(query, keys.transpose(-1, -2)) + mask).softmax(-1)
+        weights = (products(query, keys) + mask).softmax(-1)
         read = weighted_sum(weights, values).transpose(1, 2).reshape(windows, count, size)
         return x + self.text_out(read)
 
@@ -115,8 +116,12 @@ class DecoderLayer:
         windows, count, size = x.shape
         query = self.audio_query(self.audio_norm(x)).view(windows, count, self.heads, -1)
         query = query.transpose(1, 2).to(self.attention_dtype)
-        scores = torch.matmul(query, audio[0].transpose(-1, -2))
-        read = torch.matmul(scores.softmax(-1), audio[1])
+        scores = products(query, audio[0])
+        weights = scores.softmax(-1)
+        if few_queries.takes(weights, audio[1]):
+            read = few_queries.weighted_sum(weights, audio[1])
+        else:
+            read = torch.matmul(weights, audio[1])
         read = read.transpose(1, 2).reshape(windows, count, size).to(x.dtype)
         return x + self.audio_out(read), scores
 
@@ -178,6 +183,13 @@ class TextDecoder:
         return self._norm(x)
 
 
+def products(query: Tensor, keys: Tensor) -> Tensor:
+    """query [w, heads, q, width] @ keys [w, heads, n, width], transposed -> [w, heads, q, n]."""
+    if few_queries.takes(query, keys):
+        return few_queries.scores(query, keys)
+    return torch.matmul(query, keys.transpose(-1, -2))
+
+
 def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
     """weights [w, heads, q, n] @ values [w, heads, n, width], however far n was padded.
 
@@ -185,6 +197,8 @@ def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
     of the result. On the CPU we cut it ourselves, at fixed places, and add in order: positions
     that are seen by nobody then add exact zeros.
     """
+    if few_queries.takes(weights, values):
+        return few_queries.weighted_sum(weights, values)
     length = weights.shape[-1]
     if weights.device.type != "cpu" or length <= SUM_POSITIONS:
         return torch.matmul(weights, values)
