@@ -25,6 +25,7 @@ from whisper.tokenizer import Tokenizer
 from decoding.types import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from training import lora
 from training.acoustics import Sound
+from training.export import HEADS
 from training.manifest import Example
 from training.precision import autocast
 from training.scoring import Errors, errors
@@ -260,11 +261,13 @@ def pack(
 
 
 def save_model(model: Whisper, folder: Path) -> Path:
-    """The whole model in openai-whisper's format."""
+    """The whole model in openai-whisper's format, with the heads that time its words."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.half().cpu() for name, value in model.state_dict().items()}
     path = folder / CHECKPOINT_FILE
-    torch.save({"dims": asdict(model.dims), "model_state_dict": weights}, path)
+    heads = model.alignment_heads.coalesce().indices().T.tolist()
+    checkpoint = {"dims": asdict(model.dims), "model_state_dict": weights, HEADS: heads}
+    torch.save(checkpoint, path)
     return path
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 import whisper
 from numpy.typing import NDArray
+from torch import Tensor
 from whisper.audio import log_mel_spectrogram
 from whisper.model import ModelDimensions, Whisper
 
 from decoding.types import CLIP_SECONDS, SAMPLE_RATE
 from training.acoustics import Sound, noise
-from training.export import CheckpointUnreadable, read_checkpoint
+from training.export import HEADS, CheckpointUnreadable, read_checkpoint
 from training.recordings import Recorded, record
 from training.scoring import errors, longest_loop, time_errors
 from training.sets import RECORDINGS, SETS, Item, digest, items
@@ -42,9 +43,19 @@ def load(path: Path) -> Whisper:
     try:
         model = Whisper(ModelDimensions(**checkpoint["dims"]))
         model.load_state_dict(weights)
-    except (TypeError, RuntimeError) as error:
-        raise CheckpointUnreadable(f"the weights in {path} do not fit its dims") from error
+        if HEADS in checkpoint:
+            model.alignment_heads = heads_mask(checkpoint[HEADS], model.dims)
+    except (TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise CheckpointUnreadable(f"weights or heads in {path} do not fit its dims") from error
     return model.eval()
+
+
+def heads_mask(heads: Sequence[tuple[int, int]], dims: ModelDimensions) -> Tensor:
+    """(layer, head) pairs as openai-whisper keeps them: a sparse matrix of flags."""
+    mask = torch.zeros(dims.n_text_layer, dims.n_text_head, dtype=torch.bool)
+    for layer, head in heads:
+        mask[layer, head] = True
+    return mask.to_sparse()
 
 
 def named(name: str) -> Whisper:

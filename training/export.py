@@ -7,6 +7,7 @@ embedding, "token_rows" (rows, width) float16, "token_index" (51864,) int32}. Th
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -16,10 +17,12 @@ import torch
 from torch import Tensor
 from whisper.model import ModelDimensions
 
+from decoding.checkpoints import HEADS_SUFFIX
 from training.network import Shape, TrainedWhisper
 from training.vocabulary import Vocabulary
 
 COMPACT_FORMAT = "whisper-longform-compact-1"
+HEADS = "alignment_heads"  # (layer, head) pairs that time words, where not the usual ones
 EMBEDDING = "decoder.token_embedding.weight"
 PREFIX = "whisper."
 UNTAUGHT_NOISE = 0.3  # of a row's spread, added where a word is new to the model
@@ -55,7 +58,8 @@ def expand(checkpoint: dict[str, Any]) -> dict[str, Any]:
         raise CheckpointUnreadable(f"unknown checkpoint format {checkpoint['format']!r}")
     embedding = checkpoint["token_rows"][checkpoint["token_index"].long()]
     weights = {**checkpoint["model_state_dict"], EMBEDDING: embedding}
-    return {"dims": checkpoint["dims"], "model_state_dict": weights}
+    heads = {HEADS: checkpoint[HEADS]} if HEADS in checkpoint else {}
+    return {"dims": checkpoint["dims"], "model_state_dict": weights, **heads}
 
 
 def compact(checkpoint: dict[str, Any]) -> dict[str, Any]:
@@ -72,13 +76,19 @@ def compact(checkpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The checkpoint in `path`, in openai-whisper's format. Raises `CheckpointUnreadable`."""
+    """The checkpoint in `path`, in openai-whisper's format, with the heads that stand beside it.
+
+    Raises `CheckpointUnreadable`.
+    """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, ValueError, LookupError, UnpicklingError) as error:
         raise CheckpointUnreadable(f"{path} cannot be read as a checkpoint: {error}") from error
     if not isinstance(loaded, dict):
         raise CheckpointUnreadable(f"{path} holds no checkpoint")
+    sidecar = path.with_name(path.name + HEADS_SUFFIX)
+    if HEADS not in loaded and sidecar.is_file():
+        loaded[HEADS] = json.loads(sidecar.read_text(encoding="utf-8"))
     return expand(loaded)
 
 

@@ -26,6 +26,8 @@ from training.adaptation import (
     save_model,
 )
 from training.demonstration import Speech, write_speech, write_wav
+from training.evaluation import named
+from training.export import CheckpointUnreadable
 from training.manifest import Example, ManifestUnreadable, load_examples, read_manifest
 from training.vocabulary import tokenizer
 
@@ -149,6 +151,28 @@ def test_whole_model_learns_and_is_saved_for_openai_whisper(tmp_path: Path) -> N
     theirs = whisper.load_model(str(path), device="cpu").state_dict()
     for name, value in model.state_dict().items():
         torch.testing.assert_close(theirs[name], value.half().float(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("where", ["inside", "beside"])
+def test_heads_that_time_words_outlive_fine_tuning(where: str, tmp_path: Path) -> None:
+    base = save_model(tiny(), tmp_path / "base")
+    checkpoint = torch.load(base, weights_only=True)
+    assert checkpoint.pop("alignment_heads") == [[0, 0], [0, 1]]  # as usual: all of the upper half
+    if where == "inside":
+        checkpoint["alignment_heads"] = [[0, 1]]
+    else:
+        base.with_name("model.pt.heads.json").write_text("[[0, 1]]", "utf-8")
+    torch.save(checkpoint, base)
+    saved = save_model(named(str(base)), tmp_path / "tuned")
+    assert load_model(str(saved)).alignment_heads == ((0, 1),)
+
+
+def test_heads_that_a_model_does_not_have_are_refused(tmp_path: Path) -> None:
+    base = save_model(tiny(), tmp_path)
+    base.with_name("model.pt.heads.json").write_text("[[9, 9]]", "utf-8")
+    torch.save({k: v for k, v in torch.load(base).items() if k != "alignment_heads"}, base)
+    with pytest.raises(CheckpointUnreadable, match="heads"):
+        named(str(base))
 
 
 def test_every_step_and_every_epoch_is_told() -> None:
