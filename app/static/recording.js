@@ -152,6 +152,7 @@ export class RecordingView {
   #showFailure(job) {
     const isFailed = job.status === "failed";
     byId("failure").hidden = !isFailed && job.status !== "cancelled";
+    byId("failure").classList.toggle("is-bad", isFailed);
     byId("reading").hidden = !byId("failure").hidden && this.transcript.isEmpty;
     byId("failure-title").textContent = isFailed ? "This recording could not be transcribed" : "Cancelled";
     byId("failure-text").textContent = isFailed

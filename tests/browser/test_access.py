@@ -290,6 +290,11 @@ def test_it_fits_a_phone(
     expect(page.locator("#coverage")).to_be_visible()
     shoot(page, "phone-coverage")
     expect(page.locator("#side")).to_be_hidden()
+    page.locator("#download summary").click()
+    menu = page.locator("#formats").bounding_box()
+    assert menu
+    assert 0 <= menu["x"] <= menu["x"] + menu["width"] <= PHONE["viewport"]["width"]
+    page.keyboard.press("Escape")
     page.locator(".word", has_text="lighthouse").scroll_into_view_if_needed()
     shoot(page, "phone-reading")
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["viewport"]["width"]
@@ -300,7 +305,9 @@ def test_it_fits_a_phone(
     assert small == []
     page.get_by_role("link", name="All recordings").click()
     expect(page.locator("#side")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["viewport"]["width"]
+    for width in (PHONE["viewport"]["width"], 320):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_the_demo_model_is_called_one(service: StubService, open_page: OpenPage) -> None:
