@@ -146,7 +146,10 @@ def read_run(path: Path) -> RunRecord:
         raise FormatError(f"{path} cannot be read as a report: {error}") from error
     if not isinstance(row, dict):
         raise FormatError(f"{path} is not a report of `benchmarks run`")
-    return RunRecord.from_json(row)
+    try:
+        return RunRecord.from_json(row)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise FormatError(f"{path} is a damaged report: {error!r}") from error
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -99,6 +99,7 @@ class Bars:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=aside,
+            disable=total == 0,
         )
         self._total = total
         self._task: TaskID | None = None

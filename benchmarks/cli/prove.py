@@ -13,8 +13,10 @@ from benchmarks.cli.run import RUNS, measure, show_assessment
 from benchmarks.datasets.download import Downloader, DownloadFailed
 from benchmarks.datasets.registry import dataset_named, load
 from benchmarks.datasets.types import DatasetMissing, LoadOptions
+from benchmarks.peers.registry import ABSENT, versions_of
 from benchmarks.peers.types import PeerSpec
 from benchmarks.reports.assessment import assess, to_json, write_report
+from benchmarks.sound import SoundMissing, check_all
 
 SETS = ("tedlium", "earnings21-eval10")
 PEERS = ("openai-whisper", "faster-whisper-batched")
@@ -37,7 +39,8 @@ def prove(
     on. A difference counts when its interval leaves out zero.
     """
     check_devices(device)
-    reports = []
+    check_peers()
+    reports, failures = [], 0
     for name in SETS:
         folder = data / name
         with explained():
@@ -51,7 +54,10 @@ def prove(
         show_assessment(assessment)
         screen.print(f"report: {write_report(assessment, out).html}", highlight=False)
         reports.append(to_json(assessment))
+        failures += len(assessment.failures)
     save(json, reports)
+    if failures:
+        raise typer.Exit(1)
 
 
 def check_devices(devices: str) -> None:
@@ -65,11 +71,20 @@ def check_devices(devices: str) -> None:
         )
 
 
+def check_peers() -> None:
+    """Ends the command before anything is downloaded when a recogniser is not installed."""
+    absent = [
+        package for peer in PEERS for package, found in versions_of(peer).items() if found == ABSENT
+    ]
+    if absent:
+        fail(f"prove compares with others that are not installed: pip install {' '.join(absent)}")
+
+
 def _bring(name: str, folder: Path) -> None:
     try:
-        load(name, folder, LoadOptions())
+        check_all(load(name, folder, LoadOptions()))
         return
-    except DatasetMissing:
+    except (DatasetMissing, SoundMissing):
         card = dataset_named(name)
     note(f"downloading {card.title} from {card.source} (licence {card.licence})")
     try:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from benchmarks.cli.output import JsonFile, explained, fail, note, save, show
 from benchmarks.cli.run import show_assessment
 from benchmarks.evaluation import duel, evaluate
-from benchmarks.formats.stm import parse_trn
+from benchmarks.formats.nlp import parse_nlp, plain_text
+from benchmarks.formats.stm import parse_ctm, parse_stm, parse_trn, scored
+from benchmarks.formats.subtitles import parse_subtitles
 from benchmarks.formats.tables import parse_rows, read_text
-from benchmarks.formats.types import FormatError
+from benchmarks.formats.types import FormatError, reading
 from benchmarks.markup import SynonymRules
 from benchmarks.normalizers import default_normalizers, normalizer_named, warning_for
 from benchmarks.records import read_run
@@ -33,10 +37,13 @@ PAIR_COLUMNS = ("Normaliser", "WER", "Words", "Sub", "Del", "Ins", "CER", "WIL")
 def score(  # noqa: PLR0913  # a command's options are its arguments
     reference: Annotated[
         Path,
-        typer.Argument(help="report.json of a run, or a reference: .txt, .tsv (id, text) or .trn"),
+        typer.Argument(
+            help="report.json of a run, or a reference: .txt, .srt, .vtt, .nlp, and with names of "
+            "utterances or recordings .trn, .stm, .ctm or .tsv (name, text)."
+        ),
     ],
     hypothesis: Annotated[
-        Path | None, typer.Argument(help="What was heard, in the same format as the reference.")
+        Path | None, typer.Argument(help="What was heard, in any of these formats.")
     ] = None,
     normalizer: Annotated[
         list[str] | None, typer.Option("--normalizer", "-n", help="May be given more than once.")
@@ -58,6 +65,7 @@ def score(  # noqa: PLR0913  # a command's options are its arguments
     benchmarks score data/benchmarks/runs/demo-demo/report.json -n none -n openai-english
     benchmarks score said.txt heard.txt --language hi
     benchmarks score ref.trn hyp.trn -n none --choices
+    benchmarks score calls.stm calls.ctm
     """
     with explained():
         if hypothesis is None:
@@ -70,21 +78,26 @@ def score(  # noqa: PLR0913  # a command's options are its arguments
         rules = SynonymRules.parse(read_text(synonyms)) if synonyms else None
         pairs = read_pairs(reference, hypothesis)
         names = normalizer or list(default_normalizers(language))
-        scored = {
+        scores = {
             name: [score_with(a, b, ScoringOptions(name, choices, rules)) for a, b in pairs]
             for name in names
         }
-    show(str(hypothesis), PAIR_COLUMNS, [_row(name, scores) for name, scores in scored.items()])
-    for name in scored:
+    show(str(hypothesis), PAIR_COLUMNS, [_row(name, found) for name, found in scores.items()])
+    for name in scores:
         warning = warning_for(normalizer_named(name), " ".join(a for a, _ in pairs))
         if warning:
             note(f"Warning: {warning}")
-    save(json, [_figures(name, scores) for name, scores in scored.items()])
+    save(json, [_figures(name, found) for name, found in scores.items()])
 
 
 def read_pairs(reference: Path, hypothesis: Path) -> list[tuple[str, str]]:
-    """Texts by utterance. Raises FormatError when an utterance has no partner."""
+    """Texts by name; a file with one text is paired with another such file whatever their names.
+
+    Raises FormatError when a name stands in one file only.
+    """
     said, heard = _texts(reference), _texts(hypothesis)
+    if len(said) == len(heard) == 1:
+        return list(zip(said.values(), heard.values(), strict=True))
     if missing := said.keys() ^ heard.keys():
         names = ", ".join(sorted(missing)[:5])
         raise FormatError(f"{len(missing)} utterances stand in one file only: {names}")
@@ -96,11 +109,39 @@ def _texts(path: Path) -> dict[str, str]:
         text = read_text(path)
     except OSError as error:
         raise FormatError(f"{path} cannot be read: {error}") from error
-    if path.suffix == ".trn":
-        return parse_trn(text)
-    if path.suffix == ".tsv":
-        return {row[0]: row[1] if len(row) > 1 else "" for row in parse_rows(text)}
+    with reading(path):
+        return _READERS.get(path.suffix.lower(), _one_text)(text)
+
+
+def _one_text(text: str) -> dict[str, str]:
     return {"": text}
+
+
+def _rows(text: str) -> dict[str, str]:
+    return {row[0]: row[1] if len(row) > 1 else "" for row in parse_rows(text)}
+
+
+def _stm(text: str) -> dict[str, str]:
+    """Segments of a recording in file order, without those that are not scored."""
+    texts: dict[str, list[str]] = defaultdict(list)
+    for utterance in scored(parse_stm(text)):
+        texts[utterance.recording].append(utterance.text)
+    return {name: " ".join(parts) for name, parts in texts.items()}
+
+
+def _ctm(text: str) -> dict[str, str]:
+    return {name: " ".join(w.text for w in words) for name, words in parse_ctm(text).items()}
+
+
+_READERS: Final[dict[str, Callable[[str], dict[str, str]]]] = {
+    ".trn": parse_trn,
+    ".tsv": _rows,
+    ".stm": _stm,
+    ".ctm": _ctm,
+    ".srt": lambda text: {"": " ".join(cue.text for cue in parse_subtitles(text))},
+    ".vtt": lambda text: {"": " ".join(cue.text for cue in parse_subtitles(text))},
+    ".nlp": lambda text: {"": plain_text(parse_nlp(text))},
+}
 
 
 def _row(name: str, scores: list[Score]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class PeerCard:
 
 
 OURS: Final = "ours"
+ABSENT: Final = "absent"
 PEERS: Final[dict[str, PeerCard]] = {
     card.name: card
     for card in (
@@ -85,20 +86,20 @@ def card_of(kind: str) -> PeerCard:
 
 
 def versions_of(kind: str) -> dict[str, str]:
-    """Versions of the packages behind a recogniser; "absent" for one that is not installed."""
+    """Versions of the packages behind a recogniser; ABSENT for one that is not installed."""
     found = {OUR_PACKAGE: f"{our_version()}, source {our_source()}"} if kind == OURS else {}
     for package in card_of(kind).packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "absent"
+            found[package] = ABSENT
     return found
 
 
 def open_peer(spec: PeerSpec) -> Peer:
     """Loads the recogniser and its model. Raises PeerUnavailable with one sentence."""
     card = card_of(spec.kind)
-    missing = [package for package, found in versions_of(spec.kind).items() if found == "absent"]
+    missing = [package for package, found in versions_of(spec.kind).items() if found == ABSENT]
     if missing:
         raise PeerUnavailable(
             f"{card.name} needs {' and '.join(missing)}: pip install {' '.join(missing)}"

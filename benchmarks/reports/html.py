@@ -16,6 +16,7 @@ from benchmarks.reports import figures, plots
 from benchmarks.reports.types import Assessment
 from benchmarks.symptoms import Bin
 
+CONTEXT_WORDS = 12  # shown on each side of an error
 SHOWN_SEAM_SECONDS = 12.0  # where the last, open bin of seam distances is drawn
 
 
@@ -50,6 +51,17 @@ def stretches(file: FileEvaluation) -> Iterator[Stretch]:
         )
 
 
+def shortened(hits: str) -> str:
+    """Words heard right, those far from any error only counted."""
+    words = hits.split()
+    hidden = len(words) - 2 * CONTEXT_WORDS
+    if hidden < CONTEXT_WORDS:
+        return hits
+    return " ".join(
+        [*words[:CONTEXT_WORDS], f"… {hidden:,} words right …", *words[-CONTEXT_WORDS:]]
+    )
+
+
 def render_html(assessment: Assessment) -> str:
     """One page without external resources; every text from outside is escaped."""
     environment = Environment(
@@ -68,6 +80,7 @@ def render_html(assessment: Assessment) -> str:
         sections=list(zip(assessment.normalizers, assessment.evaluations, strict=True)),
         first=first,
         stretches=stretches,
+        shortened=shortened,
         rows_of=map,
         accuracy_plot=_accuracy_plot(first),
         drift_plot=_drift_plot(first),
@@ -87,9 +100,15 @@ def _accuracy_plot(evaluations: tuple[SystemEvaluation, ...]) -> Markup:
     return plots.bars(rows, "Word error rate with 95 % interval")
 
 
-def _rates(bins: tuple[Bin, ...], scale: float, last: float) -> tuple[tuple[float, float], ...]:
+def _rates(bins: tuple[Bin, ...], scale: float, last: float) -> tuple[plots.Point, ...]:
     return tuple(
-        ((b.start + min(b.end, last)) / 2 / scale, b.errors / b.words) for b in bins if b.words
+        plots.Point(
+            (b.start + min(b.end, last)) / 2 / scale,
+            b.errors / b.words,
+            f"{b.errors} errors in {b.words} words",
+        )
+        for b in bins
+        if b.words
     )
 
 
@@ -123,8 +142,11 @@ def _file_plot(evaluations: tuple[SystemEvaluation, ...]) -> Markup:
     """Rate of each recording, recordings in the data set's order."""
     rows = []
     for evaluation in evaluations:
-        rates = [file.score.wer for file in evaluation.files]
-        points = tuple((n + 1.0, rate) for n, rate in enumerate(rates) if rate is not None)
+        points = tuple(
+            plots.Point(n, rate, f"{file.record.item.name}, {figures.percent(rate)}")
+            for n, file in enumerate(evaluation.files, start=1)
+            if (rate := file.score.wer) is not None
+        )
         rows.append(plots.Line(evaluation.system.name, points))
     return plots.lines(
         [row for row in rows if len(row.points) > 1],

@@ -17,7 +17,9 @@ RIGHT = 70
 ROW = 30
 HEIGHT = 240
 BOTTOM = 36
-TOP = 14
+TOP = 26
+MARGIN = 60
+LEGEND = 18
 TICKS = 5
 
 
@@ -33,11 +35,20 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A place on a line; `note` is shown when the pointer rests on it."""
+
+    x: float
+    y: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """A labelled series of (x, y)."""
+    """A labelled series of points from left to right."""
 
     label: str
-    points: tuple[tuple[float, float], ...]
+    points: tuple[Point, ...]
 
 
 def ceiling(value: float) -> float:
@@ -46,6 +57,12 @@ def ceiling(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
+
+
+def ticks(last: float, most: int = TICKS) -> list[float]:
+    """Round numbers from 0 to `last`, at most `most` steps."""
+    step = ceiling(last / most)
+    return [n * step for n in range(int(last / step * (1 + 1e-9)) + 1)]
 
 
 def bars(rows: Sequence[Bar], title: str) -> Markup:
@@ -79,31 +96,52 @@ def lines(rows: Sequence[Line], title: str, x_name: str, y_name: str) -> Markup:
     points = [point for row in rows for point in row.points]
     if not points:
         return Markup()
-    right = max(max(x for x, _ in points), 1e-9)
-    top = ceiling(max(max(y for _, y in points), 1e-9))
-    width, height = WIDTH - 80, HEIGHT - TOP - BOTTOM
-    parts = [_open(title, HEIGHT + 18 * len(rows))]
+    right = max(max(point.x for point in points), 1e-9)
+    top = ceiling(max(max(point.y for point in points), 1e-9))
+    axes = _Axes(WIDTH - 80, HEIGHT - TOP - BOTTOM, right, top)
+    parts = [_open(title, HEIGHT + LEGEND * len(rows))]
+    parts.append(_text(8, TOP - 12, y_name, "start"))
     for n in range(TICKS + 1):
-        y = TOP + height * (1 - n / TICKS)
-        parts.append(f'<path class="grid" d="M60 {y:.1f}H{60 + width}"/>')
-        parts.append(_text(54, y + 4, f"{100 * top * n / TICKS:g} %", "end"))
-        parts.append(
-            _text(
-                60 + width * n / TICKS, HEIGHT - BOTTOM + 16, f"{right * n / TICKS:.3g}", "middle"
-            )
-        )
-    parts.append(_text(60 + width / 2, HEIGHT - 4, f"{x_name} (up: {y_name})", "middle"))
+        y = axes.y(top * n / TICKS)
+        parts.append(f'<path class="grid" d="M{MARGIN} {y:.1f}H{MARGIN + axes.width}"/>')
+        parts.append(_text(MARGIN - 6, y + 4, f"{100 * top * n / TICKS:g} %", "end"))
+    for tick in ticks(right):
+        parts.append(_text(axes.x(tick), HEIGHT - BOTTOM + 16, f"{tick:g}", "middle"))
+    parts.append(_text(MARGIN + axes.width / 2, HEIGHT - 4, x_name, "middle"))
     for n, row in enumerate(rows):
-        path = "L".join(
-            f"{60 + width * x / right:.1f} {TOP + height * (1 - y / top):.1f}"
-            for x, y in row.points
-        )
-        parts.append(f'<path class="line l{n % 8}" d="M{path}"/>')
-        parts.append(
-            f'<rect class="s{n % 8}" x="60" y="{HEIGHT + 18 * n}" width="12" height="12"/>'
-        )
-        parts.append(_text(78, HEIGHT + 18 * n + 10, row.label, "start"))
+        parts += _line(n, row, axes)
+        place = HEIGHT + LEGEND * n
+        parts.append(f'<rect class="s{n % 8}" x="{MARGIN}" y="{place}" width="12" height="12"/>')
+        parts.append(_text(MARGIN + 18, place + 10, row.label, "start"))
     return Markup("".join([*parts, "</svg>"]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """From values to places on the page."""
+
+    width: float
+    height: float
+    right: float
+    top: float
+
+    def x(self, value: float) -> float:
+        return MARGIN + self.width * value / self.right
+
+    def y(self, value: float) -> float:
+        return TOP + self.height * (1 - value / self.top)
+
+
+def _line(number: int, row: Line, axes: _Axes) -> list[str]:
+    """The line and its points; smaller points lie on larger ones where lines meet."""
+    kind = number % 8
+    path = "L".join(f"{axes.x(point.x):.1f} {axes.y(point.y):.1f}" for point in row.points)
+    circles = [
+        f'<circle class="s{kind}" cx="{axes.x(point.x):.1f}" cy="{axes.y(point.y):.1f}" '
+        f'r="{max(6 - number, 3)}"><title>{escape(f"{row.label}: {point.note}")}</title></circle>'
+        for point in row.points
+    ]
+    return [f'<path class="line l{kind}" d="M{path}"/>', *circles]
 
 
 def _open(title: str, height: float) -> str:

@@ -30,6 +30,7 @@ EXPLAINED: Final = {
     "syn_5": "said we'll, heard will: one error by either reading, in 1 word or in 2",
     "wer": "published for fstalign's faster, approximate algorithm only; its exact one says 5/31",
     "align_6": "published for fstalign's faster, approximate algorithm only; ours finds fewer",
+    "align_3": "needs synonyms.rules.txt of fstalign's sample_data: wanna is want to",
 }
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.cli import prove
 from benchmarks.cli.application import application
 from benchmarks.cli.output import command_line
 from benchmarks.datasets.registry import DATASETS
+from benchmarks.peers.registry import ABSENT, versions_of
 from benchmarks.reproduce import reproduce
 
 runner = CliRunner()
@@ -110,6 +112,39 @@ def test_score_of_transcript_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("b.stm", "call 1 A 0 2 <o> it costs\ncall 1 B 2 3 <o> ten\n"),
+        ("b.ctm", "call 1 0 1 it\ncall 1 1 1 costs\ncall 1 2 1 ten\n"),
+        ("b.srt", "1\n00:00:00,000 --> 00:00:02,000\nit costs\nten\n"),
+        ("b.vtt", "WEBVTT\n\n00:00.000 --> 00:02.000\nit costs ten\n"),
+        ("b.nlp", "token|ts\nit|\ncosts|\nten|\n"),
+    ],
+)
+def test_score_reads_what_systems_write(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / "a.txt").write_text("it costs ten now")
+    (tmp_path / name).write_text(content)
+    invoke("score", tmp_path / "a.txt", tmp_path / name, "-n", "none", "--json", tmp_path / "o")
+    (found,) = json.loads((tmp_path / "o").read_text())
+    assert (found["hits"], found["deletions"], found["insertions"]) == (3, 1, 0)
+
+
+def test_score_pairs_recordings_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.stm").write_text("x 1 A 0 2 <o> one two\ny 1 A 0 2 <o> three\n")
+    (tmp_path / "b.ctm").write_text("y 1 0 1 three\nx 1 0 1 one\n")
+    pair = (tmp_path / "a.stm", tmp_path / "b.ctm")
+    assert "33.33 %" in invoke("score", *pair, "-n", "none")
+    (tmp_path / "b.ctm").write_text("y 1 zero 1 three\n")
+    assert "b.ctm: line 1" in invoke("score", *pair, status=2)
+
+
+def test_damaged_report(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text('{"format": "whisper-longform-benchmark-1", "systems": []}')
+    assert "damaged report" in invoke("score", path, status=2)
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["run", "-d", "nonsense"], "no data set is called"),
@@ -151,6 +186,13 @@ def test_prove_needs_a_gpu() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     assert "needs a CUDA device" in invoke("prove", status=2)
+
+
+def test_prove_needs_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove, "PEERS", ("openai-whisper", "whisperx"))
+    if versions_of("whisperx")["whisperx"] != ABSENT:
+        pytest.skip("whisperx is installed")
+    assert "pip install whisperx" in invoke("prove", "--device", "cpu", status=2)
 
 
 def test_a_key_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
