@@ -89,6 +89,9 @@ def evaluate(
     names: Annotated[
         list[str] | None, typer.Option("--set", help="One of the sets; repeatable.")
     ] = None,
+    words: Annotated[
+        int | None, typer.Option(min=1, help="Hear only the first words of each set of sentences.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="JSON; other sets in it stay.")] = None,
     threads: int = 1,
 ) -> None:
@@ -101,7 +104,7 @@ def evaluate(
     report = json.loads(output.read_text("utf-8")) if output and output.exists() else {}
     for name in names or ALL:
         measured = Provenance()
-        report |= evaluate_all(loaded, [name])
+        report |= evaluate_all(loaded, [name], words)
         print(f"{name}: {_figures(report[name])}", flush=True)
         report[name]["measured"] = measured.plain()
         if output:

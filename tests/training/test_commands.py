@@ -93,6 +93,11 @@ def test_demo_trains_and_the_curve_is_drawn(
 
 
 @pytest.mark.usefixtures("few_words")
+def test_the_beginning_of_a_set_can_be_measured() -> None:
+    assert "sentences: 1," in run("evaluate", "--set", "trained-template", "--words", 2)
+
+
+@pytest.mark.usefixtures("few_words")
 def test_evaluation_adds_to_the_report(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     report.write_text('{"kept": 1}', "utf-8")
