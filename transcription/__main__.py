@@ -91,7 +91,7 @@ def run(
     precision: Annotated[
         str | None,
         typer.Option(
-            help="auto, fp32, bf16, fp16 or int8 (quick where a processor has VNNI, slow without). "
+            help="auto, fp32, bf16, fp16 or int8 (quicker on a processor, a little less exact). "
             "[LONGFORM_PRECISION]",
             rich_help_panel=MODEL,
         ),

@@ -18,8 +18,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from chunking.types import Coverage, SeamStatus, Segment, Span
+from chunking.types import Coverage, Redecoded, SeamStatus, Segment, Span
 from transcription.types import Transcript
+
+LISTED = 10  # places of one kind that the report names
 
 
 class ProgressBars:
@@ -90,7 +92,7 @@ def report(transcript: Transcript) -> str:
         f"doubtful words   {len(coverage.doubtful)}{_where(coverage.doubtful)}",
         f"seams            {_seams(coverage)}",
         f"decoded again    {len(coverage.redecoded)}"
-        + _where([Span(entry.start, entry.end) for entry in coverage.redecoded]),
+        + _listed([f"{_span(entry)} ({entry.reason})" for entry in coverage.redecoded]),
         f"cut short        {len(coverage.truncated)}{_where(coverage.truncated)}",
     ]
     return "\n".join([*lines, *(f"warning          {text}" for text in transcript.warnings)])
@@ -100,11 +102,21 @@ def _seams(coverage: Coverage) -> str:
     if not coverage.seams:
         return "none"
     counts = [(status, coverage.seams_with(status)) for status in get_args(SeamStatus)]
-    return ", ".join(f"{count} {status}" for status, count in counts if count)
+    told = ", ".join(f"{count} {status}" for status, count in counts if count)
+    doubtful = [clock(seam.time) for seam in coverage.seams if seam.status == "uncertain"]
+    return told + (f"; uncertain{_listed(doubtful)}" if doubtful else "")
 
 
 def _where(spans: Sequence[Span]) -> str:
-    if not spans:
+    return _listed([_span(span) for span in spans])
+
+
+def _span(span: Span | Redecoded) -> str:
+    return f"{clock(span.start)}-{clock(span.end)}"
+
+
+def _listed(places: Sequence[str]) -> str:
+    if not places:
         return ""
-    shown = ", ".join(f"{clock(span.start)}-{clock(span.end)}" for span in spans[:10])
-    return f" at {shown}" + (f" and {len(spans) - 10} more" if len(spans) > 10 else "")
+    more = len(places) - LISTED
+    return f" at {', '.join(places[:LISTED])}" + (f" and {more} more" if more > 0 else "")

@@ -32,8 +32,8 @@ def test_report_names_every_doubt():
     )
     assert "1:02:05, 150 windows" in text
     assert "2.5 s at 1:01-1:03" in text
-    assert "2 agreed, 1 uncertain" in text
-    assert "decoded again    1 at 1:00-1:30" in text
+    assert "2 agreed, 1 uncertain; uncertain at 1:15" in text
+    assert "decoded again    1 at 1:00-1:30 (gap)" in text
     assert "cut short        1 at 3:20-3:50" in text
     assert "doubtful words   1 at 1:40-1:41" in text
 
