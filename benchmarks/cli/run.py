@@ -44,7 +44,7 @@ def run(  # noqa: PLR0913  # a command's options are its arguments
         typer.Option(
             "--peer",
             "-p",
-            help="Another recogniser, or http://HOST/v1; may be given more than once.",
+            help=f"Another recogniser: {choose.PEER_NAMES} or http://HOST/v1; repeatable.",
         ),
     ] = None,
     model: choose.Model = DEMO_MODEL,
@@ -56,7 +56,11 @@ def run(  # noqa: PLR0913  # a command's options are its arguments
     previous_text: choose.PreviousText = True,
     normalizer: Annotated[
         list[str] | None,
-        typer.Option("--normalizer", "-n", help="May be given more than once; by language if not."),
+        typer.Option(
+            "--normalizer",
+            "-n",
+            help=f"{choose.NORMALIZER_NAMES}; repeatable, chosen by language if not given.",
+        ),
     ] = None,
     root: choose.Root = None,
     data: choose.DataFolder = choose.DATA,

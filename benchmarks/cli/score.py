@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
+from benchmarks.cli import selection as choose
 from benchmarks.cli.output import JsonFile, explained, fail, note, save, show
 from benchmarks.cli.run import show_assessment
 from benchmarks.evaluation import duel, evaluate
@@ -46,7 +47,8 @@ def score(  # noqa: PLR0913  # a command's options are its arguments
         Path | None, typer.Argument(help="What was heard, in any of these formats.")
     ] = None,
     normalizer: Annotated[
-        list[str] | None, typer.Option("--normalizer", "-n", help="May be given more than once.")
+        list[str] | None,
+        typer.Option("--normalizer", "-n", help=f"{choose.NORMALIZER_NAMES}; repeatable."),
     ] = None,
     language: Annotated[str, typer.Option(help="Chooses the normaliser if none is named.")] = "en",
     choices: Annotated[
@@ -62,10 +64,12 @@ def score(  # noqa: PLR0913  # a command's options are its arguments
 ) -> None:
     """Score a finished run again, or a text against its reference. Decodes nothing.
 
-    benchmarks score data/benchmarks/runs/demo-demo/report.json -n none -n openai-english
-    benchmarks score said.txt heard.txt --language hi
-    benchmarks score ref.trn hyp.trn -n none --choices
-    benchmarks score calls.stm calls.ctm
+    Texts are paired by name where their files have names, as in the last two of these:
+
+        benchmarks score report.json -n none -n openai-english
+        benchmarks score said.txt heard.txt --language hi
+        benchmarks score ref.trn hyp.trn -n none --choices
+        benchmarks score calls.stm calls.ctm
     """
     with explained():
         if hypothesis is None:

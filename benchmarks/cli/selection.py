@@ -11,11 +11,14 @@ import typer
 from benchmarks.datasets.registry import folder_of, load
 from benchmarks.datasets.types import LoadOptions
 from benchmarks.items import Item
-from benchmarks.peers.registry import card_of
+from benchmarks.normalizers import NORMALIZERS
+from benchmarks.peers.registry import OURS, PEERS, card_of
 from benchmarks.peers.types import PeerSpec
 from benchmarks.sound import check_all
 
 DATA = Path("data/benchmarks")
+PEER_NAMES = ", ".join(name for name in PEERS if name != OURS)
+NORMALIZER_NAMES = ", ".join(NORMALIZERS)
 
 DatasetName = Annotated[
     str,
@@ -70,7 +73,7 @@ def choose_items(
 
 def choose_systems(peers: Sequence[str], spec: PeerSpec, with_ours: bool) -> list[PeerSpec]:
     """Ours first, then the others as named; a name that is unknown is an error."""
-    kinds = (["ours"] if with_ours else []) + [peer for peer in peers if peer != "ours"]
+    kinds = ([OURS] if with_ours else []) + [peer for peer in peers if peer != OURS]
     for kind in kinds:
         card_of(kind)
     return [PeerSpec.from_json({**spec.to_json(), "kind": kind}) for kind in dict.fromkeys(kinds)]

@@ -175,7 +175,7 @@ _CARDS: Final = (
         "cv-corpus-*/LANGUAGE/{test.tsv,clips}",
         load_common_voice,
         "Mozilla asks everyone to download it by themselves: get cv-corpus-*-LANGUAGE.tar.gz at "
-        "datacollective.mozillafoundation.org and unpack it here",
+        "datacollective.mozillafoundation.org and unpack it into data/benchmarks/common-voice",
         frozenset({"split", "language", *_JOINING}),
     ),
     DatasetCard(
@@ -199,7 +199,8 @@ _CARDS: Final = (
         "https://github.com/SpeechColab/GigaSpeech",
         "GigaSpeech.json and the audio paths it names",
         load_gigaspeech,
-        "it is given out after a form: follow github.com/SpeechColab/GigaSpeech and unpack it here",
+        "it is given out after a form: follow github.com/SpeechColab/GigaSpeech and unpack it "
+        "into data/benchmarks/gigaspeech",
         frozenset({"split", "subset"}),
     ),
     DatasetCard(
