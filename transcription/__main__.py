@@ -250,6 +250,7 @@ def run(
     """Transcribe sound of any length: overlapping windows, beam search, merged word by word."""
     console = Console(stderr=True)
     names = _formats(formats, console)
+    _check_paths(files, names, output, console)
     try:
         options = TranscriptionOptions(
             decoding=DecodingOptions(
@@ -318,11 +319,22 @@ def _formats(formats: str, console: Console) -> tuple[str, ...]:
     return names
 
 
+def _check_paths(
+    files: list[Path], names: tuple[str, ...], output: Path | None, console: Console
+) -> None:
+    """Before a model is loaded, which may take minutes."""
+    missing = [str(path) for path in files if not path.exists()]
+    if missing:
+        _stop(console, f"there is no file or folder {', '.join(missing)}", WRONG_USE)
+    if output is None and (len(files) > 1 or files[0].is_dir() or len(names) > 1):
+        _stop(console, "several files or formats need a folder: --output DIR", WRONG_USE)
+    if output is not None and output.exists() and not output.is_dir():
+        _stop(console, f"--output must be a folder, and {output} is a file", WRONG_USE)
+
+
 def _print_one(
     files: list[Path], batch: Batch, console: Console, quiet: bool, show_report: bool
 ) -> None:
-    if len(files) > 1 or files[0].is_dir() or len(batch.formats) > 1:
-        _stop(console, "several files or formats need a folder: --output DIR", WRONG_USE)
     try:
         with ProgressBars(console, is_shown=not quiet) as bars:
             transcript = transcribe_file(files[0], batch.decoder, batch.options, batch.limits, bars)

@@ -119,6 +119,8 @@ def test_file_that_is_no_sound(planted, tmp_path):
         (["--beam-size", "99"], "beam_size must be 1 to 16"),
         (["--overlap", "29"], "overlap must be"),
         (["--format", "text,srt"], "--output"),
+        (["nowhere.wav"], "there is no file or folder nowhere.wav"),
+        (["--output", __file__], "--output must be a folder"),
         (["--language", "klingon"], "got 'klingon'"),
         (["--languages", "en,xx"], "got 'xx'"),
         (["--language", "Hindi"], "knows only English, not 'hi'"),
