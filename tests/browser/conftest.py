@@ -41,6 +41,7 @@ ARGUMENTS = [
     "--mute-audio",
 ]
 PATIENCE_MS = 60_000
+TEST_SECONDS = 600  # the project's own limit is for tests that start no browser
 expect.set_options(timeout=PATIENCE_MS)
 # Runs before the page's own scripts, outside its policy.
 WATCH_POLICY = """
@@ -55,6 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(TEST_SECONDS))
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason=HOW_TO_INSTALL))
 
