@@ -57,11 +57,11 @@ def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
 
 def _flat(positions: Tensor) -> tuple[NDArray[np.float32], Place]:
     """All memory between the first and the last number, and the way through it."""
+    window, head, position, _ = positions.stride()
     windows, heads, count, _ = positions.shape
-    place = positions.stride()[:3]
-    last = sum(step * (size - 1) for step, size in zip(place, (windows, heads, count), strict=True))
+    last = window * (windows - 1) + head * (heads - 1) + position * (count - 1)
     flat: NDArray[np.float32] = positions.as_strided((last + WIDTH,), (1,)).numpy()
-    return flat, place
+    return flat, (window, head, position)
 
 
 @numba.njit(nogil=True, fastmath=LIBERTIES)  # type: ignore[untyped-decorator, unused-ignore] # numba ships no types

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from decoding.quantised import QuantisedLinear
 
-# Single-precision products on the CPU give a row the same bits whatever rows stand beside it,
-# but only from four rows up (below, the library switches to a matrix-vector routine).
-# tests/decoding/test_layers.py holds this on the machine at hand.
-FEWEST_ROWS = 4
+# Single-precision products on the CPU give a row the same bits whatever rows stand beside it, but
+# the library switches to another routine where one thread is left with less than four rows. Several
+# threads share rows out in multiples of four. tests/decoding/test_layers.py holds this on the
+# machine at hand, from one thread to many.
+ROWS_OF_A_PART = 4
 ROWS_AT_ONCE = 250  # of a feed-forward on the CPU: its wide middle stays in the core's own cache
 NORM_EPSILON = 1e-5
 
@@ -37,14 +38,21 @@ class FloatLinear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight = weight.contiguous()
         self.bias = bias
-        self.fewest_rows = FEWEST_ROWS if weight.device.type == "cpu" else 1
+        self._is_on_cpu = weight.device.type == "cpu"
 
     def __call__(self, x: Tensor) -> Tensor:
         rows = x.numel() // x.shape[-1]
-        if rows >= self.fewest_rows:
+        missing = self._missing(rows)
+        if not missing:
             return F.linear(x, self.weight, self.bias)
-        flat = F.pad(x.reshape(rows, -1), (0, 0, 0, self.fewest_rows - rows))
+        flat = F.pad(x.reshape(rows, -1), (0, 0, 0, missing))
         return F.linear(flat, self.weight, self.bias)[:rows].view(*x.shape[:-1], -1)
+
+    def _missing(self, rows: int) -> int:
+        """Rows to add for the sake of the bits of the others."""
+        if not self._is_on_cpu or (rows >= ROWS_OF_A_PART and torch.get_num_threads() == 1):
+            return 0
+        return -rows % ROWS_OF_A_PART
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from decoding.layers import FEWEST_ROWS, FloatLinear
+from decoding.layers import ROWS_OF_A_PART, FloatLinear
 from decoding.text_decoder import SUM_POSITIONS, weighted_sum
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
+@pytest.fixture(autouse=True, params=[1, 2, 3, 8])
+def _threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
     torch.manual_seed(0)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(("inner", "outer"), [(64, 192), (192, 768), (768, 192), (384, 5000)])
@@ -20,7 +23,7 @@ def test_a_row_of_a_product_does_not_depend_on_its_neighbours(inner, outer):
     linear = FloatLinear(torch.randn(outer, inner), torch.randn(outer))
     rows = torch.randn(48, inner)
     whole = linear(rows)
-    for count in (1, 2, 3, FEWEST_ROWS, 5, 7, 8, 15, 16, 17, 40):
+    for count in (1, 2, 3, ROWS_OF_A_PART, 5, 7, 8, 10, 15, 16, 17, 40):
         for start in (0, 3, 8):
             part = linear(rows[start : start + count].clone())
             assert torch.equal(part, whole[start : start + count])
