@@ -105,13 +105,15 @@ class Engine:
     def _run(self) -> None:
         if self._threads is not None:
             torch.set_num_threads(self._threads)
-        with torch.inference_mode():
-            while self._has_work():
-                try:
-                    self._turn()
-                except Exception as error:  # noqa: BLE001 - the outermost loop: nobody may hang
-                    self._recover(error)
-        self._cancel_all()
+        try:
+            with torch.inference_mode():
+                while self._has_work():
+                    try:
+                        self._turn()
+                    except Exception as error:  # noqa: BLE001 - the outermost loop
+                        self._recover(error)
+        finally:  # whatever happens: nobody may wait for a thread that is gone
+            self._cancel_all()
 
     def _has_work(self) -> bool:
         """Wait for something to do. False: the engine closes."""
@@ -157,12 +159,15 @@ class Engine:
         logger.exception("decoding failed on %s", self._model.device)
         failure = EngineFailed(f"decoding failed on {self._model.device}: {error}")
         failure.__cause__ = error
+        answers = _answers(self._model.device)  # a lost device cannot even make an empty batch
+        batch = Batch[_Entry](self._model, self._slots) if answers else None
         with self._wake:
             lost, self._in_flight = self._in_flight, []
-            self._batch = Batch(self._model, self._slots)
-            if not _answers(self._model.device):
+            if batch is None:
                 self._failure = failure
                 lost += list(self._waiting.remove_all())
+            else:
+                self._batch = batch
         for entry in lost:
             _settle(entry.future, failure)
 
@@ -179,6 +184,7 @@ class Engine:
 
     def _cancel_all(self) -> None:
         with self._wake:
+            self._is_closing = True
             entries = self._in_flight + list(self._waiting.remove_all())
             self._in_flight = []
         for entry in entries:

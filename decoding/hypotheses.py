@@ -21,6 +21,11 @@ class Hypothesis:
         return self.total / (len(self.tokens) + 1)
 
 
+# A search in which nothing could be chosen, because all was forbidden or not a number, ends with
+# this: finite, so that it can be written down, and worse than any text.
+NOTHING_TOTAL = -100.0
+
+
 @dataclass(frozen=True, slots=True)
 class _End:
     """Pointer to the last token of a hypothesis."""
@@ -32,11 +37,16 @@ class _End:
 
 
 def best_hypothesis(state: SearchState, length_penalty: float | None) -> Hypothesis:
-    """The best ranked hypothesis of one window; `state` holds that window alone."""
+    """The best ranked hypothesis of one window; `state` holds that window alone.
+
+    Empty, and improbable, when the search found none.
+    """
     ends = _finished(state)
     beam_size = int(state.beam_size[0])
     if len(ends) < beam_size:
         ends += _unfinished(state)[: beam_size - len(ends)]
+    if not ends:
+        return Hypothesis((), NOTHING_TOTAL, is_truncated=True)
     best = max(ends, key=lambda end: _rank(end, length_penalty))  # the first of equals
     return Hypothesis(_tokens(state, best), best.total, best.is_truncated)
 

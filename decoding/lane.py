@@ -119,6 +119,7 @@ class Lane:
         self._room = 0
         self._positions = FIRST_POSITIONS
         self._steps = model.dimensions.n_text_ctx + 1
+        self._most_positions = -(-self._steps * width // LIVE_STEP) * LIVE_STEP
         self._search = SearchState.allocate(0, width, self._steps, model.device)
         self._audio: list[KeyValue] = []
         self._text: list[KeyValue] = []
@@ -195,7 +196,7 @@ class Lane:
         live = max(self._occupied(seat) for seat in self._seats) + width
         live = -(-live // LIVE_STEP) * LIVE_STEP
         if live > self._positions:
-            self._grow(self._room, max(live, 2 * self._positions))
+            self._grow(self._room, max(live, min(2 * self._positions, self._most_positions)))
         start = self._device_numbers([self._occupied(seat) for seat in self._seats])
         place = start[:, None] + torch.arange(width, device=start.device)
         window = torch.arange(count, device=start.device)[:, None]
@@ -260,14 +261,15 @@ class Lane:
         text = (room, heads, positions, width)
         layers = range(dims.n_text_layer)
         if room != self._room:
-            old_audio = self._audio
-            self._audio = [_pair(audio, audio_dtype, device) for _ in layers]
-            _keep(old_audio, self._audio)
+            self._audio = self._audio or [
+                _pair((0, *audio[1:]), audio_dtype, device) for _ in layers
+            ]
+            _enlarge(self._audio, audio)
             old_search = self._search
             self._search = SearchState.allocate(room, self.width, self._steps, device)
             self._search.rows(0, self._room).copy_from(old_search)
-        old_text, self._text = self._text, [_pair(text, dtype, device) for _ in layers]
-        _keep(old_text, self._text)
+        self._text = self._text or [_pair((0, *text[1:]), dtype, device) for _ in layers]
+        _enlarge(self._text, text)
         old_mask = self._mask
         self._mask = torch.full((room, self.width, positions), UNSEEN, dtype=dtype, device=device)
         if self._room:
@@ -282,8 +284,11 @@ def _pair(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> K
     )
 
 
-def _keep(old: list[KeyValue], new: list[KeyValue]) -> None:
-    for was, now in zip(old, new, strict=bool(old)):
-        for source, target in zip(was, now, strict=True):
-            windows, _, positions, _ = source.shape
+def _enlarge(layers: list[KeyValue], shape: tuple[int, ...]) -> None:
+    """Put larger tensors in place of the old, one layer after the other: memory is short here."""
+    for at, (key, value) in enumerate(layers):
+        windows, _, positions, _ = key.shape
+        larger = _pair(shape, key.dtype, key.device)
+        for source, target in zip((key, value), larger, strict=True):
             target[:windows, :, :positions] = source
+        layers[at] = larger

@@ -179,6 +179,35 @@ def test_dropped_windows_leave_at_once(small):
     assert results[3] == decode_one(small, *jobs[3][1:])
 
 
+def test_a_window_in_which_nothing_may_be_said_is_empty_and_leaves_the_others_alone(small):
+    """All tokens suppressed: no hypothesis at all, at any temperature."""
+    nothing = DecodingOptions(
+        language="en", suppress_tokens=tuple(range(small.vocabulary.size)), temperatures=(0.0, 0.4)
+    )
+    jobs = [("mute", noise(1, 5), nothing), ("other", noise(2, 5), DecodingOptions(**ONCE))]
+    together = decode(small, jobs, 2)
+    mute = together["mute"]
+    assert (mute.text, mute.tokens, mute.words) == ("", (), ())
+    assert mute.is_truncated
+    assert {one.verdict for one in mute.attempts} <= {"improbable", "no_speech"}
+    assert together["other"] == decode_one(small, *jobs[1][1:])
+
+
+def test_logits_that_are_no_numbers_give_an_empty_window(small, monkeypatch):
+    """As a model gives whose half precision overflows."""
+    logits = type(small.decoder.logits)
+
+    def broken(self, hidden):
+        return torch.full_like(real(self, hidden), float("nan"))
+
+    real = logits.__call__
+    monkeypatch.setattr(logits, "__call__", broken)
+    options = DecodingOptions(language="en", temperatures=(0.0, 0.4), sample_len=5)
+    decoded = decode_one(small, noise(1, 5), options)
+    assert (decoded.text, decoded.words) == ("", ())
+    assert decoded.verdict != "accepted"
+
+
 @pytest.mark.parametrize("count", [0, 1, 200, 16_000])
 def test_short_clips(small, count):
     clip = Clip(noise(1).samples[:count])

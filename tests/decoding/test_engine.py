@@ -164,7 +164,11 @@ def test_a_lost_device_fails_everything_and_nothing_hangs(engine, gate, monkeypa
         assert gate.opened.wait(60)
         raise RuntimeError("device lost")
 
+    def no_batch(*_):
+        raise RuntimeError("device lost")  # as its first tensor would
+
     monkeypatch.setattr(Batch, "step", lost)
+    monkeypatch.setattr("decoding.engine.Batch", no_batch)
     monkeypatch.setattr("decoding.engine._answers", lambda _device: False)
     futures = [engine.submit(noise(at, 2), BRIEF) for at in range(5)]
     gate.opened.set()
@@ -193,6 +197,25 @@ def test_out_of_memory_halves_the_slots_and_loses_nothing(small, monkeypatch):
         assert engine.statistics().slots == 1
     finally:
         engine.close()
+
+
+def test_a_thread_that_ends_unexpectedly_leaves_nobody_waiting(engine, gate, monkeypatch):
+    """Not even an error of the recovery itself may leave futures without an answer."""
+
+    def broken(_batch):
+        assert gate.opened.wait(60)
+        raise RuntimeError("the device hiccuped")
+
+    monkeypatch.setattr(Batch, "step", broken)
+    monkeypatch.setattr(Engine, "_recover", lambda _engine, _error: 1 // 0)
+    monkeypatch.setattr(threading, "excepthook", lambda _told: None)
+    futures = [engine.submit(noise(at, 2), BRIEF) for at in range(3)]
+    gate.opened.set()
+    for future in futures:
+        with pytest.raises(CancelledError):
+            future.result(60)
+    with pytest.raises(EngineFailed):
+        engine.submit(noise(0, 2), BRIEF)
 
 
 def test_options_the_model_cannot_honour(engine, demo):
