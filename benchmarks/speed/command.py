@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from benchmarks.cli.output import JsonFile, command_line, explained, note, save, show
+from benchmarks.cli.output import JsonFile, command_line, explained, fail, note, save, show
 from benchmarks.machine import describe_machine
-from benchmarks.speed import gpu
+from benchmarks.speed import gpu, proof
 from benchmarks.speed.plan import Scale, file_works, window_works
 from benchmarks.speed.plot import draw
-from benchmarks.speed.report import COLUMNS, Report, Table, cells, markdown
+from benchmarks.speed.report import (
+    COLUMNS,
+    PACKAGES,
+    Report,
+    Table,
+    cells,
+    markdown,
+    version_of,
+)
 from benchmarks.speed.rounds import measure_all
 from benchmarks.speed.systems.sound import RECORDING
-
-PACKAGES: Final = (
-    "torch", "openai-whisper", "faster-whisper", "ctranslate2", "transformers", "numpy",
-)  # fmt: skip
 
 
 def command(  # noqa: PLR0913 - an option of the command is an argument of its function
@@ -48,6 +51,13 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
     gpu_part: Annotated[
         bool, typer.Option("--gpu", help="The whole GPU part: correctness, speed, memory, a note.")
     ] = False,
+    correctness: Annotated[
+        str,
+        typer.Option(
+            help="Prove equality with openai-whisper instead of timing: all, or some of "
+            f"{','.join(proof.PARTS)}."
+        ),
+    ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --gpu: all of it at toy size, on any device.")
     ] = False,
@@ -56,6 +66,11 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
     with explained():
         if gpu_part:
             gpu.run(device if dry_run or device != "cpu" else "cuda:0", cache, is_dry=dry_run)
+            return
+        if correctness:
+            parts = proof.PARTS if correctness == "all" else _names(correctness)
+            if failed := proof.prove(parts, cache):
+                fail(f"not proven: {', '.join(failed)}")
             return
         scale = Scale(
             device=device,
@@ -99,7 +114,7 @@ def report_of(tables: Sequence[Table]) -> Report:
         date=date.today().isoformat(),
         command=command_line(),
         machine=describe_machine(),
-        versions={name: _version(name) for name in PACKAGES},
+        versions={name: version_of(name) for name in PACKAGES},
         tables=tables,
     )
 
@@ -113,13 +128,6 @@ def print_report(report: Report) -> None:
 def write_markdown(report: Report, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(markdown(report), encoding="utf-8")
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "absent"
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Whether a device decodes what the CPU reference decodes: tokens, error rates, batches.
+"""Whether we decode what openai-whisper decodes, at any precision and in any company.
 
 Times nothing.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -23,22 +23,53 @@ from decoding.types import Clip, Decoded, DecodingOptions
 from transcription.models import checkpoint_of
 
 Windows = Sequence[NDArray[np.int16]]
+Jobs = Sequence[tuple[NDArray[np.int16], DecodingOptions]]
 SCORE_TOLERANCE: Final = 1e-4  # of the average log probability
 OPTIONS: Final = DecodingOptions(language="en", temperatures=(0.0,), word_timestamps=False)
+PROMPT: Final = "A meeting about the harbour"
+COMPANY: Final = (
+    OPTIONS,
+    replace(OPTIONS, prompt=PROMPT, word_timestamps=True),
+    replace(OPTIONS, sample_len=9),
+    replace(OPTIONS, sample_len=30, word_timestamps=True),
+    replace(OPTIONS, beam_size=3, sample_len=20),
+    replace(OPTIONS, beam_size=1, without_timestamps=True, sample_len=40),
+    replace(OPTIONS, temperatures=(0.6,), sample_len=25),
+)
 REFERENCE: Final = sound.RECORDING.with_suffix(".json")
 
 
 @dataclass(frozen=True, slots=True)
 class Equality:
-    """Our tokens at fp32 against openai-whisper's `decode`, window by window."""
+    """Our tokens at fp32 against openai-whisper's `decode`, window by window.
+
+    `near_ties`: windows whose tokens differ although the two texts' summed log probabilities lie
+    within the tolerance.
+    """
 
     windows: int
     equal: int
+    near_ties: int
+    tokens: int
     largest_score_difference: float
 
     @property
     def holds(self) -> bool:
-        return self.equal == self.windows and self.largest_score_difference <= SCORE_TOLERANCE
+        is_close = self.largest_score_difference <= SCORE_TOLERANCE
+        return self.equal + self.near_ties == self.windows and is_close
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Windows of which everything decoded is the same alone, together and after refills."""
+
+    precision: str
+    windows: int
+    same: int
+
+    @property
+    def holds(self) -> bool:
+        return self.same == self.windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +101,73 @@ class ErrorRate:
 
 def decode(model: str, device: str, precision: str, windows: Windows, slots: int) -> list[Decoded]:
     """The windows by our engine, `slots` of them at once."""
+    return decode_jobs(model, device, precision, [(one, OPTIONS) for one in windows], slots)
+
+
+def decode_jobs(model: str, device: str, precision: str, jobs: Jobs, slots: int) -> list[Decoded]:
+    """Windows with options of their own."""
     loaded = load_model(checkpoint_of(model), device=device, precision=precision)
     engine = Engine(loaded, slots=slots)
     try:
-        futures = [engine.submit(Clip(samples), OPTIONS) for samples in windows]
+        futures = [engine.submit(Clip(samples), options) for samples, options in jobs]
         return [future.result() for future in futures]
     finally:
         engine.close()
 
 
-def equality(model: str, device: str, count: int) -> Equality:
-    """fp32 on `device` against openai-whisper on the same device."""
-    windows = sound.windows(count)
-    ours = decode(model, device, "fp32", windows, slots=min(count, 8))
+def equality(
+    model: str, device: str, windows: Windows, prompts: Sequence[str | None], most_tokens: int = 224
+) -> Equality:
+    """fp32 on `device` against openai-whisper on the same device, which takes a window at a time.
+
+    `prompts` go round over the windows.
+    """
+    given = [prompts[at % len(prompts)] for at in range(len(windows))]
+    jobs = [
+        (samples, replace(OPTIONS, prompt=prompt, sample_len=most_tokens))
+        for samples, prompt in zip(windows, given, strict=True)
+    ]
+    ours = decode_jobs(model, device, "fp32", jobs, slots=min(len(jobs), 8))
     reference = whisper.load_model(str(full_checkpoint(model)), device=device)
-    options = whisper.DecodingOptions(language="en", beam_size=5, fp16=False)
-    equal, largest = 0, 0.0
-    for samples, mine in zip(windows, ours, strict=True):
-        mel = whisper.log_mel_spectrogram(
-            sound.as_float(samples), reference.dims.n_mels, device=device
-        )
-        theirs = whisper.decode(reference, mel, options)
-        equal += tuple(theirs.tokens) == mine.tokens
-        largest = max(largest, abs(theirs.avg_logprob - mine.avg_logprob))
-    return Equality(count, equal, largest)
+    equal, ties, tokens, largest = 0, 0, 0, 0.0
+    for (samples, options), mine in zip(jobs, ours, strict=True):
+        theirs = _reference(reference, samples, options, device)
+        difference = abs(theirs.avg_logprob - mine.avg_logprob)
+        is_equal = tuple(theirs.tokens) == mine.tokens
+        equal += is_equal
+        ties += not is_equal and difference * len(mine.tokens) < SCORE_TOLERANCE
+        tokens += len(mine.tokens)
+        largest = max(largest, difference)
+    return Equality(len(windows), equal, ties, tokens, largest)
+
+
+def _reference(
+    model: Any, samples: NDArray[np.int16], options: DecodingOptions, device: str
+) -> Any:
+    mel = whisper.log_mel_spectrogram(sound.as_float(samples), model.dims.n_mels, device=device)
+    mel = whisper.pad_or_trim(mel, whisper.audio.N_FRAMES)
+    theirs = whisper.DecodingOptions(
+        language="en",
+        beam_size=options.beam_size,
+        fp16=False,
+        prompt=options.prompt,
+        sample_len=options.sample_len,
+    )
+    return whisper.decode(model, mel, theirs)
+
+
+def company(model: str, device: str, precision: str, windows: Windows) -> Company:
+    """Alone, eight together, three at a time: windows end at different steps, and leave.
+
+    Beams, prompts and budgets differ, so that neighbours come and go while others go on.
+    """
+    jobs = [(samples, COMPANY[at % len(COMPANY)]) for at, samples in enumerate(windows)]
+    alone = decode_jobs(model, device, precision, jobs, slots=1)
+    together = [decode_jobs(model, device, precision, jobs, slots=slots) for slots in (8, 3)]
+    same = sum(
+        all(one == other for other in others) for one, *others in zip(alone, *together, strict=True)
+    )
+    return Company(precision, len(windows), same)
 
 
 def batches(model: str, device: str, precision: str, count: int) -> Batches:
@@ -119,7 +193,3 @@ def error_rate(model: str, device: str, precision: str, count: int | None = None
     spoken = str(json.loads(REFERENCE.read_text(encoding="utf-8"))["text"])
     counts = score(spoken, heard).words
     return ErrorRate(precision, counts.errors, counts.reference_length)
-
-
-def to_json(found: Equality | Batches | ErrorRate) -> dict[str, Any]:
-    return asdict(found)

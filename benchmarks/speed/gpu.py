@@ -8,21 +8,26 @@ Writes a dated note. Needs no network: checkpoints of true sizes are made here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Final
+
+import torch
 
 from benchmarks.checkpoints import cache_folder
 from benchmarks.cli.output import note
 from benchmarks.machine import describe_machine
 from benchmarks.speed import correctness
 from benchmarks.speed.plan import Scale, window_works
-from benchmarks.speed.report import COLUMNS, Table, cells
+from benchmarks.speed.report import COLUMNS, PACKAGES, Table, cells, version_of
 from benchmarks.speed.roofline import Load, device_named, seconds_per_window
 from benchmarks.speed.rounds import measure_all
 from benchmarks.speed.sizes import SIZES
+from benchmarks.speed.systems import sound
 from benchmarks.speed.types import Row, WindowWork
 
 RESULTS: Final = Path(__file__).parents[1] / "results"
@@ -30,6 +35,8 @@ WINDOW_SECONDS: Final = 30.0
 GOALS: Final = {"openai-whisper": 40.0, "transformers": 6.0, "ctranslate2": 3.0}
 ROOFLINE_GOAL: Final = 0.5
 WER_BUDGET: Final = 0.001  # 0.1 points
+
+Step = Callable[[], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,38 +62,62 @@ def rehearsal(device: str) -> Part:
 
 
 def run(device: str, cache: Path | None, *, is_dry: bool) -> Path:
-    """Do it all and write the note, whose path is returned and told."""
+    """Do it all and write the note, whose path is returned and told.
+
+    The note is written anew after every step: what fails or is cut short loses nothing else.
+    """
     part = rehearsal(device) if is_dry else full(device)
-    lines = [f"# GPU part, {date.today().isoformat()}", ""]
-    if is_dry:
-        lines += [f"A dry run on {device} at toy size: no figure below says anything.", ""]
-    lines += [f"- {name}: {value}" for name, value in describe_machine().items()]
-    lines += ["", "## Correctness", "", *_correctness(part)]
-    for size in part.sizes:
-        note(f"speed: {size}")
-        rows = measure_all(_works(part, size, cache), part.rounds, note)
-        title = f"{size} size, random weights, beam 5, {part.tokens} tokens per window"
-        lines += ["", f"## Speed and memory: {title}", "", *table_lines(Table(title, rows))]
-        lines += ["", *_verdicts(rows, size, part)]
     folder = (cache or cache_folder()) if is_dry else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{date.today().isoformat()}-gpu-speed{'-dry-run' if is_dry else ''}.md"
-    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lines = _head(part, is_dry=is_dry)
+    for title, step in _steps(part, cache):
+        note(title)
+        lines += [*_tried(title, step), ""]
+        target.write_text("\n".join(lines), encoding="utf-8")
     note(f"the note is {target}")
     return target
 
 
-def _correctness(part: Part) -> list[str]:
-    note("correctness: tokens against openai-whisper at fp32")
-    equal = correctness.equality("demo", part.device, part.windows)
-    lines = [
-        f"- fp32 against openai-whisper's decode on {part.device}: {equal.equal} of "
-        f"{equal.windows} windows have the same tokens, scores differ by at most "
-        f"{equal.largest_score_difference:.1e}: {_mark(equal.holds)}"
+def _head(part: Part, *, is_dry: bool) -> list[str]:
+    lines = [f"# GPU part, {date.today().isoformat()}", ""]
+    if is_dry:
+        lines += [f"A dry run on {part.device} at toy size: no figure below says anything.", ""]
+    facts = {**describe_machine(), **{name: version_of(name) for name in PACKAGES}}
+    return [*lines, *(f"- {name}: {value}" for name, value in facts.items()), ""]
+
+
+def _steps(part: Part, cache: Path | None) -> Iterator[tuple[str, Step]]:
+    yield "Correctness: tokens", partial(_tokens, part)
+    yield "Correctness: error rates", partial(_error_rates, part)
+    yield "Correctness: alone and in a batch", partial(_batches, part)
+    for size in part.sizes:
+        title = f"Speed and memory: {size} size, random weights, beam 5, {part.tokens} tokens"
+        yield title, partial(_speed, part, size, cache)
+
+
+def _tried(title: str, step: Step) -> list[str]:
+    try:
+        return [f"## {title}", "", *step()]
+    except Exception as error:  # noqa: BLE001 - nobody watches: the other steps must still run
+        traceback.print_exc()
+        return [f"## {title}", "", f"- DID NOT FINISH: {type(error).__name__}: {error}"]
+
+
+def _tokens(part: Part) -> list[str]:
+    torch.backends.cudnn.allow_tf32 = False  # single precision is meant; matrices have it already
+    windows = sound.windows(part.windows)
+    found = correctness.equality("demo", part.device, windows, (None, correctness.PROMPT))
+    return [
+        f"- fp32 against openai-whisper's decode on {part.device}: {found.equal} of "
+        f"{found.windows} windows have the same tokens, {found.near_ties} are near ties, scores "
+        f"differ by at most {found.largest_score_difference:.1e}: {_mark(found.holds)}"
     ]
-    note("correctness: error rates")
+
+
+def _error_rates(part: Part) -> list[str]:
     reference = correctness.error_rate("demo", part.device, "fp32", part.error_windows)
-    lines.append(f"- word error rate at fp32: {reference.rate:.2%}")
+    lines = [f"- word error rate at fp32: {reference.rate:.2%}"]
     for precision in part.precisions:
         found = correctness.error_rate("demo", part.device, precision, part.error_windows)
         difference = found.rate - reference.rate
@@ -94,7 +125,11 @@ def _correctness(part: Part) -> list[str]:
             f"- word error rate at {precision}: {found.rate:.2%}, {100 * difference:+.2f} points: "
             f"{_mark(difference <= WER_BUDGET)}"
         )
-    note("correctness: alone and in a batch")
+    return lines
+
+
+def _batches(part: Part) -> list[str]:
+    lines = []
     for precision in ("fp32", *part.precisions):
         batch = correctness.batches("demo", part.device, precision, max(part.windows, 2))
         lines.append(
@@ -102,6 +137,11 @@ def _correctness(part: Part) -> list[str]:
             f"{batch.differing_tokens} of {batch.tokens} tokens differ ({batch.rate:.2%})"
         )
     return lines
+
+
+def _speed(part: Part, size: str, cache: Path | None) -> list[str]:
+    rows = measure_all(_works(part, size, cache), part.rounds, note, one_by_one=True)
+    return [*table_lines(Table(size, rows)), "", *_verdicts(rows, size, part)]
 
 
 def _works(part: Part, size: str, cache: Path | None) -> Sequence[WindowWork]:

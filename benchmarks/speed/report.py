@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from benchmarks.speed.types import Row, Spread
 
+PACKAGES: Final = (
+    "torch", "openai-whisper", "faster-whisper", "ctranslate2", "transformers", "numpy",
+)  # fmt: skip
 COLUMNS: Final = (
     "system",
     "batch",
@@ -50,6 +54,13 @@ class Report:
             "versions": dict(self.versions),
             "tables": [table.to_json() for table in self.tables],
         }
+
+
+def version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def row_json(row: Row) -> dict[str, Any]:

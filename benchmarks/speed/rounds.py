@@ -13,8 +13,20 @@ from benchmarks.speed.worker import Work, Worker, WorkFailed
 Say = Callable[[str], None]
 
 
-def measure_all(works: Sequence[Work], rounds: int, say: Say) -> list[Row]:
-    """A row for each work, in order. A system that fails gets a row that says why."""
+def measure_all(
+    works: Sequence[Work], rounds: int, say: Say, *, one_by_one: bool = False
+) -> list[Row]:
+    """A row for each work, in order. A system that fails gets a row that says why.
+
+    `one_by_one`: each system is closed before the next is opened, because together they would not
+    fit a device's memory; rounds are then not interleaved.
+    """
+    if one_by_one:
+        return [row for work in works for row in _measure([work], rounds, say)]
+    return _measure(works, rounds, say)
+
+
+def _measure(works: Sequence[Work], rounds: int, say: Say) -> list[Row]:
     workers: dict[int, Worker] = {}
     problems: dict[int, str] = {}
     found: dict[int, list[Measured]] = {}

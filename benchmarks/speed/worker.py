@@ -19,6 +19,7 @@ from benchmarks.speed.types import Done, FileWork, Measured, Runnable, WindowWor
 
 Work = WindowWork | FileWork
 DEVICE_POLL_SECONDS = 0.02
+MOST_SECONDS = 1800.0  # that opening a system, or one run, may take
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -62,6 +63,9 @@ class Worker:
         self._connection.close()
 
     def _receive(self) -> Any:
+        if not self._connection.poll(MOST_SECONDS):
+            self.close()
+            raise WorkFailed(f"it gave nothing for {MOST_SECONDS:.0f} s")
         try:
             answer = self._connection.recv()
         except (EOFError, OSError) as error:

@@ -27,6 +27,13 @@ def windows(count: int) -> list[NDArray[np.int16]]:
     return [whole[at % len(whole)] for at in range(count)]
 
 
+def spread_windows(count: int) -> list[NDArray[np.int16]]:
+    """`count` whole windows of the shipped recording, no two of them the same, evenly spread."""
+    samples = read_samples(RECORDING).astype(np.int16, copy=False)
+    starts = np.linspace(0, len(samples) - CLIP_SAMPLES, count).astype(int)
+    return [samples[at : at + CLIP_SAMPLES] for at in starts]
+
+
 def as_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     return samples.astype(np.float32) / np.float32(32768.0)
 

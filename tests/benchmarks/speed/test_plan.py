@@ -110,7 +110,8 @@ def test_windows_are_whole_and_go_round() -> None:
 
 
 @pytest.mark.slow
-def test_one_round_of_two_systems(cache: Path) -> None:
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_one_round_of_two_systems(cache: Path, one_by_one: bool) -> None:
     """Same sound, same checkpoint, same number of tokens; what fails says so in its row."""
     checkpoint = str(random_checkpoint("toy", cache))
     works = [
@@ -118,7 +119,7 @@ def test_one_round_of_two_systems(cache: Path) -> None:
         for system, precision in (("ours", "fp32"), ("openai-whisper", "fp32"), ("ours", "fp99"))
     ]
     told: list[str] = []
-    ours, reference, wrong = measure_all(works, 2, told.append)
+    ours, reference, wrong = measure_all(works, 2, told.append, one_by_one=one_by_one)
     assert ours.answers == reference.answers
     assert ours.tokens == reference.tokens == 4
     assert ours.cpu is not None
@@ -126,4 +127,5 @@ def test_one_round_of_two_systems(cache: Path) -> None:
     assert ours.peak_memory > 50_000_000
     assert wrong.problem is not None
     assert "fp99" in wrong.problem
-    assert told[-1] == "round 2 of 2"
+    assert "round 2 of 2" in told
+    assert (told[1].startswith("round")) == one_by_one
