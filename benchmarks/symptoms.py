@@ -6,6 +6,7 @@ for a reference without words.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -122,19 +123,26 @@ def errors_by_seam_distance(
     """Errors by how far (seconds) they lie from the nearest seam; empty without seams."""
     if not seams:
         return ()
+    ordered = sorted(seams)
     timed = [
-        (min(abs(time - seam) for seam in seams), pair)
+        (_distance(time, ordered), pair)
         for time, pair in zip(times, alignment, strict=True)
         if time is not None
     ]
     return _binned(timed, SEAM_DISTANCES)
 
 
+def _distance(time: float, ordered: Sequence[float]) -> float:
+    """From `time` to the nearest of `ordered`."""
+    after = bisect_left(ordered, time)
+    return min(abs(time - place) for place in ordered[max(after - 1, 0) : after + 1])
+
+
 def _binned(placed: Sequence[tuple[float, AlignedPair]], edges: Sequence[float]) -> tuple[Bin, ...]:
     errors = [0] * (len(edges) - 1)
     words = [0] * (len(edges) - 1)
     for place, pair in placed:
-        index = next((n for n in range(len(edges) - 2) if place < edges[n + 1]), len(edges) - 2)
+        index = min(max(bisect_right(edges, place) - 1, 0), len(errors) - 1)
         errors[index] += pair.is_error
         words[index] += pair.reference is not None
     return tuple(Bin(edges[n], edges[n + 1], errors[n], words[n]) for n in range(len(edges) - 1))

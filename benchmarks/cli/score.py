@@ -66,10 +66,10 @@ def score(  # noqa: PLR0913  # a command's options are its arguments
 
     Texts are paired by name where their files have names, as in the last two of these:
 
-        benchmarks score report.json -n none -n openai-english
-        benchmarks score said.txt heard.txt --language hi
-        benchmarks score ref.trn hyp.trn -n none --choices
-        benchmarks score calls.stm calls.ctm
+    - `benchmarks score report.json -n none -n openai-english`
+    - `benchmarks score said.txt heard.txt --language hi`
+    - `benchmarks score ref.trn hyp.trn -n none --choices`
+    - `benchmarks score calls.stm calls.ctm`
     """
     with explained():
         if hypothesis is None:

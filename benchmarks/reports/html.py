@@ -14,8 +14,10 @@ from benchmarks.evaluation import FileEvaluation, SystemEvaluation
 from benchmarks.normalizers import NORMALIZERS
 from benchmarks.reports import figures, plots
 from benchmarks.reports.types import Assessment
+from benchmarks.statistics import BLOCK_SECONDS
 from benchmarks.symptoms import Bin
 
+SHOWN_OPEN = 6  # alignments that are open without a click
 CONTEXT_WORDS = 12  # shown on each side of an error
 SHOWN_SEAM_SECONDS = 12.0  # where the last, open bin of seam distances is drawn
 
@@ -81,6 +83,8 @@ def render_html(assessment: Assessment) -> str:
         first=first,
         stretches=stretches,
         shortened=shortened,
+        is_short=sum(len(evaluation.files) for evaluation in first) <= SHOWN_OPEN,
+        block_seconds=f"{BLOCK_SECONDS:g}",
         rows_of=map,
         accuracy_plot=_accuracy_plot(first),
         drift_plot=_drift_plot(first),

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from benchmarks.alignment import Reference, align
 from benchmarks.symptoms import (
     Bin,
@@ -61,3 +64,13 @@ def test_errors_by_distance_from_the_nearest_seam() -> None:
         (8.0, 1, 1),
     ]
     assert errors_by_seam_distance(pairs, (1.0, 2.0, 3.0), ()) == ()
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=6), st.lists(st.floats(0, 100), max_size=8))
+def test_every_word_is_placed_by_its_nearest_seam(seams: list[float], times: list[float]) -> None:
+    said = tuple(f"w{n}" for n in range(len(times)))
+    pairs = align(Reference(said), said)
+    bins = errors_by_seam_distance(pairs, times, seams)
+    nearest = [min(abs(time - seam) for seam in seams) for time in times]
+    expected = [sum(b.start <= distance < b.end for distance in nearest) for b in bins]
+    assert [b.words for b in bins] == expected
