@@ -18,6 +18,7 @@ from app.waiting import StreamedAnswer, WholeAnswer, pace_of
 from decoding.types import Task
 
 REQUIRED = ("file", "model")
+DEMO = "demo"
 ANSWERS: dict[int | str, dict[str, Any]] = {
     OK: {
         "description": "The transcript, in the format that was asked for.",
@@ -76,4 +77,14 @@ def _model_document(service: Service, name: str) -> dict[str, Any]:
         "object": "model",
         "created": service.started,
         "owned_by": "whisper-longform",
+        **_limits(service.card.name),
     }
+
+
+def _limits(model: str) -> dict[str, str]:
+    """What callers must know of the demo model before they trust it."""
+    if model != DEMO:
+        return {}
+    from transcription.models import DEMO_LIMITS  # the engine's libraries: loaded with a model
+
+    return {"description": DEMO_LIMITS}
