@@ -53,15 +53,13 @@ def stretches(file: FileEvaluation) -> Iterator[Stretch]:
         )
 
 
-def shortened(hits: str) -> str:
-    """Words heard right, those far from any error only counted."""
+def shortened(hits: str) -> tuple[str, int, str]:
+    """Words heard right: those after an error, how many are left out, those before the next."""
     words = hits.split()
     hidden = len(words) - 2 * CONTEXT_WORDS
     if hidden < CONTEXT_WORDS:
-        return hits
-    return " ".join(
-        [*words[:CONTEXT_WORDS], f"… {hidden:,} words right …", *words[-CONTEXT_WORDS:]]
-    )
+        return hits, 0, ""
+    return " ".join(words[:CONTEXT_WORDS]), hidden, " ".join(words[-CONTEXT_WORDS:])
 
 
 def render_html(assessment: Assessment) -> str:
