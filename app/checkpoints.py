@@ -10,10 +10,9 @@ import contextvars
 import hashlib
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -48,37 +47,48 @@ class Steps(Protocol):
 
 
 class Turns:
-    """How many steps a job may have open: several while it is alone, fewer beside others."""
+    """How many steps a job may have open: several while it is alone, fewer beside others.
+
+    Steps of a job take their turns in the order in which they were drawn.
+    """
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
-        self._open: Counter[str] = Counter()
-        self._jobs: set[str] = set()
+        self._jobs: dict[str, list[object]] = {}  # steps that were drawn and have not ended
         self._changed = threading.Condition()
         self.patience = threading.Lock()  # held by the one step that waits for a full engine
 
     def enter(self, job_id: str) -> None:
         with self._changed:
-            self._jobs.add(job_id)
+            self._jobs.setdefault(job_id, [])
 
     def leave(self, job_id: str) -> None:
         with self._changed:
-            self._jobs.discard(job_id)
+            self._jobs.pop(job_id, None)
             self._changed.notify_all()
 
-    @contextmanager
-    def step(self, job_id: str) -> Iterator[None]:
+    def draw(self, job_id: str) -> object:
+        """The ticket of the job's next step; to be given back whether it needed its turn or not."""
+        ticket = object()
         with self._changed:
-            self._changed.wait_for(lambda: self._open[job_id] < self._allowed)
-            self._open[job_id] += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._open[job_id] -= 1
-                if not self._open[job_id]:
-                    del self._open[job_id]
-                self._changed.notify_all()
+            if job_id in self._jobs:
+                self._jobs[job_id].append(ticket)
+        return ticket
+
+    def give_back(self, job_id: str, ticket: object) -> None:
+        with self._changed:
+            if ticket in self._jobs.get(job_id, ()):
+                self._jobs[job_id].remove(ticket)
+            self._changed.notify_all()
+
+    def wait(self, job_id: str, ticket: object) -> None:
+        """Return when the step may go on: few enough are before it. At once if the job has left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_next(job_id, ticket))
+
+    def _is_next(self, job_id: str, ticket: object) -> bool:
+        tickets = self._jobs.get(job_id, [])
+        return ticket not in tickets or tickets.index(ticket) < self._allowed
 
     @property
     def _allowed(self) -> int:
@@ -99,7 +109,6 @@ class DurableWindows:
         self._stop: Exception | Interrupted | None = None
         self.recordings: dict[int | None, Path] = {}
         self._threads = ThreadPoolExecutor(OPEN_STEPS, thread_name_prefix=f"steps-{job_id}")
-        turns.enter(job_id)
 
     @property
     def model(self) -> ModelCard:
@@ -114,15 +123,25 @@ class DurableWindows:
         """
         self.recordings[recording.channel] = recording.path
         step = self._steps.reserve()
+        ticket = self._turns.draw(self._job_id)
         key = key_of(recording, windows, options)
 
         def decode() -> str:
-            return self._decode(key, recording, windows, options)
+            self._turns.wait(self._job_id, ticket)
+            digest = self._decode(key, recording, windows, options)
+            self._turns.give_back(self._job_id, ticket)  # it is kept: the next one may begin
+            return digest
 
         def kept_or_decoded() -> str:  # kept: the service stopped before the step was remembered
             return self._store.find_digest(self._job_id, key) or decode()
 
         def run() -> tuple[Piece, ...]:
+            try:
+                return hear()
+            finally:
+                self._turns.give_back(self._job_id, ticket)
+
+        def hear() -> tuple[Piece, ...]:
             self._check()
             kept = self._store.find_checkpoint(self._job_id, key, step(kept_or_decoded))
             if kept is None:  # the step is remembered, its pieces are not: hear them again
@@ -149,13 +168,12 @@ class DurableWindows:
         options: TranscriptionOptions,
     ) -> str:
         """Decode, keep, and return the digest of what was kept."""
-        with self._turns.step(self._job_id):
+        self._check()
+        try:
+            pieces = self._ask(recording, group, options)
+        except CancelledError:
             self._check()
-            try:
-                pieces = self._ask(recording, group, options)
-            except CancelledError:
-                self._check()
-                raise
+            raise
         digest = self._store.add_checkpoint(self._job_id, key, pieces)
         if digest is None:
             raise Cancelled("The job is over.")

@@ -84,11 +84,21 @@ class Jobs:
 
     # From outside
 
-    def open(self, executor: str) -> None:
-        """Take up what a stop or a crash left unfinished."""
+    def prepare(self, executor: str) -> None:
+        """Know what a stop or a crash interrupted, before the first of it goes on.
+
+        Each takes its share of the engine then, as if the others ran already.
+        """
         unfinished = self._store.unfinished(executor)
         with self._lock:
             self._running = {job.id: job.kind for job in unfinished if job.status == "running"}
+            first = [*self._running, *(job.id for kind in KINDS for job in self._next(kind))]
+        for job_id in first:
+            self._turns.enter(job_id)
+
+    def open(self) -> None:
+        """Take up what was interrupted and does not go on by itself, then what is queued."""
+        with self._lock:
             interrupted = list(self._running)
         for job_id in interrupted:
             state = self._workflows.status_of(job_id)
@@ -172,6 +182,8 @@ class Jobs:
             chosen = [job for kind in KINDS for job in self._next(kind)]
             self._running.update({job.id: job.kind for job in chosen})
         for job in chosen:
+            self._turns.enter(job.id)
+        for job in chosen:
             self._workflows.start(TRANSCRIBE, job.id, job.id)
 
     def _next(self, kind: Kind) -> list[Job]:
@@ -249,6 +261,7 @@ class Jobs:
             self._folders.of(job_id).remove()
 
     def _leave(self, job_id: str) -> None:
+        self._turns.leave(job_id)
         with self._lock:
             self._running.pop(job_id, None)
         self.dispatch()

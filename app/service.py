@@ -66,8 +66,9 @@ class Service:
 
     def launch(self) -> None:
         """Start the workflows and take up unfinished jobs. Blocks; call it in a thread."""
+        self.jobs.prepare(self.executor)
         self.workflows.launch()
-        self.jobs.open(self.executor)
+        self.jobs.open()
         self.webhooks.open(self.executor)
 
     async def open(self) -> None:

@@ -113,7 +113,7 @@ class PlantedDecoder:
             self._groups[group].discard(future)
 
     def _decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
-        self._pass_the_gate()
+        self._pass_the_gate(clip)
         end = time.monotonic() + self.seconds_per_window
         while (left := end - time.monotonic()) > 0:
             if clip.group in self._stopped:
@@ -128,12 +128,16 @@ class PlantedDecoder:
             raise error
         return heard_in(clip.samples, clip.seconds, options.language or "en")
 
-    def _pass_the_gate(self) -> None:
+    def _pass_the_gate(self, clip: Clip) -> None:
         with self._lock:
-            self._free_windows -= 1
-            is_free = self._free_windows >= 0
-        if not is_free:
-            self.released.wait(GIVE_UP_SECONDS)
+            is_free = self._is_free(clip)
+        give_up = time.monotonic() + GIVE_UP_SECONDS
+        while not is_free and clip.group not in self._stopped and time.monotonic() < give_up:
+            is_free = self.released.wait(0.05)
+
+    def _is_free(self, _clip: Clip) -> bool:
+        self._free_windows -= 1
+        return self._free_windows >= 0
 
 
 def heard_in(samples: np.ndarray, seconds: float, language: str = "en") -> Decoded:

@@ -1,59 +1,129 @@
-"""The service with the planted engine as a process of its own, for tests that kill it.
+"""The service as a process of its own, for tests that kill it.
 
-`python -m tests.app.planted_service FOLDER SECONDS_PER_WINDOW LOG [DATABASE_URL]` prints its port
-and the seconds from its first line of code to readiness; LOG gets a line per decoded window.
+`python -m tests.app.planted_service FOLDER LOG` prints one JSON line when it serves: its port, and
+the seconds that the engine took to open and the service to be ready. LOG gets a line for every
+window that is handed to the engine and for every one that was decoded, so that work done twice can
+be counted after a kill.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import json
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from app.main import create_app
 from app.server import server_of
 from app.settings import Settings
-from decoding.types import Clip, Decoded, DecodingOptions
+from decoding.types import Clip, Decoded, Decoder, DecodingOptions, EngineStatistics
 from tests.app.planted import PlantedDecoder, transcribe_plainly
 
+NEW_LIFE = "life"
 
-class LoggingDecoder(PlantedDecoder):
-    """Notes every window that is begun, so that work done twice can be counted after a kill."""
 
-    def __init__(self, seconds_per_window: float, log: Path) -> None:
-        super().__init__(seconds_per_window, slots=4)
+class LoggingDecoder:
+    """Notes the windows that pass through `decoder`; each is named by its job and its seed."""
+
+    def __init__(self, decoder: Decoder, log: Path) -> None:
+        self._decoder = decoder
         self._log = log.open("a", buffering=1)
+        self._log.write(f"{NEW_LIFE}\n")
+        self.model = decoder.model
 
-    def _decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
-        self._log.write(f"{clip.group} {clip.seed}\n")
-        return super()._decode(clip, options)
+    def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
+        self._log.write(f"begun {name_of(clip)}\n")
+        future = self._decoder.submit(clip, options)
+        future.add_done_callback(lambda done: self._note(clip, done))
+        return future
+
+    def _note(self, clip: Clip, future: Future[Decoded]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._log.write(f"done {name_of(clip)}\n")
+
+    def cancel(self, group: str) -> None:
+        self._decoder.cancel(group)
+
+    def statistics(self) -> EngineStatistics:
+        return self._decoder.statistics()
+
+    def close(self) -> None:
+        self._decoder.close()
+
+
+class HoldingDecoder(PlantedDecoder):
+    """Decodes what an earlier life has decoded, and others until `hold_at` in all were."""
+
+    def __init__(self, pace: float, log: Path, hold_at: int | None) -> None:
+        super().__init__(pace, slots=4, free_windows=None if hold_at is None else 0)
+        lines = log.read_text().splitlines() if log.exists() else []
+        self._known = {line.partition(" ")[2] for line in lines if line.startswith("done")}
+        self._hold_at = hold_at or 0
+
+    def _is_free(self, clip: Clip) -> bool:
+        name = name_of(clip)
+        if name not in self._known and len(self._known) >= self._hold_at:
+            return False
+        self._known.add(name)
+        return True
+
+
+def name_of(clip: Clip) -> str:
+    return f"{clip.group} {clip.seed}"
 
 
 def main() -> None:
     began = time.monotonic()
-    folder, seconds, log, *database = sys.argv[1:]
+    given = _arguments().parse_args()
     settings = Settings(
         port=0,
-        data_dir=Path(folder),
+        data_dir=given.folder,
+        database_url=given.database,
         min_free_bytes=0,
-        running_jobs=4,
-        fruitless_starts=50,
-        database_url=database[0] if database else None,
+        fruitless_starts=given.fruitless_starts,
+        model=given.model,
+        threads=1,
+        precision="int8",
     )
-    decoder = LoggingDecoder(float(seconds), Path(log))
-    app: Any = create_app(settings, decoder, transcribe_plainly)
+    decoder = _decoder(given, settings)
+    opened = time.monotonic()
+    pipeline = transcribe_plainly if given.model == "planted" else None
+    app: Any = create_app(settings, LoggingDecoder(decoder, given.log), pipeline)
     server = server_of(app, settings)
-    threading.Thread(target=_print_port, args=(server, began), daemon=True).start()
+
+    def tell() -> None:
+        while not server.started:
+            time.sleep(0.005)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        times = {"engine": opened - began, "service": time.monotonic() - opened}
+        print(json.dumps({"port": port, **times}), flush=True)  # noqa: T201 - its output
+
+    threading.Thread(target=tell, daemon=True).start()
     server.run()
+    decoder.close()
 
 
-def _print_port(server: Any, began: float) -> None:
-    while not server.started:
-        time.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    print(port, time.monotonic() - began, flush=True)  # noqa: T201 - its output
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("log", type=Path)
+    parser.add_argument("--model", default="planted", help="a real one, or the planted engine")
+    parser.add_argument("--pace", type=float, default=0.0, help="seconds of a planted window")
+    parser.add_argument("--hold-at", type=int, help="planted: decode so many windows in all")
+    parser.add_argument("--fruitless-starts", type=int, default=50)
+    parser.add_argument("--database", help="postgresql://…, SQLite if not given")
+    return parser
+
+
+def _decoder(given: argparse.Namespace, settings: Settings) -> Decoder:
+    if given.model == "planted":
+        return HoldingDecoder(given.pace, given.log, given.hold_at)
+    from transcription.models import open_decoder  # loads torch, which the planted engine spares
+
+    return open_decoder(settings, own_process=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from decoding.errors import EngineFailed, QueueFull, UnsupportedOption
 from decoding.types import ModelCard
 from tests.app.calls import submit, until
 from tests.app.conftest import Start
-from tests.app.planted import copy_of, text_of, wav
+from tests.app.planted import GIVE_UP_SECONDS, copy_of, text_of, wav
 from transcription.errors import CorruptAudio
 from transcription.options import TranscriptionOptions
 
@@ -112,14 +113,27 @@ def test_failures_say_whose_fault_it_was():
 
 
 def test_steps_at_once():
+    """Four for a job that is alone, two for each of two, in the order in which they were drawn."""
     turns = Turns(4)
     turns.enter("a")
-    with turns.step("a"), turns.step("a"), turns.step("a"), turns.step("a"):
-        pass
+    tickets = [turns.draw("a") for _ in range(6)]
+    for ticket in tickets[:4]:
+        turns.wait("a", ticket)
     turns.enter("b")
-    with turns.step("a"), turns.step("a"), turns.step("b"):
-        pass
-    turns.leave("b")
+    with ThreadPoolExecutor(1) as threads:
+        last = threads.submit(turns.wait, "a", tickets[5])
+        for ticket in tickets[:3]:
+            turns.give_back("a", ticket)
+        assert not last.done()  # the fourth and the fifth go before it
+        turns.give_back("a", tickets[3])
+        last.result(GIVE_UP_SECONDS)
+    third, _ = (turns.draw("a") for _ in range(2))
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(turns.wait, "a", third)
+        turns.leave("b")
+        waiting.result(GIVE_UP_SECONDS)
+    turns.leave("a")
+    turns.wait("a", turns.draw("a"))  # of a job that has left: nothing waits
 
 
 @pytest.mark.parametrize(
