@@ -11,7 +11,8 @@ import typer
 
 from benchmarks.cli.output import JsonFile, command_line, explained, fail, note, save, show
 from benchmarks.machine import describe_machine
-from benchmarks.speed import gpu, proof
+from benchmarks.speed import fairness, gpu, proof
+from benchmarks.speed.host import decoding_per_window, measure_host, told, told_alone
 from benchmarks.speed.plan import Scale, file_works, window_works
 from benchmarks.speed.plot import draw
 from benchmarks.speed.report import (
@@ -58,6 +59,12 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
             f"{','.join(proof.PARTS)}."
         ),
     ] = "",
+    load: Annotated[
+        bool, typer.Option("--load", help="200 mixed requests at once instead: equality, waiting.")
+    ] = False,
+    host: Annotated[
+        bool, typer.Option("--host", help="CPU time of the host beside decoding instead.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --gpu: all of it at toy size, on any device.")
     ] = False,
@@ -71,6 +78,19 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
             parts = proof.PARTS if correctness == "all" else _names(correctness)
             if failed := proof.prove(parts, cache):
                 fail(f"not proven: {', '.join(failed)}")
+            return
+        if load:
+            for line in fairness.told(
+                fairness.meet(fairness.made_up_requests(), cache), fairness.share_of_the_long(cache)
+            ):
+                note(line)
+            return
+        if host:
+            found = measure_host((audio or [RECORDING])[0])
+            note(told_alone(found))
+            for size in _names(sizes):
+                took = decoding_per_window(size, "int8", cache)
+                note(told(found, size, "int8", took))
             return
         scale = Scale(
             device=device,

@@ -1,0 +1,124 @@
+"""What the host does beside decoding: `python -m benchmarks speed --host`.
+
+Audio decoding, voice activity, the second detector and log-mel, in seconds of processor time, and
+their share of the whole when the same windows are decoded by models of true sizes.
+"""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from benchmarks.speed.sizes import random_checkpoint
+from benchmarks.speed.systems import sound
+from chunking.options import WindowOptions
+from chunking.types import Window
+from chunking.windows import plan_windows
+from decoding.engine import Engine
+from decoding.loading import load_model
+from decoding.mel import LogMel
+from decoding.types import Clip, DecodingOptions
+from transcription.audio import AudioLimits
+from transcription.listening import listen
+from transcription.options import TranscriptionOptions
+from transcription.types import Recording
+
+TOKENS: Final = 64
+WINDOWS: Final = 8  # decoded; the others cost the same
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Processor seconds for a whole file of `seconds`, which makes `windows` windows."""
+
+    seconds: float
+    windows: int
+    sound_decoding: float
+    detectors: float
+    log_mel: float
+
+    @property
+    def per_window(self) -> float:
+        return (self.sound_decoding + self.detectors + self.log_mel) / self.windows
+
+    def share(self, decoding_per_window: float) -> float:
+        """Of the whole; `decoding_per_window` holds the log-mel too."""
+        beside = (self.sound_decoding + self.detectors) / self.windows
+        return self.per_window / (beside + decoding_per_window)
+
+
+def measure_host(source: Path) -> Host:
+    """Decode the file, listen to it, and make the log-mel of all of its windows; one thread."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        children, own = _used(resource.RUSAGE_CHILDREN), time.process_time()
+        heard = listen(source, Path(folder), TranscriptionOptions(), AudioLimits())
+        own = time.process_time() - own
+        children = _used(resource.RUSAGE_CHILDREN) - children
+        recording, speech = heard.channels[0]
+        plan = plan_windows(speech.speech, recording.duration, WindowOptions(), skip_silence=True)
+        mel = _log_mel(recording, plan)
+    return Host(recording.duration, len(plan), children, own, mel)
+
+
+def _log_mel(recording: Recording, plan: Sequence[Window]) -> float:
+    clips = [recording.read(window.span) for window in plan]
+    mel = LogMel(80, torch.device("cpu"))
+    began = time.process_time()
+    for clip in clips:
+        mel([clip])
+    return time.process_time() - began
+
+
+def decoding_per_window(size: str, precision: str, cache: Path | None) -> float:
+    """Processor seconds for one of eight windows decoded together, log-mel included."""
+    model = load_model(str(random_checkpoint(size, cache)), precision=precision)
+    engine = Engine(model, slots=WINDOWS, threads=1)
+    try:
+        clips = [Clip(samples) for samples in sound.windows(WINDOWS)]
+        options = _options(sound.never_tokens(model.dimensions.n_vocab))
+        engine.submit(clips[0], options).result()  # warm
+        began = time.process_time()
+        for future in [engine.submit(clip, options) for clip in clips]:
+            future.result()
+        return (time.process_time() - began) / WINDOWS
+    finally:
+        engine.close()
+
+
+def _options(never: tuple[int, ...]) -> DecodingOptions:
+    return DecodingOptions(
+        language="en",
+        temperatures=(0.0,),
+        sample_len=TOKENS,
+        suppress_tokens=never,
+        word_timestamps=False,
+    )
+
+
+def _used(who: int) -> float:
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
+
+
+def told(host: Host, size: str, precision: str, decoding: float) -> str:
+    return (
+        f"{size} {precision}: {decoding:.3f} s of decoding per window of {TOKENS} tokens, beside "
+        f"it {host.per_window:.3f} s: {host.share(decoding):.1%} of the whole"
+    )
+
+
+def told_alone(host: Host) -> str:
+    return (
+        f"{host.seconds:.0f} s of sound in {host.windows} windows: audio decoding "
+        f"{host.sound_decoding:.2f} s of CPU, detectors {host.detectors:.2f} s, log-mel "
+        f"{host.log_mel:.2f} s; {1000 * host.per_window:.0f} ms per window, "
+        f"{3600 * host.windows * host.per_window / host.seconds:.1f} s per hour"
+    )
