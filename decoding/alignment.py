@@ -116,7 +116,7 @@ def _probabilities(
     """Probability of each text token [n] among all text tokens, from logits [n, columns]."""
     columns = model.decoder.columns
     chosen = columns.column_of[torch.tensor(text, device=logits.device)]
-    counted = logits + columns.bias().to(logits.device)
+    counted = logits + columns.plain_bias
     counted[:, columns.layout.eot : columns.layout.end] = float("-inf")
     likely = logits.gather(1, chosen[:, None])[:, 0] - counted.logsumexp(-1)
     return likely.exp().double().cpu().numpy()

@@ -41,11 +41,13 @@ class Columns:
         signs = dimensions.timestamp_begin - eot
         self.layout = TokenLayout(text, text + signs, len(self.token_of))
         self._members = torch.bincount(self.column_of, minlength=len(self.rows))
+        self.plain_bias = self.bias()  # nothing suppressed
 
     def to(self, device: torch.device) -> Columns:
         """Move the tables that are used with every step."""
         self.token_of = self.token_of.to(device)
         self.column_of = self.column_of.to(device)
+        self.plain_bias = self.plain_bias.to(device)
         return self
 
     def bias(self, suppressed: Iterable[int] = ()) -> Tensor:

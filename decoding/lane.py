@@ -74,7 +74,7 @@ def listen(model: LoadedModel, features: Tensor, prompt: Prompt) -> Listened:
     hidden = decoder(tokens, positions, audio, memory, mask)
     at_start, at_end = decoder.logits(hidden[:, [prompt.sot_index, -1]])[0]
     columns = decoder.columns
-    heard = (at_start + columns.bias().to(device)).softmax(-1)
+    heard = (at_start + columns.plain_bias).softmax(-1)
     no_speech = float(heard[columns.column_of[model.vocabulary.no_speech]])
     return Listened(audio, prompt, memory.layers, at_end, no_speech)
 
