@@ -56,15 +56,15 @@ def parse_nlp(text: str) -> tuple[NlpToken, ...]:
 
 def _token(number: int, row: Mapping[str, str]) -> NlpToken:
     try:
-        start, end = _seconds(row.get("ts")), _seconds(row.get("endTs"))
         tags = ast.literal_eval(row.get("tags") or "[]")
     except (ValueError, SyntaxError) as error:
         raise FormatError(f"line {number}: {error}") from error
+    start = _seconds(row.get("ts"))
     return NlpToken(
         text=row["token"].strip(),
         speaker=row.get("speaker", ""),
         start=start,
-        end=end,
+        end=_seconds(row.get("endTs")),
         punctuation=row.get("punctuation", ""),
         entity=str(tags[0]).partition(":")[0] if tags else "",
         is_trusted=start is not None and row.get("ali_comment", "") == "",
@@ -72,7 +72,11 @@ def _token(number: int, row: Mapping[str, str]) -> NlpToken:
 
 
 def _seconds(field: str | None) -> float | None:
-    return float(field) if field and field.strip() else None
+    """None where there is no time: a row of Earnings-21 has its full stop there."""
+    try:
+        return float(field or "")
+    except ValueError:
+        return None
 
 
 def parse_norm(text: str) -> Readings:

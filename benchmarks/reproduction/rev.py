@@ -15,7 +15,7 @@ from typing import Final
 from benchmarks.alignment import UNIT_COSTS, Costs, Reference
 from benchmarks.formats.nlp import parse_nlp, parse_norm, text_with_choices
 from benchmarks.formats.stm import parse_ctm
-from benchmarks.formats.tables import parse_table, read_text
+from benchmarks.formats.tables import parse_csv, parse_table, read_text
 from benchmarks.markup import SynonymRules, Words, parse_reference
 from benchmarks.normalizers import normalizer_named
 from benchmarks.reproduction.types import Reproduced
@@ -158,6 +158,14 @@ def _rules(folder: Path, name: str) -> SynonymRules:
     return SynonymRules.parse(read_text(found)) if found else SynonymRules({})
 
 
+def _eval10_calls(folder: Path) -> set[str] | None:
+    """The calls of Eval-10; None where its list is not in the folder, and only they should be."""
+    listing = next(iter(sorted(folder.rglob("eval10-file-metadata.csv"))), None)
+    if listing is None:
+        return None
+    return {row["file_id"] for row in parse_csv(read_text(listing))}
+
+
 def eval10(folder: Path) -> list[Reproduced]:
     """Outputs of two commercial systems with Rev's references and norm.json, in per cent.
 
@@ -169,10 +177,15 @@ def eval10(folder: Path) -> list[Reproduced]:
     norms = {
         path.name.partition(".")[0]: path for path in folder.rglob("normalizations/*.norm.json")
     }
+    calls = _eval10_calls(folder)
     found = []
     for output in outputs[:1]:
         for system, published in PUBLISHED_EVAL10.items():
-            files = sorted((output / system).glob("*.nlp"))
+            files = [
+                path
+                for path in sorted((output / system).glob("*.nlp"))
+                if calls is None or path.stem in calls
+            ]
             missing = [path.stem for path in files if path.stem not in references]
             if missing:
                 remark = f"references of {', '.join(missing)} are not in the folder"

@@ -64,9 +64,15 @@ def test_no_header() -> None:
         parse_nlp("Good|0||||UC|[]\n")
 
 
-def test_bad_time_names_the_line() -> None:
+def test_punctuation_in_the_column_of_a_time() -> None:
+    # as line 1576 of Earnings-21's 4346923.nlp
+    (token,) = parse_nlp("token|speaker|ts|endTs|punctuation\nplants.|3||.|\n")
+    assert (token.text, token.start, token.end) == ("plants.", None, None)
+
+
+def test_bad_tags_name_the_line() -> None:
     with pytest.raises(FormatError, match="line 2"):
-        parse_nlp("token|ts|tags\na|soon|[]\n")
+        parse_nlp("token|ts|tags\na||['0\n")
 
 
 def test_bad_norm() -> None:

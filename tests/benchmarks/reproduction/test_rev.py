@@ -85,3 +85,8 @@ def test_eval10(tmp_path: Path) -> None:
     assert google.ours == "20.00 (5 words)"
     assert microsoft.ours.startswith("66.67")
     assert not google.is_close
+    # the whole repository has outputs of other calls, too
+    (tmp_path / "output/google/8.nlp").write_text("token|speaker\nother|1\n")
+    assert "references of 8" in eval10(tmp_path)[0].remark
+    (tmp_path / "eval10-file-metadata.csv").write_text("file_id,audio_length\n7,1.0\n")
+    assert eval10(tmp_path)[0].ours == "20.00 (5 words)"
