@@ -1,15 +1,23 @@
 """Moves what was heard in a clip onto the recording's clock.
 
 Aligning words with sound is the engine's work; here times are only shifted, and kept inside the
-window that they came from.
+window that they came from. The exception is words that the alignment gave no time at all, as
+happens to a sentence behind a long silence: they are laid out where timestamps leave them room.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from chunking.types import Piece, Span, Window, Word
-from decoding.types import Decoded, DecodedWord
+from decoding.types import Decoded, DecodedWord, TimedText
+
+FEWEST_TIMELESS = 3
+"""So many words in a row without time have been lost by the alignment; one or two may be short."""
+NO_TIME = 0.02
+SECONDS_PER_WORD = 0.05
+SECONDS_PER_LETTER = 0.065
 
 
 def place_words(decoded: Decoded, window: Window) -> Piece:
@@ -22,7 +30,7 @@ def place_words(decoded: Decoded, window: Window) -> Piece:
     timed = decoded.timed_text if is_speech else ()
     return Piece(
         window=window,
-        words=tuple(_place(decoded.words, window)) if is_speech else (),
+        words=tuple(_place(_timed(decoded), window)) if is_speech else (),
         timed_text=tuple(_shift(text.start, text.end, window) for text in timed),
         language=decoded.language,
         avg_logprob=decoded.avg_logprob,
@@ -34,7 +42,53 @@ def place_words(decoded: Decoded, window: Window) -> Piece:
     )
 
 
-def _place(words: tuple[DecodedWord, ...], window: Window) -> Iterator[Word]:
+def _timed(decoded: Decoded) -> list[DecodedWord]:
+    """The words of `decoded`; runs of them without any time have some."""
+    words: list[DecodedWord] = []
+    following = 0
+    for stretch in decoded.timed_text:
+        first, letters = following, 0
+        while following < len(decoded.words) and letters < len(stretch.text):
+            letters += len(decoded.words[following].text)
+            following += 1
+        words += _lay_out(decoded.words[first:following], stretch)
+    return [*words, *decoded.words[following:]]
+
+
+def _lay_out(words: Sequence[DecodedWord], stretch: TimedText) -> list[DecodedWord]:
+    """Words of one stretch of text. Those without time lean on the word before them, or, at the
+    start of the stretch, on what comes after: before the first word there may be silence."""
+    done: list[DecodedWord] = []
+    while len(done) < len(words):
+        at = len(done)
+        size = next((n for n, word in enumerate(words[at:]) if _has_time(word)), len(words) - at)
+        if size < FEWEST_TIMELESS:
+            done += words[at : at + max(size, 1)]
+            continue
+        run = words[at : at + size]
+        until = words[at + size].start if at + size < len(words) else stretch.end
+        since = done[-1].end if done else min(stretch.start, until)
+        done += _spread(run, since, max(until, since), leans_back=bool(done))
+    return done
+
+
+def _has_time(word: DecodedWord) -> bool:
+    return word.end - word.start >= NO_TIME
+
+
+def _spread(
+    run: Sequence[DecodedWord], since: float, until: float, *, leans_back: bool
+) -> Iterator[DecodedWord]:
+    """`run` at the pace of speech, or faster where there is less room."""
+    paces = [SECONDS_PER_WORD + SECONDS_PER_LETTER * len(word.text.strip()) for word in run]
+    pace = min(1.0, (until - since) / sum(paces))
+    clock = since if leans_back else until - pace * sum(paces)
+    for word, seconds in zip(run, paces, strict=True):
+        yield replace(word, start=clock, end=clock + pace * seconds)
+        clock += pace * seconds
+
+
+def _place(words: Sequence[DecodedWord], window: Window) -> Iterator[Word]:
     """Words with text, in order; a blank "word" would make an empty cue of its own."""
     for index, word in enumerate(word for word in words if word.text.strip()):
         place = _shift(word.start, word.end, window)

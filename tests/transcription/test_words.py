@@ -1,8 +1,11 @@
 """Words of a clip on the recording's clock."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chunking.types import Span, Window
 from decoding.types import Attempt, Decoded, DecodedWord, TimedText
@@ -110,3 +113,70 @@ def test_blank_words_are_left_out():
 
 def test_nothing_heard():
     assert place_words(replace(DECODED, words=(), timed_text=()), WINDOW).words == ()
+
+
+def timeless(*texts, at=0.0):
+    return tuple(word(f" {text}", at, at) for text in texts)
+
+
+def placed(words, *spans_and_texts):
+    timed = tuple(TimedText(start, end, text) for start, end, text in spans_and_texts)
+    heard = replace(DECODED, words=tuple(words), timed_text=timed)
+    return place_words(heard, Window(0, 0.0, 30.0)).words
+
+
+def test_a_sentence_behind_a_silence_that_has_no_time_ends_with_its_text():
+    """The first timestamp may not lie later than a second, so it says nothing of the silence."""
+    words = placed(
+        (*timeless("Do", "I", "buy", "the", "film", "there?"), word(" When", 9.84, 10.0)),
+        (1.0, 8.78, " Do I buy the film there?"),
+        (9.86, 11.84, " When"),
+    )
+    assert words[5].end == pytest.approx(8.78)
+    assert 6.9 < words[0].start < 7.5
+    assert all(a.end == pytest.approx(b.start) for a, b in pairwise(words[:6]))
+    assert (words[6].start, words[6].end) == (9.84, 10.0)
+
+
+def test_words_without_time_behind_a_word_that_has_some_follow_it():
+    words = placed(
+        (word(" Finally", 3.0, 3.6), *timeless("love", "the", "page.", at=3.6)),
+        (3.0, 8.0, " Finally love the page."),
+    )
+    assert words[1].start == pytest.approx(3.6)
+    assert 4.0 < words[3].end < 5.2
+
+
+def test_words_without_time_before_a_word_that_has_some_lead_to_it():
+    words = placed(
+        (*timeless("we", "love", "the"), word(" page.", 6.0, 6.5)),
+        (1.0, 6.5, " we love the page."),
+    )
+    assert words[2].end == pytest.approx(6.0)
+    assert words[0].start > 4.5
+
+
+def test_little_room_is_shared():
+    words = placed(
+        timeless("one", "two", "three", "four", at=2.0), (2.0, 2.4, " one two three four")
+    )
+    assert words[0].start == pytest.approx(2.0)
+    assert words[-1].end == pytest.approx(2.4)
+
+
+def test_one_or_two_words_without_time_stay():
+    words = placed((*timeless("a", "b", at=1.0), word(" c", 1.0, 1.5)), (0.0, 4.0, " a b c"))
+    assert [(w.start, w.end) for w in words] == [(1.0, 1.0), (1.0, 1.0), (1.0, 1.5)]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 29), st.sampled_from([0.0, 0.0, 0.3]))),
+    st.lists(st.floats(0, 30), max_size=6),
+)
+def test_no_word_is_lost_or_changed(times, edges):
+    """Whatever the stretches: they may hold more or fewer words than there are."""
+    heard = [word(f" w{n}", start, start + length) for n, (start, length) in enumerate(times)]
+    spans = [(*sorted(pair), " w1 w2 w3") for pair in pairwise(edges)]
+    words = placed(heard, *spans)
+    assert [w.text for w in words] == [w.text for w in heard]
+    assert all(0.0 <= w.start <= w.end <= 30.0 for w in words)
