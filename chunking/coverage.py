@@ -1,7 +1,8 @@
 """What nobody transcribed and what nobody said: the audit of a finished transcript.
 
 The judge of speech is a detector that did not decide what is skipped. Only a word's plausible
-extent counts as covered, so that a stretched word cannot hide a dropped sentence.
+extent counts as covered, so that a stretched word cannot hide a dropped sentence; and only where
+its window wrote text between timestamps, so that words spread over a hole cannot hide it either.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from dataclasses import replace
 from itertools import pairwise
 from math import inf
 
-from chunking.intervals import clip, subtract, total, unite
+from chunking.intervals import clip, subtract, total, unite, widen
 from chunking.keys import key
-from chunking.plausibility import extent, is_overlong, longest_plausible
+from chunking.plausibility import is_overlong, longest_plausible
 from chunking.types import Coverage, Merged, Piece, Redecoded, Span, Word
 
 SHORTEST_UNCOVERED = 1.5
 """Speech without words counts from this many seconds on."""
 WORD_SLACK = 0.25
 """Word times are trusted to this many seconds at either end."""
+TIMESTAMP_SLACK = 1.0
+"""Timestamps are trusted to this many seconds; some models write whole seconds only."""
 INVENTED_DISTANCE = 0.5
 CROWD = 5
 SHORTEST_WORD = 0.05
@@ -35,7 +38,8 @@ def audit(
 ) -> Coverage:
     """The coverage report of a transcript; `pieces` are all that were decoded, repairs too."""
     heard = clip(unite(evidence), Span(0.0, max(duration, 0.0)))
-    found = [s for s in _stretches(merged.words, heard) if s[1] >= SHORTEST_UNCOVERED]
+    covered = _covered(merged.words, heard, _texts(pieces))
+    found = [s for s in _stretches(covered, heard) if s[1] >= SHORTEST_UNCOVERED]
     return Coverage(
         speech_seconds=total(heard),
         uncovered_seconds=sum(speech for _, speech in found),
@@ -53,12 +57,33 @@ def find_uncovered(words: Sequence[Word], evidence: Sequence[Span]) -> tuple[Spa
     A stretch has no word in it and no pause longer than `BRIDGE`; it counts from
     `SHORTEST_UNCOVERED` seconds of speech on.
     """
-    return tuple(s for s, speech in _stretches(words, evidence) if speech >= SHORTEST_UNCOVERED)
+    found = _stretches(_covered(words, evidence, {}), evidence)
+    return tuple(stretch for stretch, speech in found if speech >= SHORTEST_UNCOVERED)
 
 
-def _stretches(words: Sequence[Word], evidence: Sequence[Span]) -> list[tuple[Span, float]]:
+def _texts(pieces: Mapping[int, Piece]) -> dict[int, tuple[Span, ...]]:
+    """Where each window wrote text between timestamps, generously; nothing for one without."""
+    return {
+        number: widen(piece.timed_text, TIMESTAMP_SLACK)
+        for number, piece in pieces.items()
+        if piece.timed_text
+    }
+
+
+def _covered(
+    words: Sequence[Word], evidence: Sequence[Span], texts: Mapping[int, Sequence[Span]]
+) -> tuple[Span, ...]:
+    """What `words` account for, as far as their windows' `texts` bear them out."""
+    return unite(
+        part
+        for word in words
+        for span in _cover(word, evidence)
+        for part in (clip(texts[word.window], span) if word.window in texts else (span,))
+    )
+
+
+def _stretches(covered: Sequence[Span], evidence: Sequence[Span]) -> list[tuple[Span, float]]:
     """(stretch without words, seconds of speech in it), however short."""
-    covered = unite(span for word in words for span in _cover(word, evidence))
     stretches: list[tuple[Span, float]] = []
     position = 0
     for span in subtract(evidence, covered):
@@ -122,8 +147,16 @@ def find_crowded(words: Sequence[Word]) -> tuple[Span, ...]:
 
 def is_supported(word: Word, evidence: Sequence[Span]) -> bool:
     """Whether sorted, disjoint `evidence` hears any speech where `word` may have been spoken."""
-    near = extent(word) if not is_overlong(word) else Span(word.start, word.end)
+    near = _whereabouts(word)
     return bool(clip(evidence, Span(near.start - WORD_SLACK, near.end + WORD_SLACK)))
+
+
+def _whereabouts(word: Word) -> Span:
+    """Where `word` may have been spoken: beside its place if it was given no time at all."""
+    if word.end - word.start >= SHORTEST_WORD:
+        return Span(word.start, word.end)
+    room = longest_plausible(word.text) / 2
+    return Span(word.start - room, word.end + room)
 
 
 def drop_invented(piece: Piece, heard: Sequence[Span]) -> Piece:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chunking.coverage import audit, drop_invented, find_doubtful, find_uncovered, is_supported
-from chunking.intervals import unite
+from chunking.intervals import clip, unite
 from chunking.merge import merge
 from chunking.options import MergeOptions, WindowOptions
 from chunking.types import Merged, Piece, Span, Window, Word
@@ -127,6 +127,35 @@ def test_a_sentence_dropped_under_a_stretched_word(seed):
     assert report.doubtful == ()
 
 
+@settings(max_examples=25)
+@given(st.integers(0, 10_000))
+def test_words_spread_over_a_hole_between_timestamps(seed):
+    """Every word lasts as long as it may, so that only the timestamps tell of the sentence."""
+    dice = random.Random(seed)
+    piece = CLEAN[dice.randrange(len(CLEAN))]
+    first = 8 + dice.randrange(max(len(piece.words) - 40, 1))
+    kept, hole = piece.words[:first], piece.words[first : first + 20]
+    start, step = kept[-6].start, (hole[-1].end - kept[-6].start) / 6
+    smeared = tuple(
+        replace(w, text=" plausible", start=start + n * step, end=start + (n + 1) * step)
+        for n, w in enumerate(kept[-6:])
+    )
+    texts_between = (
+        Span(piece.window.start, kept[-1].end),
+        Span(hole[-1].end, piece.window.end),
+    )
+    words = (*kept[:-6], *smeared, *piece.words[first + 20 :])
+    told = replace(piece, words=words, timed_text=texts_between)
+    number, merged = piece.window.index, Merged(words, ())
+    inside = clip(EVIDENCE, Span(words[0].start, words[-1].end))
+    with_times = audit(merged, {number: told}, inside, DURATION)
+    without = audit(merged, {number: replace(told, timed_text=())}, inside, DURATION)
+    assert without.uncovered == ()
+    assert with_times.uncovered_seconds > 1.5
+    for span in with_times.uncovered:
+        assert kept[-1].end < span.start < span.end < hole[-1].end
+
+
 def test_a_word_stretched_over_silence_covers_its_speech_wherever_it_is():
     evidence = (Span(14.0, 14.5),)
     assert find_uncovered([word("hello", 10.0, 14.6)], evidence) == ()
@@ -152,6 +181,13 @@ def test_words_far_from_evidence_are_not_supported():
     assert is_supported(word("a", 1.0, 1.2), (Span(1.3, 2.0),))
     assert not is_supported(word("a", 1.0, 1.2), (Span(1.6, 2.0),))
     assert find_doubtful([word("a", 1.0, 1.2)], ()) == (Span(1.0, 1.2),)
+
+
+def test_a_word_without_any_time_may_lie_beside_its_place():
+    """The first word of a recording is sometimes put before its sound, and given none."""
+    speech = (Span(0.5, 1.2),)
+    assert is_supported(word("The", 0.0, 0.0), speech)
+    assert not is_supported(word("The", 0.0, 0.0), (Span(1.0, 4.0),))
 
 
 def test_fast_but_human_speech_is_not_crowded():
