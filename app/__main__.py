@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.keys import load_keys, new_key
-from app.settings import Settings, settings_table
+from app.settings import Settings, settings_table, unknown_variables
 
 START_FAILED = 2
 PRIVATE_UMASK = 0o077  # what the service writes is for the service
@@ -41,11 +41,15 @@ def serve(
 @cli.command()
 def check() -> None:
     """Check settings, key file, data folder and model name without starting anything."""
+    from decoding.errors import ModelNotFound
+    from transcription.models import check_model
+
     settings = read_settings({})
     try:
         keys = load_keys(settings.api_keys_file)
+        check_model(settings)
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (ValueError, OSError) as error:
+    except (ModelNotFound, ValueError, OSError) as error:
         fail(str(error))
     if not os.access(settings.data_dir, os.W_OK):
         fail(f"{settings.data_dir} cannot be written to")
@@ -133,6 +137,8 @@ def _already_heeded(_number: int, _frame: object) -> None:
 
 def read_settings(given: dict[str, Any]) -> Settings:
     """Settings from the environment and the command line, or one clear sentence and the end."""
+    for sentence in unknown_variables(os.environ):
+        print(f"longform: {sentence}", file=sys.stderr)
     try:
         return Settings(**given)
     except ValidationError as error:

@@ -5,7 +5,9 @@ Adds to transcription/settings.py what only a server needs. Opens nothing and cr
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +19,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 HOUR = 3600.0
 DAY = 24 * HOUR
+PREFIX = "LONGFORM_"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -123,10 +126,22 @@ class Settings(TranscriptionSettings):
         return LOOPBACK_NAMES if self._is_loopback else None
 
 
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """A sentence for every LONGFORM_ variable that sets nothing, with the one that may be meant."""
+    known = [name.removeprefix(PREFIX) for name, _, _ in settings_table()]
+    given = [name.removeprefix(PREFIX) for name in environment if name.startswith(PREFIX)]
+    sentences = []
+    for name in sorted(set(given).difference(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"; {PREFIX}{near[0]} is one" if near else ""
+        sentences.append(f"{PREFIX}{name} is no setting and does nothing{meant}")
+    return sentences
+
+
 def settings_table(settings: type[Settings] = Settings) -> list[tuple[str, str, str]]:
     """(variable, default, meaning) of every setting, in the order of the files."""
     rows = []
     for name, field in settings.model_fields.items():
         default = "" if field.default is None else str(field.default)
-        rows.append((f"LONGFORM_{name.upper()}", default, field.description or ""))
+        rows.append((f"{PREFIX}{name.upper()}", default, field.description or ""))
     return rows

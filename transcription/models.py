@@ -34,6 +34,18 @@ def model_name(name: str) -> str:
     return path.stem if path.exists() else name
 
 
+def check_model(settings: Settings) -> None:
+    """Raise `decoding.errors.ModelNotFound` for a model that is neither here nor official."""
+    name = checkpoint_of(settings.model)
+    if Path(name).exists():
+        return
+    from decoding.loading import official_names
+
+    if name not in official_names():
+        names = ", ".join((DEMO_MODEL, *official_names()))
+        raise ModelNotFound(f"there is no model {name!r}: give a path or one of {names}")
+
+
 def fetch(settings: Settings) -> Path:
     """Where the model of `settings` lies; an official one is downloaded unless it is there.
 

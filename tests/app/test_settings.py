@@ -67,6 +67,7 @@ def test_check(tmp_path: Path):
         ({"LONGFORM_PORT": "seven"}, "LONGFORM_PORT: Input should be a valid integer"),
         ({"LONGFORM_HOST": "0.0.0.0"}, "LONGFORM_HOST=0.0.0.0 is reachable from the network"),
         ({"LONGFORM_API_KEYS_FILE": "/nowhere"}, "/nowhere"),
+        ({"LONGFORM_MODEL": "turbi"}, "there is no model 'turbi': give a path or one of demo, "),
         ({"LONGFORM_DATA_DIR": "/proc/nothing"}, "/proc/nothing"),
     ],
 )
@@ -74,6 +75,13 @@ def test_check_names_what_is_wrong(environment: dict[str, str], sentence: str):
     wrong = run("check", **environment)
     assert wrong.exit_code == 2
     assert sentence in wrong.output
+
+
+def test_a_misspelt_variable_is_named():
+    checked = run("check", LONGFORM_PORTT="9000", LONGFORM_X="1")
+    assert checked.exit_code == 0
+    assert "LONGFORM_PORTT is no setting and does nothing; LONGFORM_PORT is one" in checked.output
+    assert "LONGFORM_X is no setting and does nothing\n" in checked.output
 
 
 def test_key_makes_a_line_for_the_file():
