@@ -43,6 +43,11 @@ class Blocks:
         total = float(self.words.sum())
         return float(self.errors.sum()) / total if total else None
 
+    @property
+    def can_vary(self) -> bool:
+        """Whether drawing blocks again can give another rate: one block alone says nothing."""
+        return int(np.count_nonzero(self.words)) > 1
+
 
 NO_BLOCKS = Blocks(np.zeros(0), np.zeros(0))
 
@@ -90,9 +95,9 @@ class Interval:
 
 
 def bootstrap(blocks: Blocks, draws: int = DRAWS, seed: int = SEED) -> Interval | None:
-    """Percentile interval of the pooled rate; None without reference words."""
+    """Percentile interval of the pooled rate; None with words in fewer than two blocks."""
     rate = blocks.rate
-    if rate is None:
+    if rate is None or not blocks.can_vary:
         return None
     sampled = _sampled_rates(blocks, blocks, draws, seed)[0]
     low, high = np.quantile(sampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -110,14 +115,14 @@ class Comparison:
 def compare(
     first: Blocks, second: Blocks, draws: int = DRAWS, seed: int = SEED
 ) -> Comparison | None:
-    """Interval of rate(second) - rate(first); None without reference words in either."""
+    """Interval of rate(second) - rate(first); None with words in fewer than two blocks."""
     if len(first.errors) != len(second.errors):
         raise ValueError(
             f"systems are compared on the same blocks, got {len(first.errors)} and "
             f"{len(second.errors)}"
         )
     before, after = first.rate, second.rate
-    if before is None or after is None:
+    if before is None or after is None or not (first.can_vary and second.can_vary):
         return None
     rates = _sampled_rates(first, second, draws, seed)
     difference = rates[1] - rates[0]

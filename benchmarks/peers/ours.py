@@ -27,7 +27,7 @@ def options_of(spec: PeerSpec, language: str | None) -> TranscriptionOptions:
         decoding=DecodingOptions(language=language, beam_size=spec.beam_size),
         windows=WindowOptions() if spec.overlap is None else WindowOptions(overlap=spec.overlap),
         merge=MergeOptions() if spec.vote is None else MergeOptions(vote=spec.vote),
-        speech=SpeechOptions(skip_silence=spec.skip_silence),
+        speech=SpeechOptions(skip_silence=spec.skip_silence, drop_invented=True),
     )
 
 

@@ -94,11 +94,10 @@ def render_html(assessment: Assessment) -> str:
 def _accuracy_plot(evaluations: tuple[SystemEvaluation, ...]) -> Markup:
     rows = []
     for evaluation in evaluations:
-        interval = evaluation.interval
-        if interval is not None:
-            text = figures.percent(interval.value)
-            name = evaluation.system.name
-            rows.append(plots.Bar(name, interval.value, text, interval.low, interval.high))
+        rate, interval = evaluation.counts.error_rate, evaluation.interval
+        if rate is not None:
+            ends = (interval.low, interval.high) if interval else (None, None)
+            rows.append(plots.Bar(evaluation.system.name, rate, figures.percent(rate), *ends))
     return plots.bars(rows, "Word error rate with 95 % interval")
 
 

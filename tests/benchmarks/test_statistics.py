@@ -78,6 +78,27 @@ def test_empty_reference_has_no_interval() -> None:
     assert compare(blocks((3, 0)), blocks((1, 0))) is None
 
 
+def test_one_block_has_no_interval() -> None:
+    # drawn again it is itself: an interval without width would promise what nobody knows
+    alone = blocks((3, 20), (1, 0))
+    assert bootstrap(alone) is None
+    assert compare(alone, alone) is None
+
+
+@pytest.mark.parametrize("count", [10, 60])
+def test_the_interval_holds_the_truth_about_as_often_as_it_says(count: int) -> None:
+    # 200 recordings of `count` blocks with a known rate; percentile intervals of few blocks are
+    # known to be a little too narrow
+    generator = np.random.default_rng(11)
+    held = 0
+    for _ in range(200):
+        errors = generator.binomial(100, generator.beta(4, 36, count))
+        found = bootstrap(Blocks(errors.astype(float), np.full(count, 100.0)), draws=400)
+        assert found is not None
+        held += found.low <= 0.1 <= found.high
+    assert 0.84 <= held / 200 <= 0.99
+
+
 def test_pairing_sees_what_intervals_alone_do_not() -> None:
     # hard and easy blocks alternate; the second system has one error less in every block
     worse = blocks(*[(20 if n % 2 else 2, 30) for n in range(40)])
