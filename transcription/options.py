@@ -23,12 +23,14 @@ class SpeechOptions:
     """Voice activity: `skip_silence` False decodes every window, speech or not.
 
     `threshold` is Silero's probability at which speech starts; `min_silence` and `pad` in seconds.
+    `drop_invented`: words where no detector hears speech are dropped; None: if silence is skipped.
     """
 
     skip_silence: bool = True
     threshold: float = 0.5
     min_silence: float = 0.5
     pad: float = 0.2
+    drop_invented: bool | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 < self.threshold < 1.0:
@@ -38,6 +40,10 @@ class SpeechOptions:
                 "vad min_silence and pad must be 0 seconds or more, "
                 f"got {self.min_silence} and {self.pad}"
             )
+
+    @property
+    def drops_invented(self) -> bool:
+        return self.skip_silence if self.drop_invented is None else self.drop_invented
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,9 +74,10 @@ def transcribe_recording(
     merger = Merger(plan, options.merge, evidence=heard.evidence, duration=recording.duration)
     builder = SegmentBuilder(options.segments)
     repairs = Repairs(merger, progress)
+    is_guarded = options.speech.drops_invented
     for piece in decode_windows(recording, plan, windows, options, repairs):
         progress.decoded(piece.window)
-        credible = drop_invented(piece, heard.anything) if skip_silence else piece
+        credible = drop_invented(piece, heard.anything) if is_guarded else piece
         progress.segments(builder.add(merger.add(credible), merger.pieces))
 
     # 4. Close the books.

@@ -104,6 +104,8 @@ def test_words_invented_in_silence_are_dropped(tmp_path):
 
     assert text(TranscriptionOptions()) == text_of(10)
     assert text(EVERY_WINDOW) == text_of(10) + " Thanks."
+    guarded = SpeechOptions(skip_silence=False, drop_invented=True)
+    assert text(TranscriptionOptions(speech=guarded)) == text_of(10)
     dreaming.close()
 
 
