@@ -99,12 +99,6 @@ def align(
     return _GraphAligner(_Graph.of(reference), hypothesis, costs).align()
 
 
-def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
-    """Smallest number of insertions, deletions and substitutions between two word lists."""
-    left, right = _as_numbers(first, second)
-    return Levenshtein.distance(left, right)
-
-
 def _as_numbers(first: Sequence[str], second: Sequence[str]) -> tuple[list[int], list[int]]:
     """Words as small integers: rapidfuzz compares these faster than strings."""
     numbers: dict[str, int] = {}

@@ -49,12 +49,6 @@ def parse_reference(text: str, normalizer: Normalizer) -> Reference:
     return Reference(tuple(words), tuple(alternatives))
 
 
-def first_reading(text: str) -> str:
-    """The text with every choice settled for its first reading."""
-    readings = (group[0] for group in _split(text.split()))
-    return " ".join(word for reading in readings for word in reading)
-
-
 def choice(readings: Iterable[Sequence[str]]) -> str:
     """Readings written as one choice; a single reading is written as it is."""
     written = list(dict.fromkeys(" ".join(reading) or NOTHING for reading in readings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -196,5 +196,10 @@ def compare(
         if not others:
             fail(f"{first} holds one system only; give another report to compare it with")
         duels = [duel(base, evaluate(other, name)) for other in others]
+        if second is not None:  # the same system in two runs needs its run's name
+            duels = [
+                replace(d, first=f"{d.first} in {first}", second=f"{d.second} in {second}")
+                for d in duels
+            ]
     show(f"Compared, normaliser {name}", figures.DUEL_COLUMNS, map(figures.duel_row, duels))
     save(json, [asdict(d) for d in duels])

@@ -7,7 +7,6 @@ from benchmarks.markup import (
     MarkupError,
     SynonymRules,
     choice,
-    first_reading,
     parse_reference,
 )
 from benchmarks.normalizers import normalizer_named
@@ -47,10 +46,6 @@ def test_nested_choices() -> None:
 def test_words_of_the_chosen_reading_are_counted() -> None:
     assert score_with("a { b / c d e } f", "a c d e f", CHOICES).reference_length == 5
     assert score_with("a { b / c d e } f", "a b f", CHOICES).reference_length == 3
-
-
-def test_first_reading() -> None:
-    assert first_reading("a { b c / d } { @ / e } f") == "a b c f"
 
 
 def test_choice_is_written_so_that_it_reads_back() -> None:

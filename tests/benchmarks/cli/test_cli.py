@@ -68,7 +68,9 @@ def test_run_score_compare(tmp_path: Path, make_sound, speech_server: str) -> No
     assert "normaliser none" in invoke("score", path, "-n", "none", "-o", tmp_path / "new")
     assert (tmp_path / "new" / "report.html").is_file()
     assert "0.500" in invoke("compare", path, path, "--json", tmp_path / "c.json")
-    assert json.loads((tmp_path / "c.json").read_text())[0]["recordings"] == 2
+    (compared,) = json.loads((tmp_path / "c.json").read_text())
+    assert compared["recordings"] == 2
+    assert compared["first"] == f"{speech_server} in {path}"
     assert "one system only" in invoke("compare", path, status=2)
 
 
