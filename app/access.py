@@ -36,11 +36,17 @@ ServiceIn = Annotated[Service, Depends(service_of)]
 CallerIn = Annotated[str, Depends(caller_of)]
 
 
-async def own_job(service: ServiceIn, caller: CallerIn, job_id: str) -> Job:
+def note_job(request: Request, job: Job) -> None:
+    """Name the job in the log line of this request."""
+    request.state.job = job.id
+
+
+async def own_job(request: Request, service: ServiceIn, caller: CallerIn, job_id: str) -> Job:
     """The caller's job. Another key's job is no job."""
     job = await asyncio.to_thread(service.store.find, job_id, caller)
     if job is None or job.kind != "job":
         raise job_not_found(job_id[:100])
+    note_job(request, job)
     return job
 
 

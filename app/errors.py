@@ -22,6 +22,7 @@ from transcription.errors import AudioTooLong, TranscriptionError, UnreadableAud
 OK = 200
 ACCEPTED = 202
 NO_CONTENT = 204
+UNFINISHED = 499  # of the log and the figures alone: the answer broke off, or its client was gone
 INVALID = "invalid_request_error"
 SERVER = "server_error"
 MAX_RETRY_AFTER = 120  # OpenAI's client ignores longer waits

@@ -19,6 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import (
+    UNFINISHED,
     ApiError,
     bad_request,
     forbidden,
@@ -80,6 +81,8 @@ class Gate:
             await self.app(scope, body.receive, exit_.send)
         except ApiError as error:
             await answer(error, exit_.send)
+        finally:
+            exit_.close()
 
     def _admit(self, scope: Scope, headers: Headers) -> str:
         """The caller's name. Raises `ApiError` for a request that goes no further."""
@@ -175,6 +178,7 @@ class _Exit:
         self._responded = responded
         self._began = time.monotonic()
         self._status = 0
+        self._is_reported = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -185,21 +189,29 @@ class _Exit:
                 headers.setdefault(name, value)
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self._report()
+            self._report(self._status)
 
-    def _report(self) -> None:
+    def close(self) -> None:
+        """The request is over, whether its answer was finished or not."""
+        if not self._is_reported:
+            self._report(UNFINISHED)
+
+    def _report(self, status: int) -> None:
+        self._is_reported = True
         seconds = time.monotonic() - self._began
         route = self._scope.get("route")
         path = getattr(route, "path", "") or "unknown"
-        self._responded(path, self._status, seconds)
+        self._responded(path, status, seconds)
         fields = {
             "request_id": self.request_id,
             "caller": self.caller,
             "method": self._scope["method"],
             "route": path,
-            "status": self._status,
+            "status": status,
             "milliseconds": round(seconds * 1000, 1),
         }
+        if job := self._scope.get("state", {}).get("job"):
+            fields["job"] = job
         log.info("answered", extra={"fields": fields})
 
 

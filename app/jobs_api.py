@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from app.access import ERRORS, CallerIn, JobIn, ServiceIn
+from app.access import ERRORS, CallerIn, JobIn, ServiceIn, note_job
 from app.errors import ACCEPTED, NO_CONTENT, OK
 from app.intake import Taken, accept_job, idempotency_key, take_form, take_raw
 from app.job_documents import job_document
@@ -26,23 +26,19 @@ job_routes = APIRouter(prefix="/v1/jobs")
 
 
 @job_routes.post("", status_code=ACCEPTED, responses=ACCEPTED_JOB, openapi_extra=FORM)
-async def submit(
-    request: Request, service: ServiceIn, caller: CallerIn, task: TaskIn = "transcribe"
-) -> Response:
+async def submit(request: Request, service: ServiceIn, task: TaskIn = "transcribe") -> Response:
     """Queue a recording. The fields are those of the transcription form."""
     key = idempotency_key(request)
     taken = await take_form(service, request, task, "job")
-    return await _accepted(service, caller, taken, key)
+    return await _accepted(request, service, taken, key)
 
 
 @job_routes.put("", status_code=ACCEPTED, responses=ACCEPTED_JOB, openapi_extra=RAW_BODY)
-async def submit_raw(
-    request: Request, service: ServiceIn, caller: CallerIn, task: TaskIn = "transcribe"
-) -> Response:
+async def submit_raw(request: Request, service: ServiceIn, task: TaskIn = "transcribe") -> Response:
     """Queue a large recording: the body is the file, the options stand in the query."""
     key = idempotency_key(request)
     taken = await take_raw(service, request, task)
-    return await _accepted(service, caller, taken, key)
+    return await _accepted(request, service, taken, key)
 
 
 @job_routes.get("", responses={OK: content(JOBS, "Newest first."), **ERRORS})
@@ -74,7 +70,8 @@ async def end_job(service: ServiceIn, job: JobIn) -> Response:
     return Response(status_code=NO_CONTENT)
 
 
-async def _accepted(service: Service, caller: str, taken: Taken, key: str | None) -> Response:
-    job = await asyncio.to_thread(accept_job, service, caller, taken, key)
+async def _accepted(request: Request, service: Service, taken: Taken, key: str | None) -> Response:
+    job = await asyncio.to_thread(accept_job, service, request.state.caller, taken, key)
+    note_job(request, job)
     location = {"Location": f"/v1/jobs/{job.id}"}
     return JSONResponse(job_document(job), status_code=ACCEPTED, headers=location)

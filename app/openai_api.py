@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.access import ERRORS, CallerIn, ServiceIn
+from app.access import ERRORS, CallerIn, ServiceIn, note_job
 from app.errors import OK, model_not_found
 from app.forms import ALIASES
 from app.intake import accept_request, take_form
@@ -63,6 +63,7 @@ async def _transcribe(request: Request, service: Service, caller: str, task: Tas
     taken = await take_form(service, request, task, "request")
     is_retry = request.headers.get("x-stainless-retry-count", "0") != "0"
     job = await asyncio.to_thread(accept_request, service, caller, taken, is_retry=is_retry)
+    note_job(request, job)
     kind = StreamedAnswer if taken.asked.is_stream else WholeAnswer
     return kind(service, job, taken.asked, pace_of(request.headers, service))
 

@@ -61,8 +61,9 @@ class Settings(TranscriptionSettings):
         4, ge=1, le=8, description="Groups of windows in flight for a job that runs alone."
     )
     step_attempts: int = Field(3, ge=1, le=10, description="Tries of one group of windows.")
+    # Who kills a service often takes every job's step away, also that of a harmless one.
     fruitless_starts: int = Field(
-        5, ge=1, description="A job that stops the service so often without progress is failed."
+        25, ge=1, description="A job that stops the service so often without progress is failed."
     )
 
     keepalive_seconds: float = Field(

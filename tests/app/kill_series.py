@@ -52,7 +52,7 @@ def service(model: str, *, is_postgres: bool = False) -> Iterator[Killable]:
     """A fresh service with a real engine in a folder of its own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longform-kills-")))
-        arguments = ["--model", model, "--fruitless-starts", "5"]
+        arguments = ["--model", model]
         if is_postgres:
             arguments += ["--database", stack.enter_context(postgres(folder / "postgres"))]
         yield stack.enter_context(killable(folder / "data", *arguments))

@@ -83,7 +83,6 @@ def main() -> None:
         data_dir=given.folder,
         database_url=given.database,
         min_free_bytes=0,
-        fruitless_starts=given.fruitless_starts,
         model=given.model,
         threads=1,
         precision="int8",
@@ -113,7 +112,6 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="planted", help="a real one, or the planted engine")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds of a planted window")
     parser.add_argument("--hold-at", type=int, help="planted: decode so many windows in all")
-    parser.add_argument("--fruitless-starts", type=int, default=50)
     parser.add_argument("--database", help="postgresql://…, SQLite if not given")
     return parser
 

@@ -6,6 +6,7 @@ The list with its sources is in the project's study of peers; the names say what
 from __future__ import annotations
 
 import io
+import logging
 import wave
 from typing import Any
 
@@ -28,6 +29,18 @@ def test_the_done_event_of_a_stream_holds_the_whole_text(shared: Running):
     """A peer's `transcript.text.done` is always empty."""
     last = list(create(shared, stream=True))[-1]
     assert (last.type, last.text) == ("transcript.text.done", text_of(SOUND))
+
+
+def test_a_good_request_logs_no_complaint(shared: Running, caplog: pytest.LogCaptureFixture):
+    """A peer logs an error with every answer; ours logs one line that leads to the job."""
+    with caplog.at_level(logging.INFO):
+        create(shared, stream=True).close()
+        text = create(shared, extra_body={"beam_size": 2}).text
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    answered = [vars(record) for record in caplog.records if record.name == "app.access"]
+    assert answered[-1]["fields"]["job"].startswith("req_")
+    assert answered[-1]["fields"]["status"] == 200
+    assert not any(word in str(answered) for word in text.split())
 
 
 def test_a_wrong_key_is_401_and_not_403(start: Start, tmp_path: Any):

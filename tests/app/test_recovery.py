@@ -57,7 +57,7 @@ def test_accepted_but_never_started(start: Start, tmp_path: Path, status: str):
 
 def test_a_job_that_stops_the_service_every_time_is_given_up(start: Start, tmp_path: Path):
     job_id = left_behind(tmp_path, status="running", starts=5)
-    done = start().wait(job_id)
+    done = start(fruitless_starts=5).wait(job_id)
     assert (done["status"], done["error"]["code"]) == ("failed", "job_stops_service")
 
 

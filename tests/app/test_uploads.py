@@ -165,6 +165,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(start: Start):
         connection.sendall(head + b"\0" * 3_000_000)
         until(lambda: len(running.service.folders.names()) == 1, "the upload has a folder")
     until(lambda: running.service.folders.names() == [], "the folder is gone")
+    with running.client() as client:
+        until(lambda: 'route="/v1/jobs",status="' in client.get("/metrics").text, "it is counted")
 
 
 def upload_many(running: Running, uploads: int, size: int) -> int:
