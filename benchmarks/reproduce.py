@@ -32,7 +32,7 @@ def reproduce(
         (c.source, c.case, c.published, c.ours, "yes" if c.is_close else "NO", c.remark)
         for c in found
     ]
-    show("Published counts, computed again", COLUMNS, rows)
+    show("Published counts, computed again", COLUMNS, rows, texts=len(COLUMNS))
     save(json, [asdict(case) for case in found])
     if not all(case.is_settled for case in found):
         raise typer.Exit(1)

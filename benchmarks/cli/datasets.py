@@ -38,6 +38,7 @@ def datasets(context: typer.Context, data: DataFolder = DATA, json: JsonFile = N
         f"Data sets ({data})",
         ("Name", "Contents", "Language", "Licence", "Here"),
         [(c.name, c.contents, c.languages, c.licence, state) for c, state in rows],
+        texts=5,
     )
     note("`datasets show NAME` says where a set comes from and how its folder is laid out")
     save(json, [{**_facts(card), "presence": state} for card, state in rows])
@@ -104,7 +105,7 @@ def presence(card: DatasetCard, data: Path) -> str:
     changed = changed_files(folder)
     if changed:
         return f"changed since its download: {', '.join(changed[:3])}"
-    return f"yes, {len(items)} recordings"
+    return "yes, one recording" if len(items) == 1 else f"yes, {len(items)} recordings"
 
 
 def _facts(card: DatasetCard) -> dict[str, str]:

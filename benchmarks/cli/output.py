@@ -55,11 +55,11 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table; the first column is text, the others are figures."""
+def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> None:
+    """A table; the first `texts` columns are text, the others are figures."""
     table = Table(title=title, title_justify="left")
     for n, column in enumerate(columns):
-        table.add_column(column, justify="left" if n == 0 else "right", overflow="fold")
+        table.add_column(column, justify="left" if n < texts else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
     screen.print(table)
