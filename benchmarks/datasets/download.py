@@ -90,6 +90,13 @@ class Downloader:
         headers = {"Range": f"bytes={have}-"} if have else {}
         with self.client.stream("GET", download.url, headers=headers) as answer:
             if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                whole = answer.headers.get("Content-Range", "").rpartition("/")[2]
+                if whole.isdigit() and int(whole) != have:
+                    unfinished.unlink()
+                    raise DownloadFailed(
+                        f"{have} bytes of {download.target} had arrived and {download.url} now has "
+                        f"{whole}: what had arrived was removed, run the same command again"
+                    )
                 return  # nothing is left to fetch
             answer.raise_for_status()
             is_resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT

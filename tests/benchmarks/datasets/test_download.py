@@ -43,7 +43,7 @@ class Site:
         asked = request.headers.get("Range")
         start = int(asked[6:-1]) if asked else 0
         if start >= len(content):
-            return httpx.Response(416)
+            return httpx.Response(416, headers={"Content-Range": f"bytes */{len(content)}"})
         length = {"Content-Length": str(len(content) - start)}
         sent = content[start:][: self.cut]
         return httpx.Response(206 if asked else 200, stream=Stream(sent), headers=length)
@@ -90,6 +90,15 @@ def test_interrupted_download_goes_on_where_it_stopped(make_downloader, tmp_path
 def test_complete_part_file_is_finished(make_downloader, tmp_path: Path) -> None:
     (tmp_path / "a.part").write_bytes(CONTENT)
     make_downloader(Site({"/a": CONTENT})).bring(Download("https://x/a", "a"))
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_more_than_the_whole_file_is_fetched_anew(make_downloader, tmp_path: Path) -> None:
+    (tmp_path / "a.part").write_bytes(CONTENT + b"of another version")
+    downloader = make_downloader(Site({"/a": CONTENT}))
+    with pytest.raises(DownloadFailed, match="was removed, run the same command again"):
+        downloader.bring(Download("https://x/a", "a"))
+    downloader.bring(Download("https://x/a", "a"))
     assert (tmp_path / "a").read_bytes() == CONTENT
 
 
