@@ -56,8 +56,9 @@ def _timed(decoded: Decoded) -> list[DecodedWord]:
 
 
 def _lay_out(words: Sequence[DecodedWord], stretch: TimedText) -> list[DecodedWord]:
-    """Words of one stretch of text. Those without time lean on the word before them, or, at the
-    start of the stretch, on what comes after: before the first word there may be silence."""
+    """Words of one stretch of text. Those without time lean on the word before them, or, near the
+    start of the stretch, on what comes after: there may be silence before, and a word or two that
+    the alignment left in it."""
     done: list[DecodedWord] = []
     while len(done) < len(words):
         at = len(done)
@@ -65,10 +66,13 @@ def _lay_out(words: Sequence[DecodedWord], stretch: TimedText) -> list[DecodedWo
         if size < FEWEST_TIMELESS:
             done += words[at : at + max(size, 1)]
             continue
-        run = words[at : at + size]
         until = words[at + size].start if at + size < len(words) else stretch.end
+        is_near_start = at < FEWEST_TIMELESS
+        if is_near_start:
+            done.clear()
+        run = words[len(done) : at + size]
         since = done[-1].end if done else min(stretch.start, until)
-        done += _spread(run, since, max(until, since), leans_back=bool(done))
+        done += _spread(run, since, max(until, since), leans_back=not is_near_start)
     return done
 
 

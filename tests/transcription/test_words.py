@@ -140,11 +140,23 @@ def test_a_sentence_behind_a_silence_that_has_no_time_ends_with_its_text():
 
 def test_words_without_time_behind_a_word_that_has_some_follow_it():
     words = placed(
-        (word(" Finally", 3.0, 3.6), *timeless("love", "the", "page.", at=3.6)),
-        (3.0, 8.0, " Finally love the page."),
+        (
+            *(word(f" {text}", 3.0 + n / 5, 3.2 + n / 5) for n, text in enumerate("abc")),
+            *timeless("love", "the", "page.", at=3.6),
+        ),
+        (3.0, 8.0, " a b c love the page."),
     )
-    assert words[1].start == pytest.approx(3.6)
-    assert 4.0 < words[3].end < 5.2
+    assert words[3].start == pytest.approx(3.6)
+    assert 4.0 < words[5].end < 5.2
+
+
+def test_a_word_that_the_alignment_left_in_the_silence_comes_along():
+    words = placed(
+        (word(" Do", 0.0, 0.5), *timeless("I", "buy", "the", "film", "there?", at=0.5)),
+        (1.0, 4.84, " Do I buy the film there?"),
+    )
+    assert words[5].end == pytest.approx(4.84)
+    assert 3.0 < words[0].start < 3.5
 
 
 def test_words_without_time_before_a_word_that_has_some_lead_to_it():
