@@ -62,7 +62,8 @@ def _lay_out(words: Sequence[DecodedWord], stretch: TimedText) -> list[DecodedWo
     done: list[DecodedWord] = []
     while len(done) < len(words):
         at = len(done)
-        size = next((n for n, word in enumerate(words[at:]) if _has_time(word)), len(words) - at)
+        rest = enumerate(words[at:])
+        size = next((n for n, word in rest if _has_time(word, stretch)), len(words) - at)
         if size < FEWEST_TIMELESS:
             done += words[at : at + max(size, 1)]
             continue
@@ -76,8 +77,9 @@ def _lay_out(words: Sequence[DecodedWord], stretch: TimedText) -> list[DecodedWo
     return done
 
 
-def _has_time(word: DecodedWord) -> bool:
-    return word.end - word.start >= NO_TIME
+def _has_time(word: DecodedWord, stretch: TimedText) -> bool:
+    """Some, and not all of it before the text that it stands in."""
+    return word.end - word.start >= NO_TIME and word.end > stretch.start
 
 
 def _spread(

@@ -152,7 +152,11 @@ def test_words_without_time_behind_a_word_that_has_some_follow_it():
 
 def test_a_word_that_the_alignment_left_in_the_silence_comes_along():
     words = placed(
-        (word(" Do", 0.0, 0.5), *timeless("I", "buy", "the", "film", "there?", at=0.5)),
+        (
+            *timeless("Do", "I", "buy", "the"),
+            word(" film", 0.0, 0.42),
+            *timeless("there?", at=0.42),
+        ),
         (1.0, 4.84, " Do I buy the film there?"),
     )
     assert words[5].end == pytest.approx(4.84)
