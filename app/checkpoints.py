@@ -184,7 +184,7 @@ class DurableWindows:
     ) -> tuple[Piece, ...]:
         """Ask the engine, patiently while its queue is full."""
         with suppress(QueueFull):
-            return self._engine.submit(recording, group, options).result()
+            return self._hand_over(recording, group, options)
         give_up = time.monotonic() + PATIENCE_SECONDS
         pause = FIRST_PAUSE_SECONDS
         with self._turns.patience:  # or those who wait would fill the queue for each other
@@ -193,10 +193,17 @@ class DurableWindows:
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 try:
-                    return self._engine.submit(recording, group, options).result()
+                    return self._hand_over(recording, group, options)
                 except QueueFull:
                     if time.monotonic() > give_up:
                         raise
+
+    def _hand_over(
+        self, recording: Recording, group: Sequence[Window], options: TranscriptionOptions
+    ) -> tuple[Piece, ...]:
+        future = self._engine.submit(recording, group, options)
+        self._check()  # stopped meanwhile: these windows came after it, and are for nobody
+        return future.result()
 
     def _check(self) -> None:
         if self._stop is not None:

@@ -15,7 +15,7 @@ import threading
 import time
 import wave
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +88,7 @@ class PlantedDecoder:
         return future
 
     def cancel(self, group: str) -> None:
+        """No further window of the group begins; those in the slots go on to their end."""
         with self._lock:
             futures = tuple(self._groups.get(group, ()))
             self._stopped.add(group)
@@ -113,6 +114,8 @@ class PlantedDecoder:
             self._groups[group].discard(future)
 
     def _decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
+        if clip.group in self._stopped:
+            raise CancelledError
         self._pass_the_gate(clip)
         end = time.monotonic() + self.seconds_per_window
         while (left := end - time.monotonic()) > 0:
