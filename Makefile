@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 ROOMS  := app benchmarks chunking decoding training transcription
 
 .DEFAULT_GOAL := check
-.PHONY: help setup demo serve test quick check lint types layers cover format bench image lock peers clean
+.PHONY: help setup demo serve test quick check lint types layers cover format bench recordings image lock peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ format: $(READY)  ## format the code
 
 bench: $(READY)  ## the benchmark command on the shipped recordings
 	$(BIN)/python -m benchmarks run --dataset demo
+
+recordings: $(READY)  ## make the evaluation recordings in data/recordings and check their checksums
+	$(BIN)/python -m training recordings --output data/recordings
 
 peers: $(READY)  ## install the other recognisers that `python -m benchmarks` can measure
 	$(BIN)/python -m pip install -c constraints.txt -e ".[peers]"
