@@ -144,8 +144,8 @@ def equality(
 def _reference(
     model: Any, samples: NDArray[np.int16], options: DecodingOptions, device: str
 ) -> Any:
-    mel = whisper.log_mel_spectrogram(sound.as_float(samples), model.dims.n_mels, device=device)
-    mel = whisper.pad_or_trim(mel, whisper.audio.N_FRAMES)
+    padded = whisper.pad_or_trim(sound.as_float(samples))  # silence, not frames of zeros
+    mel = whisper.log_mel_spectrogram(padded, model.dims.n_mels, device=device)
     theirs = whisper.DecodingOptions(
         language="en",
         beam_size=options.beam_size,
