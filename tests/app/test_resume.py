@@ -9,11 +9,8 @@ import pytest
 
 from app.checkpoints import GROUP_WINDOWS
 from tests.app.calls import events_of
-from tests.app.kill_series import heard_in, service
 from tests.app.killing import Killable, killable, postgres, transcripts_of
 from tests.app.planted import text_of, wav
-
-SHIPPED = Path(__file__).parents[2] / "benchmarks" / "recordings" / "demo-meeting.opus"
 
 
 def kill_at_random_moments(service: Killable, kills: int, seconds_of_sound: int) -> None:
@@ -73,16 +70,3 @@ def test_sigterm_hands_running_jobs_back(tmp_path: Path):
         assert first["segments"][0]["id"] == 1
         assert events[-1][2]["status"] == "completed"
         assert service.transcript(job_id)["text"] == text_of(sound)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_kills_with_the_real_engine(tmp_path: Path):
-    """The long series in small: `python -m tests.app.kill_series --help`."""
-    sound = SHIPPED.read_bytes()
-    with service("demo") as running:
-        (undisturbed,), _ = transcripts_of(running, [sound])
-    with service("demo") as running:
-        killed, _ = transcripts_of(running, [sound] * 2, kills=1)
-    assert undisturbed["words"]
-    assert [heard_in(transcript) for transcript in killed] == [heard_in(undisturbed)] * 2
