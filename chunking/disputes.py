@@ -22,7 +22,8 @@ CREDIBLE = 0.5
 CREDIBLE_VOTE = 0.6
 LONE_RUN = 3
 LONE_HOLE = 0.8
-"""So many words where the other side has nothing for so many seconds: it skipped them."""
+"""So many words where the other side has nothing for so many seconds: it skipped them. Where a
+second detector hears each of them the seconds do not matter: words around a skip are stretched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ def overrules(passage: Passage, dispute: Dispute) -> bool:
     if not other or not _is_trusted(other, dispute, is_left=not passage.is_before_cut):
         return False
     if not kept:
-        is_skipped = len(other) >= LONE_RUN and passage.hole >= LONE_HOLE
+        has_room = passage.hole >= LONE_HOLE or dispute.evidence is not None
+        is_skipped = len(other) >= LONE_RUN and has_room
         return is_skipped or (dispute.vote and _confidence(other) > CREDIBLE_VOTE)
     return dispute.vote and _weight(other, dispute, is_left=not passage.is_before_cut) > _weight(
         kept, dispute, is_left=passage.is_before_cut

@@ -323,6 +323,17 @@ def test_a_sentence_that_one_window_skipped_is_kept():
         assert texts(merged.words) == ["so", "then", "all", "of", "them", "we", "left"]
 
 
+def test_a_skip_without_a_hole_is_known_by_what_the_other_detector_hears():
+    right = heard_as(
+        RIGHT, ("so", 25.6), ("start", 26.5), ("the", 27.0), ("engine", 27.4), ("now", 27.8)
+    )
+    left = heard_as(LEFT, ("so", 25.6), ("now", 27.8))
+    left = replace(left, words=(replace(left.words[0], end=27.7), left.words[1]))
+    evidence = [Span(25.5, 28.2)]
+    merged = merge([left, right], OPTIONS, evidence=evidence, duration=55.0)
+    assert texts(merged.words) == ["so", "start", "the", "engine", "now"]
+
+
 def test_an_invented_tail_does_not_survive_its_seam():
     said = speak([f"w{n}" for n in range(120)], 4)
     pieces = cut(said)
