@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,12 @@ from decoding.errors import ModelUnreadable
 
 COMPACT_FORMAT = "whisper-longform-compact-1"
 HEADS_SUFFIX = ".heads.json"  # beside a checkpoint: [[layer, head], ...]
+
+# What PyTorch's unpickler raises for bytes that are no checkpoint: it takes them for instructions.
+UNREADABLE = (
+    OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError,
+    ArithmeticError, MemoryError, struct.error, pickle.UnpicklingError,
+)  # fmt: skip
 
 Head = tuple[int, int]
 
@@ -37,7 +44,7 @@ def read_openai(path: Path) -> Checkpoint:
     """A `.pt` file of openai-whisper, or ours with shared embedding rows."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise ModelUnreadable(f"{path.name} is not a checkpoint that PyTorch can read") from error
     if not isinstance(content, dict) or not {"dims", "model_state_dict"} <= content.keys():
         raise ModelUnreadable(f"{path.name} holds no Whisper model: it lacks dims or weights")

@@ -253,7 +253,17 @@ def test_broken_tables(model, tmp_path, how):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut short"])
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a checkpoint",
+        b"PK\x03\x04 cut short",
+        b"RIFF",
+        *(bytes([i]) * 9 for i in range(256)),
+    ],
+)
 def test_broken_files(tmp_path, content):
     (tmp_path / "broken.pt").write_bytes(content)
     with pytest.raises(ModelUnreadable, match=r"broken\.pt"):
