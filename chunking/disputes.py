@@ -22,8 +22,11 @@ CREDIBLE = 0.5
 CREDIBLE_VOTE = 0.6
 LONE_RUN = 3
 LONE_HOLE = 0.8
+LONE_MORE = 2
+SURER = 0.1
 """So many words where the other side has nothing for so many seconds: it skipped them. Where a
-second detector hears each of them the seconds do not matter: words around a skip are stretched."""
+second detector hears each of them the seconds do not matter: words around a skip are stretched.
+A side with `LONE_MORE` words more, and `SURER` of them, heard what the other garbled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +71,26 @@ def word_boundary(units: Sequence[Unit], place: int, num_words: int) -> int | No
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A disagreement between two agreeing words: ranges of words, one of them may be empty.
+    """A disagreement: ranges of words, one of them may be empty.
 
-    `hole`: seconds of nothing on the empty side, 0 if both have words.
+    `hole`: seconds of nothing on the empty side, 0 if both have words. `is_closed`: between two
+    agreeing words, not before the first of them.
     """
 
     left: range
     right: range
     is_before_cut: bool
     hole: float
+    is_closed: bool
 
 
 def find_passages(
     columns: Sequence[Column], left: Sequence[Unit], right: Sequence[Unit], place: int
 ) -> list[Passage]:
-    """The disagreements between agreeing columns; `place` is the column behind the cut."""
+    """The disagreements between agreeing columns, and one before the first of them.
+
+    `place` is the column behind the cut.
+    """
     found: list[Passage] = []
     start = i = j = 0
     for agrees, group in groupby(columns, key=lambda column: column.agrees):
@@ -92,11 +100,11 @@ def find_passages(
             range(i, i + sum(column.left is not None for column in run)),
             range(j, j + sum(column.right is not None for column in run)),
         )
-        if not agrees and start and stop < len(columns):
+        if not agrees and stop < len(columns) and (start or stop <= place):
             words = _words_of(left, units[0]), _words_of(right, units[1])
             if words[0] is not None and words[1] is not None:
-                hole = _hole(left, units[0]) or _hole(right, units[1])
-                found.append(Passage(words[0], words[1], stop <= place, hole))
+                hole = (_hole(left, units[0]) or _hole(right, units[1])) if start else 0.0
+                found.append(Passage(words[0], words[1], stop <= place, hole, is_closed=start > 0))
         start, i, j = stop, units[0].stop, units[1].stop
     return found
 
@@ -118,15 +126,33 @@ def overrules(passage: Passage, dispute: Dispute) -> bool:
     left = dispute.left[passage.left.start : passage.left.stop]
     right = dispute.right[passage.right.start : passage.right.stop]
     kept, other = (left, right) if passage.is_before_cut else (right, left)
+    if _is_skipped(passage, kept, other, dispute):
+        return True
     if not other or not _is_trusted(other, dispute, is_left=not passage.is_before_cut):
         return False
     if not kept:
-        has_room = passage.hole >= LONE_HOLE or dispute.evidence is not None
-        is_skipped = len(other) >= LONE_RUN and has_room
-        return is_skipped or (dispute.vote and _confidence(other) > CREDIBLE_VOTE)
+        return dispute.vote and _confidence(other) > CREDIBLE_VOTE
     return dispute.vote and _weight(other, dispute, is_left=not passage.is_before_cut) > _weight(
         kept, dispute, is_left=passage.is_before_cut
     )
+
+
+def _is_skipped(
+    passage: Passage, kept: Sequence[Word], other: Sequence[Word], dispute: Dispute
+) -> bool:
+    """Whether the side of the cut passed over words that the other side heard.
+
+    A guard does not count here: words between two that both windows have were not cut by an edge.
+    """
+    if len(other) - len(kept) < (LONE_MORE if kept else LONE_RUN) or not (
+        passage.is_closed or kept
+    ):
+        return False
+    if _confidence(other) < (_confidence(kept) + SURER if kept else CREDIBLE):
+        return False
+    if dispute.evidence is None:
+        return not kept and passage.hole >= LONE_HOLE
+    return all(is_heard(word, dispute.evidence) for word in other)
 
 
 def _is_trusted(words: Sequence[Word], dispute: Dispute, *, is_left: bool) -> bool:
