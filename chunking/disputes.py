@@ -143,10 +143,12 @@ def _is_skipped(
     """Whether the side of the cut passed over words that the other side heard.
 
     A guard does not count here: words between two that both windows have were not cut by an edge.
+    Different words count: to say the same ones again is a loop.
     """
-    if len(other) - len(kept) < (LONE_MORE if kept else LONE_RUN) or not (
-        passage.is_closed or kept
-    ):
+    if not kept and not passage.is_closed:
+        return False
+    different = len({word.text.strip().casefold() for word in other})
+    if different - len(kept) < (LONE_MORE if kept else LONE_RUN):
         return False
     if _confidence(other) < (_confidence(kept) + SURER if kept else CREDIBLE):
         return False

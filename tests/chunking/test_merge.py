@@ -353,6 +353,14 @@ def test_a_longer_and_surer_hearing_is_believed():
         assert texts(merged.words) == ["see", "her", "shop", "at", "eight", "in", "the"]
 
 
+def test_a_loop_is_no_longer_hearing():
+    left = heard_as(LEFT, ("so", 25.6), ("then", 26.0), ("we", 29.2), ("left", 29.6))
+    again = [("again", 26.4 + 0.4 * n) for n in range(6)]
+    right = heard_as(RIGHT, ("so", 25.6), ("then", 26.0), *again, ("we", 29.2), ("left", 29.6))
+    merged = merge([left, right], OPTIONS, evidence=[Span(25.5, 30.0)], duration=55.0)
+    assert texts(merged.words) == ["so", "then", "we", "left"]
+
+
 def test_a_longer_hearing_that_is_no_surer_does_not_win():
     left = heard_as(LEFT, ("see", 26.0), ("it", 26.5), ("once", 27.2), ("more", 27.6))
     right = heard_as(
