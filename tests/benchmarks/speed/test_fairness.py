@@ -37,10 +37,3 @@ def test_requests_that_meet_give_what_they_give_alone(tmp_path: Path) -> None:
     load = fairness.meet(requests, tmp_path)
     assert (load.requests, load.differing) == (7, 0)
     assert load.windows == sum(len(request.windows) for request in requests)
-
-
-@pytest.mark.slow
-def test_a_long_request_is_not_forgotten(tmp_path: Path) -> None:
-    """Counted in turns, not in time."""
-    share = fairness.share_of_the_long(tmp_path, long_windows=4)
-    assert share.fair_shares < 3.0
