@@ -56,8 +56,7 @@ def fetch(settings: Settings) -> Path:
     name = checkpoint_of(settings.model)
     if name in official_names():
         return download(name, settings.model_dir)
-    if not Path(name).exists():
-        raise ModelNotFound(f"there is no model {name!r}: nothing to fetch")
+    check_model(settings)
     return Path(name)
 
 
