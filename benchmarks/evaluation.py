@@ -284,8 +284,11 @@ def summary(evaluation: SystemEvaluation) -> dict[str, Any]:
     }
 
 
-def macro_average(evaluations: Sequence[SystemEvaluation]) -> float | None:
-    """Plain mean of pooled rates over data sets: the average of the published tables."""
-    rates = [evaluation.counts.error_rate for evaluation in evaluations]
+def macro_average(evaluations: Sequence[SystemEvaluation | None]) -> float | None:
+    """Plain mean of pooled rates over data sets, as published tables have it.
+
+    None where a set was not measured or holds no words: an average over the easier sets misleads.
+    """
+    rates = [evaluation.counts.error_rate if evaluation else None for evaluation in evaluations]
     known = [rate for rate in rates if rate is not None]
-    return sum(known) / len(known) if known else None
+    return sum(known) / len(known) if known and len(known) == len(rates) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from benchmarks.cli import datasets, score
+from benchmarks.cli.average import average
 from benchmarks.cli.prove import prove
 from benchmarks.cli.run import run
 from benchmarks.cli.seams import seams
@@ -28,6 +29,7 @@ application = typer.Typer(
 application.command()(run)
 application.command()(score.score)
 application.command()(score.compare)
+application.command()(average)
 application.add_typer(datasets.application, name="datasets")
 application.command()(seams)
 application.command()(silence)

@@ -87,4 +87,5 @@ def test_duel_needs_the_same_references() -> None:
 def test_macro_average_is_over_sets() -> None:
     sets = [evaluate(system("s", text), "none") for text in (" ".join(WORDS), "")]
     assert macro_average(sets) == pytest.approx((2 / 8 + 10 / 8) / 2)
+    assert macro_average([*sets, None]) is None
     assert macro_average([]) is None

@@ -29,6 +29,7 @@ def invoke(*arguments: object, status: int = 0) -> str:
         "run",
         "score",
         "compare",
+        "average",
         "datasets",
         "seams",
         "silence",
@@ -43,7 +44,17 @@ def test_help_says_what_a_command_does(command: str) -> None:
 
 
 def test_commands_that_measure_write_json() -> None:
-    for command in ("run", "score", "compare", "seams", "silence", "merge", "prove", "datasets"):
+    for command in (
+        "run",
+        "score",
+        "compare",
+        "average",
+        "seams",
+        "silence",
+        "merge",
+        "prove",
+        "datasets",
+    ):
         assert "--json" in invoke(command, "--help")
 
 
@@ -72,6 +83,38 @@ def test_run_score_compare(tmp_path: Path, make_sound, speech_server: str) -> No
     assert compared["recordings"] == 2
     assert compared["first"] == f"{speech_server} in {path}"
     assert "one system only" in invoke("compare", path, status=2)
+
+
+def test_average_is_over_sets_however_large(tmp_path, make_sound, speech_server) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    run_folder(tmp_path / "a", make_sound, speech_server, "one", "two")
+    run_folder(tmp_path / "b", make_sound, speech_server, "three")
+    reports = [tmp_path / name / "run" / "report.json" for name in "ab"]
+    elsewhere = tmp_path / "b" / "other" / "report.json"
+    changed = json.loads(reports[1].read_text())
+    changed["systems"][0]["files"][0]["item"]["reference"] = "hello there world"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(json.dumps(changed))
+    text = invoke("average", reports[0], elsewhere, "--json", tmp_path / "o.json")
+    assert "25.00 %" in text  # (2/4 + 0/3) / 2, not 2/7
+    (figures,) = json.loads((tmp_path / "o.json").read_text())
+    assert [s["set"] for s in figures["sets"]] == ["run", "other"]
+    assert [s["wer"] for s in figures["sets"]] == [0.5, 0.0]
+    assert "given twice" in invoke("average", reports[0], reports[0], status=2)
+
+
+def test_average_says_what_is_missing_and_mixed(tmp_path, make_sound, speech_server) -> None:
+    run_folder(tmp_path, make_sound, speech_server, "one")
+    path = tmp_path / "run" / "report.json"
+    changed = json.loads(path.read_text())
+    changed["dataset"], changed["normalizers"] = "another", ["none"]
+    changed["systems"][0]["name"] = "somebody else"
+    other = tmp_path / "another.json"
+    other.write_text(json.dumps(changed))
+    text = invoke("average", path, other, "--json", tmp_path / "o.json")
+    assert "different normalisers" in text
+    assert [row["wer"] for row in json.loads((tmp_path / "o.json").read_text())] == [None, None]
 
 
 def test_failed_recording_ends_with_status_one(tmp_path, make_sound, speech_server) -> None:
