@@ -38,7 +38,7 @@ class LabelStyle:
     """How often there are timestamps and prompts, and how often a token read is a wrong one."""
 
     timestamps: float = 0.7
-    prompts: float = 0.3
+    prompts: float = 0.4
     wrong_token: float = 0.04
     wrong_timestamp: float = 0.1
 

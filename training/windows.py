@@ -27,6 +27,8 @@ class WindowStyle:
     """How often a window is silent, starts inside a sentence, or ends early, and how voices vary.
 
     `stretch`: bounds of a factor on speed and pitch together. `gaps`: mean pauses, in seconds.
+    `long_gap` is the share of pauses that last seconds, `longest_gap` the share of those that may
+    fill most of a window: a model that has never heard one takes it for the end.
     """
 
     silent: float = 0.05
@@ -35,7 +37,8 @@ class WindowStyle:
     stretched: float = 0.45
     stretch: tuple[float, float] = (0.88, 1.13)
     gaps: tuple[float, ...] = (0.1, 0.2, 0.4, 0.9)
-    long_gap: float = 0.06
+    long_gap: float = 0.12
+    longest_gap: float = 0.4
     conditions: Conditions = field(default_factory=Conditions)
 
 
@@ -151,10 +154,13 @@ def _first_start(chance: random.Random) -> float:
     kind = chance.random()
     if kind < 0.15:
         return 0.0
-    return chance.uniform(0.0, 0.95) if kind < 0.9 else chance.uniform(1.0, 6.0)
+    if kind < 0.9:
+        return chance.uniform(0.0, 0.95)
+    return chance.uniform(1.0, 6.0) if kind < 0.95 else chance.uniform(5.0, 20.0)
 
 
 def _gap(mean: float, style: WindowStyle, chance: random.Random) -> float:
     if chance.random() < style.long_gap:
-        return chance.uniform(1.0, 9.0)
+        is_longest = chance.random() < style.longest_gap
+        return chance.uniform(7.0, 24.0) if is_longest else chance.uniform(1.0, 9.0)
     return chance.expovariate(1 / mean) + 0.06

@@ -105,3 +105,16 @@ def test_wear_changes_sound_but_not_its_length_or_bounds(conditions: Conditions)
     assert np.abs(heard).max() <= 1.0
     correlation = np.corrcoef(heard, tone)[0, 1]
     assert 0.3 < correlation < 0.99999
+
+
+def test_speech_goes_on_behind_pauses_longer_than_half_a_window() -> None:
+    chance = random.Random(5)
+    style = WindowStyle(conditions=STILL)
+    pauses = [
+        after.words[0].start - before.words[-1].end
+        for _ in range(300)
+        for before, after in itertools.pairwise(compose(BANK, 30.0, style, chance).utterances)
+    ]
+    longest = [pause for pause in pauses if pause > 10.0]
+    assert len(longest) > 30
+    assert max(longest) > 15.0
