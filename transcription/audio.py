@@ -31,6 +31,7 @@ from transcription.errors import (
     InvalidParameters,
     NoAudioTrack,
     TranscriptionError,
+    UnreadableAudio,
     UnsupportedMedia,
     UnsupportedRequest,
 )
@@ -44,7 +45,13 @@ from transcription.ffmpeg import (
     bundled_ffmpeg,
 )
 from transcription.options import Channels
-from transcription.sniffing import is_locked, is_sound_container
+from transcription.sniffing import (
+    is_elsewhere,
+    is_locked,
+    is_pcm_without_bits,
+    is_sound_container,
+    is_wav_without_sound,
+)
 from transcription.types import BYTES_PER_SAMPLE, Recording
 
 log = logging.getLogger(__name__)
@@ -54,6 +61,8 @@ MAX_LOOK_BYTES = 1 << 20
 WAV_CHANNELS_OFFSET = 22
 SIGNALS_FROM_OUTSIDE = (-9, -15)
 COMMANDS_NOT_STARTED = (126, 127)
+SENSELESS = re.compile(r"[Ii]nvalid (sample rate|channel|bits|block)|exp -?\d+ is out of range")
+UNREAD_CODEC = re.compile(r"no decoder found|Codec \(\S+\) not on whitelist")
 DAMAGE = re.compile(r"Invalid data found|Decoding error|partial file|[Cc]orrupt")
 
 
@@ -210,6 +219,8 @@ class AudioStream:
     def _look(self) -> _Sound:
         """Codec, rate and layout of the first audio track; opens no decoder."""
         output, outcome = self._run(("-c", "copy", "-frames:a", "1", "-f", "framecrc"))
+        if is_elsewhere(self._source):
+            raise UnsupportedMedia("The file only refers to sound in another file; give that one.")
         text = output.decode("utf-8", "replace")
         if outcome.status != 0:
             raise self._refusal(outcome)
@@ -224,6 +235,8 @@ class AudioStream:
 
     def _check(self, sound: _Sound) -> None:
         limits = self._limits
+        if is_pcm_without_bits(self._source):
+            raise InvalidParameters("The file says that its samples have no bits.")
         if not limits.min_sample_rate <= sound.sample_rate <= limits.max_sample_rate:
             raise InvalidParameters(
                 f"The sample rate is {sound.sample_rate} Hz; "
@@ -241,7 +254,7 @@ class AudioStream:
         header = output[WAV_CHANNELS_OFFSET : WAV_CHANNELS_OFFSET + 2]
         count = int.from_bytes(header, "little")
         if outcome.status != 0 or count == 0:
-            raise CorruptAudio("The audio could not be decoded.")
+            raise _undecodable(outcome)
         if count > self._limits.max_split_channels:
             raise UnsupportedRequest(
                 f"The audio has {count} channels; "
@@ -277,7 +290,7 @@ class AudioStream:
     def _judge(self, outcome: Outcome) -> None:
         """Exit status zero is not success: there must be samples too."""
         if outcome.status != 0:
-            raise CorruptAudio("The audio is damaged and could not be decoded.")
+            raise _undecodable(outcome)
         if self._files[0].samples == 0:
             raise EmptyFile("The file holds no sound.")
         if DAMAGE.search(outcome.complaints):
@@ -288,10 +301,12 @@ class AudioStream:
         complaints = outcome.complaints
         if "matches no streams" in complaints:
             return NoAudioTrack("The file has no audio track.")
-        if re.search(r"[Ii]nvalid (sample rate|channel|bits|block)", complaints):
+        if SENSELESS.search(complaints):
             return InvalidParameters("The sample rate or the channels of the file make no sense.")
         if "max_streams" in complaints:
             return InvalidParameters(f"The file has more than {MAX_STREAMS} tracks.")
+        if is_wav_without_sound(self._source):
+            return EmptyFile("The file holds no sound.")
         if is_sound_container(self._source):
             return CorruptAudio("The file is damaged or was cut off, and could not be read.")
         return UnsupportedMedia(
@@ -326,6 +341,13 @@ def decode_audio(
         for _ in stream:
             pass
         return stream.recordings
+
+
+def _undecodable(outcome: Outcome) -> UnreadableAudio:
+    """Why the decoding failed: not our kind of sound, or damaged."""
+    if UNREAD_CODEC.search(outcome.complaints):
+        return UnsupportedMedia("The sound is coded in a way that we do not read.")
+    return CorruptAudio("The audio is damaged and could not be decoded.")
 
 
 def _decode_arguments(count: int) -> tuple[str, ...]:

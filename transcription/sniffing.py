@@ -1,8 +1,8 @@
 """What a file's own bytes say before ffmpeg is asked.
 
-Tells a damaged recording from a file that never was one, and sound that is locked from sound that
-is not: ffmpeg decodes locked sound to noise, in which a model hears words. What may be decoded is
-decided by ffmpeg's lists, not here.
+Tells a damaged recording from a file that never was one, and sound that is locked or lies in
+another file from sound that is here: ffmpeg decodes locked sound to noise, in which a model hears
+words. What may be decoded is decided by ffmpeg's lists, not here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,16 @@ MAX_BOXES = 10_000
 MAX_INDEX_BYTES = 64 << 20
 # The first sample description of a track: box header, version, count, size, then the format.
 LOCKED_TRACK = re.compile(rb"stsd.{12}(?:enca|drms)", re.DOTALL)
+# The first data reference of a track of sound: box header, flags; bit 0 says "in this file".
+TRACK_ELSEWHERE = re.compile(
+    rb"hdlr.{8}soun(?:(?!dref).){0,512}dref.{12}(?:url |urn |alis|rsrc|cios).{3}[%b]"
+    % re.escape(bytes(range(0, 256, 2))),
+    re.DOTALL,
+)
+# PCM whose format says that a sample has no bits.
+PCM_WITHOUT_BITS = re.compile(rb"RIFF.{4}WAVEfmt .{4}[\x01\x03]\0.{12}\0\0", re.DOTALL)
+WAV_HEADER_BYTES = 12
+WAV_CHUNK_HEADER_BYTES = 8
 # (offset, bytes) that must all be there
 SOUND_CONTAINERS: tuple[tuple[tuple[int, bytes], ...], ...] = (
     ((0, b"RIFF"), (8, b"WAVE")),
@@ -57,6 +67,37 @@ def is_locked(path: Path) -> bool:
     with path.open("rb") as file:
         index = _mp4_index(file, path.stat().st_size)
     return LOCKED_TRACK.search(index) is not None
+
+
+def is_elsewhere(path: Path) -> bool:
+    """Whether an MP4 or QuickTime file only says in which other file its sound is."""
+    with path.open("rb") as file:
+        index = _mp4_index(file, path.stat().st_size)
+    return TRACK_ELSEWHERE.search(index) is not None
+
+
+def is_pcm_without_bits(path: Path) -> bool:
+    """Whether a WAV says that its samples have no bits."""
+    with path.open("rb") as file:
+        return PCM_WITHOUT_BITS.match(file.read(HEAD_BYTES)) is not None
+
+
+def is_wav_without_sound(path: Path) -> bool:
+    """Whether a WAV is whole and has no chunk of samples: written by who recorded nothing."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(WAV_HEADER_BYTES)
+        if not (head.startswith(b"RIFF") and head.endswith(b"WAVE")):
+            return False
+        position = WAV_HEADER_BYTES
+        for _ in range(MAX_BOXES):
+            file.seek(position)
+            header = file.read(WAV_CHUNK_HEADER_BYTES)
+            if len(header) < WAV_CHUNK_HEADER_BYTES or header[:4] == b"data":
+                break
+            position += WAV_CHUNK_HEADER_BYTES + int.from_bytes(header[4:], "little")
+            position += position % 2
+    return position > WAV_HEADER_BYTES and header == b"" and position - size in {0, 1}
 
 
 def _mp4_index(file: BinaryIO, size: int) -> bytes:

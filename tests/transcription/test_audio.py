@@ -178,6 +178,54 @@ def test_senseless_channels(put, room, channels):
     is_refused(put(wav_bytes(np.zeros(131072, "<i2"), channels=channels)), room, InvalidParameters)
 
 
+def test_samples_without_bits(put, room):
+    content = bytearray(wav_bytes(tone().astype("<i2")))
+    content[34:36] = bytes(2)
+    assert "bits" in str(is_refused(put(content), room, InvalidParameters))
+
+
+def test_infinite_sample_rate(put, room):
+    """AIFF writes its rate as an 80-bit float; this one is past every number."""
+    form = struct.pack(">hIh", 1, 100, 16) + b"\x7f\xff\x80" + bytes(7)
+    body = b"AIFFCOMM" + struct.pack(">I", len(form)) + form
+    body += b"SSND" + struct.pack(">III", 208, 0, 0) + bytes(200)
+    source = put(b"FORM" + struct.pack(">I", len(body)) + body)
+    is_refused(source, room, InvalidParameters)
+
+
+def test_wav_of_a_recorder_that_recorded_nothing(put, room):
+    whole = wav_bytes(tone().astype("<i2"))
+    is_refused(put(whole[: whole.index(b"data")]), room, EmptyFile)
+
+
+def test_wav_whose_chunk_swallows_the_sound(put, room):
+    head, sound = wav_bytes(tone().astype("<i2")).split(b"data", 1)
+    liar = b"LIST" + struct.pack("<I", 0x7FFFFFF0)
+    is_refused(put(head + liar + b"data" + sound), room, CorruptAudio)
+
+
+@pytest.mark.parametrize("channels", ["mix", "split"])
+def test_sound_coded_in_an_unknown_way(put, room, channels):
+    source = put(wav_bytes(tone().astype("<i2"), kind=0x7777))
+    with pytest.raises(UnsupportedMedia, match="coded"):
+        decode_audio(source, room, channels=channels)
+    assert list(room.iterdir()) == []
+
+
+def test_codec_outside_the_list(make, room):
+    source = make("sound.mkv", *SINE, "-c:a", "truehd", "-strict", "-2")
+    assert "coded" in str(is_refused(source, room, UnsupportedMedia))
+
+
+@pytest.mark.parametrize("reference", [b"url ", b"alis"])
+def test_sound_that_lies_in_another_file(make, put, room, reference):
+    """The bit that says "in this file" is taken away; no name is given, so none is opened."""
+    content = make("sound.mov", *SINE).read_bytes()
+    first = content.index(b"dref") + 12
+    content = content[: first + 4] + reference + bytes(4) + content[first + 12 :]
+    is_refused(put(content), room, UnsupportedMedia)
+
+
 def test_video_without_sound(make, room):
     video = make("silent.mp4", "-f", "lavfi", "-i", "color=size=32x32:duration=0.2")
     assert is_refused(video, room, NoAudioTrack).code == "no_audio_track"
