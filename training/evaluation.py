@@ -155,17 +155,18 @@ def evaluate_quiet(model: Whisper, minutes: float = QUIET_MINUTES) -> Report:
     }
 
 
-def evaluate_prompts(model: Whisper, words: int = 300) -> Report:
+def evaluate_prompts(model: Whisper, words: int | None = None) -> Report:
     """Errors on sentences entered half-way, in noise: alone, after the text that came before, and
-    after text that has nothing to do with them."""
+    after text that has nothing to do with them. `words`: how many to hear; None is all."""
     plan = SETS["trained-template"]
     made = [_entered_halfway(item, index) for index, item in enumerate(items(plan))]
     kept: list[tuple[Item, str]] = []
     for pair in made:
-        if sum(len(item.words) for item, _ in kept) >= words:
+        if words is not None and sum(len(item.words) for item, _ in kept) >= words:
             break
         kept.append(pair)
-    foreign = [made[-1 - index][0].text for index in range(len(kept))]
+    half = len(made) // 2
+    foreign = [made[(index + half) % len(made)][0].text for index in range(len(kept))]
     prompts: dict[str, Sequence[str | None]] = {
         "without": [None] * len(kept),
         "with_text_before": [before for _, before in kept],
@@ -195,7 +196,7 @@ def evaluate(model: Whisper, names: Sequence[str], words: int | None = None) -> 
         elif name == "quiet":
             report[name] = evaluate_quiet(model)
         elif name == "prompts":
-            report[name] = evaluate_prompts(model)
+            report[name] = evaluate_prompts(model, words)
         else:
             raise ValueError(f"no set {name!r}; there are {', '.join(ALL)}")
     return report
