@@ -142,7 +142,7 @@ class DurableWindows:
                 self._turns.give_back(self._job_id, ticket)
 
         def hear() -> tuple[Piece, ...]:
-            self._check()
+            self.check()
             kept = self._store.find_checkpoint(self._job_id, key, step(kept_or_decoded))
             if kept is None:  # the step is remembered, its pieces are not: hear them again
                 kept = self._store.find_checkpoint(self._job_id, key, decode())
@@ -168,11 +168,11 @@ class DurableWindows:
         options: TranscriptionOptions,
     ) -> str:
         """Decode, keep, and return the digest of what was kept."""
-        self._check()
+        self.check()
         try:
             pieces = self._ask(recording, group, options)
         except CancelledError:
-            self._check()
+            self.check()
             raise
         digest = self._store.add_checkpoint(self._job_id, key, pieces)
         if digest is None:
@@ -189,7 +189,7 @@ class DurableWindows:
         pause = FIRST_PAUSE_SECONDS
         with self._turns.patience:  # or those who wait would fill the queue for each other
             while True:
-                self._check()
+                self.check()
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 try:
@@ -202,10 +202,11 @@ class DurableWindows:
         self, recording: Recording, group: Sequence[Window], options: TranscriptionOptions
     ) -> tuple[Piece, ...]:
         future = self._engine.submit(recording, group, options)
-        self._check()  # stopped meanwhile: these windows came after it, and are for nobody
+        self.check()  # stopped meanwhile: these windows came after it, and are for nobody
         return future.result()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise the reason of `stop`, if it was called."""
         if self._stop is not None:
             raise self._stop
 

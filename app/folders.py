@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from transcription.kept_sound import NOTE
+
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 
@@ -42,9 +44,11 @@ class JobFolder:
         """The sounds of a job whose channels were split."""
         return sorted(self.path.glob("channel-*.pcm"))
 
-    def fresh_workspace(self) -> Path:
-        shutil.rmtree(self.workspace, ignore_errors=True)
-        self.workspace.mkdir(mode=PRIVATE_FOLDER, parents=True)
+    def workspace_to_start_in(self) -> Path:
+        """Empty, but for whole samples that were listened to before a crash."""
+        if not (self.workspace / NOTE).is_file():
+            shutil.rmtree(self.workspace, ignore_errors=True)
+        self.workspace.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         return self.workspace
 
     def keep_sound(self, recordings: dict[int | None, Path]) -> None:

@@ -227,8 +227,8 @@ class Jobs:
                 folder.upload,
                 decode_options(job.options),
                 windows,
-                workspace=folder.fresh_workspace(),
-                observer=Reporter(job, self._store, self.signals, engine),
+                workspace=folder.workspace_to_start_in(),
+                observer=Reporter(job, self._store, self.signals, engine, windows.check),
                 limits=AudioLimits(max_seconds=self._settings.max_audio_seconds),
             )
             folder.keep_sound(windows.recordings)

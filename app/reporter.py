@@ -7,7 +7,7 @@ back, and segments that were kept before are kept as they were.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.codecs import encode_segment
 from app.signals import Signals
@@ -21,10 +21,19 @@ WRITE_EVERY_SECONDS = 0.25
 class Reporter:
     """Counts are exact; they reach the store at most four times a second, segments at once.
 
-    `engine` is told how many windows remain: those with less to do go first there.
+    `engine` is told how many windows remain: those with less to do go first there. `check` raises
+    when the job was stopped.
     """
 
-    def __init__(self, job: Job, store: Store, signals: Signals, engine: EngineWindows) -> None:
+    def __init__(
+        self,
+        job: Job,
+        store: Store,
+        signals: Signals,
+        engine: EngineWindows,
+        check: Callable[[], None],
+    ) -> None:
+        self._check = check
         self._job = job
         self._engine = engine
         self._store = store
@@ -36,6 +45,10 @@ class Reporter:
         self._segments = 0
         self._fresh_since: tuple[float, int] | None = None
         self._written = 0.0
+
+    def listened(self, _seconds: float) -> None:
+        """No window is under way yet whose end could tell that the job was stopped."""
+        self._check()
 
     def planned(self, seconds: float, windows: int) -> None:
         self._seconds = seconds

@@ -59,6 +59,9 @@ class FileBar:
         self._task = task
         self._seconds = 0.0
 
+    def listened(self, seconds: float) -> None:
+        self._progress.update(self._task, sound=f"listening, {clock(seconds)}")
+
     def planned(self, seconds: float, windows: int) -> None:
         self._seconds = seconds
         self._progress.update(self._task, total=windows, sound=f"of {clock(seconds)}")

@@ -5,34 +5,40 @@ ffmpeg decodes in its own process while the stretches that are complete are list
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from transcription.audio import AudioLimits, AudioStream
+from transcription.kept_sound import find_sound, keep_sound, key_of
 from transcription.options import TranscriptionOptions
 from transcription.speech import SpeechListener
-from transcription.types import Heard, Recording
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """A decoded file: each channel with what the detectors say of it, and what was odd."""
-
-    channels: tuple[tuple[Recording, Heard], ...]
-    warnings: tuple[str, ...]
+from transcription.types import Sound
 
 
 def listen(
-    source: Path, workspace: Path, options: TranscriptionOptions, limits: AudioLimits
+    source: Path,
+    workspace: Path,
+    options: TranscriptionOptions,
+    limits: AudioLimits,
+    listened: Callable[[float], None] = lambda _seconds: None,
 ) -> Sound:
-    """Decode `source` into `workspace` and find its speech; raises transcription/errors.py."""
+    """Decode `source` into `workspace` and find its speech; raises transcription/errors.py.
+
+    At once if an earlier call did so there. `listened` is told how far it is; what it raises ends
+    the work and leaves nothing.
+    """
+    key = key_of(source, options, limits)
+    if (kept := find_sound(workspace, key)) is not None:
+        return kept
     with AudioStream(source, workspace, limits=limits, channels=options.channels) as stream:
         listeners = [SpeechListener(options.speech) for _ in stream.so_far]
         for _ in stream:
             for listener, recording in zip(listeners, stream.so_far, strict=True):
                 listener.advance(recording)
+            listened(stream.so_far[0].duration)
         recordings, warnings = stream.recordings, stream.warnings
     pairs = zip(recordings, listeners, strict=True)
-    return Sound(
-        tuple((recording, listener.finish(recording)) for recording, listener in pairs), warnings
-    )
+    heard = tuple((recording, listener.finish(recording)) for recording, listener in pairs)
+    sound = Sound(heard, warnings)
+    keep_sound(workspace, key, sound)
+    return sound

@@ -38,11 +38,12 @@ def transcribe(
 ) -> Transcript:
     """Transcribe the sound of `source`; decoded samples are kept in the folder `workspace`.
 
+    A second run in the same workspace, after a crash, neither decodes the file nor listens again.
     Raises the errors of transcription/errors.py for the file and the options, those of
     decoding/errors.py for the engine, and `CancelledError` when its windows were cancelled.
     """
-    sound = listen(source, workspace, options, limits or AudioLimits())
     progress = Progress(observer)
+    sound = listen(source, workspace, options, limits or AudioLimits(), progress.listened)
     tracks = [
         transcribe_recording(recording, heard, options, windows, progress)
         for recording, heard in sound.channels

@@ -19,6 +19,11 @@ class Progress:
         self._seconds_decoded = 0.0
         self._track_start = 0.0
 
+    def listened(self, seconds: float) -> None:
+        """So much of the sound was decoded and searched for speech; raises what ends the work."""
+        if self._observer:
+            self._observer.listened(seconds)
+
     def track(self, seconds: float, windows: int) -> None:
         """Another channel begins: its length and its planned windows."""
         self._track_start = self._seconds_planned

@@ -66,6 +66,14 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """A decoded file: each channel with what the detectors say of it, and what was odd."""
+
+    channels: tuple[tuple[Recording, Heard], ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """The end of the river. Words and segments are in order; times never go back.
 
@@ -104,7 +112,14 @@ class WindowDecoder(Protocol):
 
 
 class Observer(Protocol):
-    """Hears of progress while a transcription runs; called from the pipeline's own thread."""
+    """Hears of progress while a transcription runs; called from the pipeline's own thread.
+
+    What `listened` raises ends the transcription: nothing else can before windows are decoded.
+    """
+
+    def listened(self, seconds: float) -> None:
+        """The first `seconds` of the sound are decoded and searched for speech."""
+        ...
 
     def planned(self, seconds: float, windows: int) -> None:
         """The plan stands (or has grown by repairs): length of the sound, windows to decode."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,10 @@ import pytest
 
 from tests.app.calls import LONG, events_of, submit, until
 from tests.app.conftest import Start
-from tests.app.planted import PlantedDecoder, engine_failure, text_of, wav
+from tests.app.planted import GIVE_UP_SECONDS, PlantedDecoder, engine_failure, text_of, wav
+from transcription.audio import AudioLimits
+from transcription.options import TranscriptionOptions
+from transcription.types import Observer, Transcript, WindowDecoder
 
 
 def test_list_with_pages_and_filter(start: Start):
@@ -79,6 +84,41 @@ def test_cancel_frees_the_engine(start: Start):
         assert client.get(f"/v1/jobs/{job['id']}").status_code == 404
         again = submit(client).json()
         assert running.wait(again["id"])["status"] == "completed"
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["cancel", "delete"])
+def test_cancel_while_the_sound_is_listened_to(start: Start, is_deleted: bool):
+    """No window is under way yet: the pipeline hears of it when it tells how far it is."""
+    is_listening = threading.Event()
+
+    def listen_for_ever(
+        _source: Path,
+        _options: TranscriptionOptions,
+        _windows: WindowDecoder,
+        *,
+        workspace: Path,
+        observer: Observer | None = None,
+        limits: AudioLimits | None = None,
+    ) -> Transcript:
+        assert observer
+        assert workspace.is_dir()
+        assert limits
+        give_up = time.monotonic() + GIVE_UP_SECONDS
+        while time.monotonic() < give_up:
+            observer.listened(1.0)
+            is_listening.set()
+            time.sleep(0.01)
+        raise AssertionError("nobody stopped it")
+
+    running = start(pipeline=listen_for_ever)
+    with running.client() as client:
+        job = submit(client).json()
+        assert is_listening.wait(GIVE_UP_SECONDS)
+        for _ in range(1 + is_deleted):  # the first cancels, the second deletes what has ended
+            assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+        until(lambda: not running.service.jobs.running(), "the job has left")
+        assert running.service.folders.names() == []
+        assert client.get(f"/v1/jobs/{job['id']}").status_code == (404 if is_deleted else 200)
 
 
 def test_cancel_while_queued(start: Start):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,9 +22,18 @@ from decoding.errors import EngineFailed, QueueFull, UnsupportedOption
 from decoding.types import ModelCard
 from tests.app.calls import submit, until
 from tests.app.conftest import Start
-from tests.app.planted import GIVE_UP_SECONDS, copy_of, text_of, wav
+from tests.app.planted import (
+    GIVE_UP_SECONDS,
+    PlantedDecoder,
+    copy_of,
+    text_of,
+    transcribe_plainly,
+    wav,
+)
 from transcription.errors import CorruptAudio
+from transcription.kept_sound import NOTE
 from transcription.options import TranscriptionOptions
+from transcription.types import Transcript
 
 CARD = ModelCard("planted", True, ("en", "de"), 1, "cpu", "fp32")
 SOUND = wav(40, seed=31)
@@ -98,6 +108,60 @@ def test_a_crash_beside_the_storing_of_a_result_loses_nothing(
         assert client.get(f"{path}/clip?start=0&end=1").status_code == 200
     folder = running.service.folders.of(job_id)
     until(lambda: not folder.upload.exists() and not folder.workspace.exists(), "tidied")
+
+
+@pytest.mark.parametrize("is_noted", [True, False], ids=["listened to", "half decoded"])
+def test_sound_that_was_listened_to_outlives_a_crash(start: Start, tmp_path: Path, is_noted: bool):
+    """Whole samples lie in the workspace when a job goes on; halves of them are gone."""
+    found: list[list[str]] = []
+    first, second = tmp_path / "first", tmp_path / "second"
+    decoder = PlantedDecoder(free_windows=0)
+
+    def pipeline(source: Path, *arguments: Any, workspace: Path, **more: Any) -> Transcript:
+        found.append(sorted(path.name for path in workspace.iterdir()))
+        (workspace / "0.pcm").write_bytes(b"sound")
+        if is_noted:
+            (workspace / NOTE).write_bytes(b"{}")
+        return transcribe_plainly(source, *arguments, workspace=workspace, **more)
+
+    with ExitStack() as stack:
+        running = start(decoder, pipeline, data_dir=first, until=stack)
+        with running.client() as client:
+            job_id = submit(client, SOUND).json()["id"]
+        until(lambda: not decoder.is_idle, "the first step is under way")
+        copy_of(first, second)
+        decoder.released.set()
+        assert running.wait(job_id)["status"] == "completed"
+    running = start(pipeline=pipeline, data_dir=second)
+    assert running.wait(job_id)["status"] == "completed"
+    assert found == [[], ["0.pcm", NOTE] if is_noted else []]
+
+
+def test_after_a_crash_nothing_is_decoded_or_listened_to_again(start: Start, tmp_path: Path):
+    """The upload is spoiled behind the job's back: who reads it again ends with an error."""
+    from transcription.pipeline import transcribe
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    decoder = PlantedDecoder(free_windows=1)
+    sound = wav(150)
+    with ExitStack() as stack:
+        running = start(decoder, transcribe, data_dir=first, until=stack)
+        with running.client() as client:
+            job = client.put("/v1/jobs", content=sound, params={"vad": "false"}).json()
+        until(lambda: decoder.decoded == 1, "windows are under way")
+        copy_of(first, second)
+        decoder.released.set()
+        assert running.wait(job["id"])["status"] == "completed"
+        with running.client() as client:
+            undisturbed = client.get(f"/v1/jobs/{job['id']}/transcript").json()
+    upload = second / "jobs" / job["id"] / "upload"
+    date = upload.stat().st_mtime_ns
+    upload.write_bytes(bytes(len(sound)))
+    os.utime(upload, ns=(date, date))
+    running = start(PlantedDecoder(), transcribe, data_dir=second)
+    assert running.wait(job["id"])["status"] == "completed"
+    with running.client() as client:
+        assert client.get(f"/v1/jobs/{job['id']}/transcript").json() == undisturbed
 
 
 def test_failures_say_whose_fault_it_was():

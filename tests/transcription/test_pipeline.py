@@ -20,9 +20,13 @@ EVERY_WINDOW = TranscriptionOptions(speech=SpeechOptions(skip_silence=False))
 
 class Diary:
     def __init__(self) -> None:
+        self.heard_until = 0.0
         self.plans = []
         self.done = []
         self.final = []
+
+    def listened(self, seconds):
+        self.heard_until = seconds
 
     def planned(self, seconds, windows):
         self.plans.append((seconds, windows))
@@ -55,6 +59,7 @@ def test_every_planted_word_comes_back_once(decoder, tmp_path):
     assert {seam.status for seam in transcript.coverage.seams} == {"agreed"}
     assert transcript.model == "planted"
     assert transcript.duration == pytest.approx(400 * 0.48 + 0.5)
+    assert diary.heard_until == transcript.duration
 
 
 def test_final_segments_are_the_transcript(decoder, tmp_path):

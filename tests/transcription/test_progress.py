@@ -6,6 +6,9 @@ class Diary:
     def __init__(self) -> None:
         self.entries = []
 
+    def listened(self, seconds):
+        self.entries.append(("listened", seconds))
+
     def planned(self, seconds, windows):
         self.entries.append(("planned", seconds, windows))
 
@@ -19,6 +22,7 @@ class Diary:
 def test_two_channels_and_a_repair_are_counted_once():
     diary = Diary()
     progress = Progress(diary)
+    progress.listened(40.0)
     progress.track(40.0, 2)
     progress.decoded(Window(0, 0.0, 30.0))
     progress.decoded(Window(1, 10.0, 40.0))
@@ -28,6 +32,7 @@ def test_two_channels_and_a_repair_are_counted_once():
     progress.decoded(Window(0, 0.0, 30.0))
     progress.segments(())
     assert diary.entries == [
+        ("listened", 40.0),
         ("planned", 40.0, 2),
         ("decoded", 1, 30.0),
         ("decoded", 2, 40.0),
