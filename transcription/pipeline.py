@@ -65,7 +65,7 @@ def transcribe_recording(
     plan = plan_windows(
         heard.speech, recording.duration, options.windows, skip_silence=skip_silence
     )
-    progress.track(recording.duration, len(plan))
+    progress.track(recording.duration, len(plan), recording.channel)
 
     # 2. In which language?
     options = settle_language(recording, plan, windows, options)

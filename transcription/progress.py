@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chunking.types import Segment, Window
 from transcription.types import Observer
@@ -18,14 +19,17 @@ class Progress:
         self._seconds_planned = 0.0
         self._seconds_decoded = 0.0
         self._track_start = 0.0
+        self._channel: int | None = None
+        self._segments_told = 0
 
     def listened(self, seconds: float) -> None:
         """So much of the sound was decoded and searched for speech; raises what ends the work."""
         if self._observer:
             self._observer.listened(seconds)
 
-    def track(self, seconds: float, windows: int) -> None:
-        """Another channel begins: its length and its planned windows."""
+    def track(self, seconds: float, windows: int, channel: int | None = None) -> None:
+        """Another channel begins: its length, its planned windows and its number."""
+        self._channel = channel
         self._track_start = self._seconds_planned
         self._seconds_planned += seconds
         self._plan(windows)
@@ -43,9 +47,17 @@ class Progress:
             self._observer.decoded(self.windows_decoded, self._seconds_decoded)
 
     def segments(self, segments: Sequence[Segment]) -> None:
-        """These can no longer change."""
-        if self._observer and segments:
-            self._observer.segments(segments)
+        """These can no longer change. They are told with their channel and numbered as told."""
+        if not self._observer or not segments:
+            return
+        first = self._segments_told
+        self._segments_told += len(segments)
+        self._observer.segments(
+            [
+                replace(segment, id=number, channel=self._channel)
+                for number, segment in enumerate(segments, first)
+            ]
+        )
 
     def _plan(self, windows: int) -> None:
         self._windows_planned += windows

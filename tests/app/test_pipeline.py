@@ -10,6 +10,7 @@ import numpy as np
 import openai
 import pytest
 
+from tests.app.calls import events_of
 from tests.app.conftest import Running, Shared
 from tests.app.planted import PlantedDecoder, wav
 
@@ -87,6 +88,12 @@ def test_split_channels(running: Running):
         form = {"response_format": "diarized_json"}
         segments = client.get(f"/v1/jobs/{job['id']}/transcript", params=form).json()["segments"]
         assert {segment["speaker"] for segment in segments} == {"A", "B"}
+        with client.stream("GET", f"/v1/jobs/{job['id']}/events") as stream:
+            live = [
+                s for _, kind, c in events_of(stream) if kind == "segments" for s in c["segments"]
+            ]
+        assert {segment["channel"] for segment in live} == {0, 1}
+        assert [segment["id"] for segment in live] == list(range(len(segments)))
         path = f"/v1/jobs/{job['id']}/clip?start=0&end=1"
         one, other, both = (
             np.frombuffer(client.get(path + channel).content[44:], np.int16).astype(int)

@@ -1,4 +1,4 @@
-from chunking.types import Window
+from chunking.types import Segment, Window
 from transcription.progress import Progress
 
 
@@ -16,7 +16,7 @@ class Diary:
         self.entries.append(("decoded", windows, seconds))
 
     def segments(self, segments):
-        self.entries.append(("segments", len(segments)))
+        self.entries += [(segment.id, segment.channel, segment.text) for segment in segments]
 
 
 def test_two_channels_and_a_repair_are_counted_once():
@@ -49,3 +49,25 @@ def test_nobody_listening():
     progress.decoded(Window(0, 0.0, 1.0))
     progress.segments(())
     assert progress.windows_decoded == 1
+
+
+def segment(number, text):
+    return Segment(number, 0.0, 1.0, text, (), 0.0, -0.1, 1.0, 0.0, "en")
+
+
+def test_final_segments_are_told_with_their_channel():
+    """Each channel counts its own segments; who listens hears every number once."""
+    diary = Diary()
+    progress = Progress(diary)
+    for channel in (0, 1):
+        progress.track(10.0, 1, channel)
+        progress.segments([segment(0, "yes"), segment(1, "no")])
+    told = [entry for entry in diary.entries if len(entry) == 3 and entry[0] != "planned"]
+    assert told == [(0, 0, "yes"), (1, 0, "no"), (2, 1, "yes"), (3, 1, "no")]
+
+
+def test_nobody_listens():
+    progress = Progress(None)
+    progress.listened(1.0)
+    progress.track(1.0, 1)
+    progress.segments([segment(0, "yes")])
