@@ -63,6 +63,7 @@ class FormReader:
                 "on_part_end": self._end,
                 "on_end": self._all_end,
             },
+            max_header_size=MAX_HEADER_BYTES,
         )
 
     def feed(self, chunk: bytes) -> None:
