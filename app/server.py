@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from app.gate import Gate
 from app.settings import Settings
+from app.waiting import CUT
 
 MAX_HEAD_BYTES = 64 << 10
 
@@ -23,6 +24,8 @@ class DeadlineProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which closes connections whose head is late or endless.
 
     What arrives after an early answer (a refused upload) is thrown away until the same deadline.
+    An application may cut the connection by the extension `CUT`, instead of leaving its answer
+    unfinished, which uvicorn would report as a mistake.
     """
 
     head_seconds: float
@@ -46,6 +49,10 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._deadline is not None and not self._is_discarding():
             self._head_bytes += len(data)
         super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {CUT: {"now": self.transport.abort}}
 
     def on_headers_complete(self) -> None:
         self._head_came()

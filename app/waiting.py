@@ -36,6 +36,8 @@ DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
 SHORTEST_SILENCE = 0.1
 LONGEST_UNCHECKED = 45.0  # proxies commonly give up at 60
+CUT = "longform.cut"  # the ASGI extension of our server that ends a connection
+CUT_SECONDS = 5.0  # until the server has told us that it did
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +87,7 @@ class WaitingAnswer(Response):
         self._has_begun = False
         self._send: Send = _nowhere
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._send = send
         with self._service.waiting(self._job.id):
             async with _listening(self._service, self._job.id, receive) as (bell, client):
@@ -95,8 +97,9 @@ class WaitingAnswer(Response):
                 try:
                     await self._finish(job)
                 except ApiError as error:
-                    if self._has_begun:  # too late for a status: leave the answer unfinished
-                        log.info("request %s failed after its answer had begun", self._job.id)
+                    if self._has_begun:  # too late for a status
+                        log.warning("answer cut off: %s", error.code, extra=_fields(self._job))
+                        await _cut(scope, bell, client)
                         return
                     await answer(error, send)
         await asyncio.to_thread(_delivered, self._service, self._job.id)
@@ -260,6 +263,21 @@ async def _listen(receive: Receive, client: _Client, bell: Bell) -> None:
         pass
     client.is_gone = True
     bell.ring()
+
+
+async def _cut(scope: Scope, bell: Bell, client: _Client) -> None:
+    """End the connection, and wait for that; a server that cannot sees an unfinished answer."""
+    extension = scope.get("extensions", {}).get(CUT)
+    if extension is None:
+        return
+    extension["now"]()
+    give_up = time.monotonic() + CUT_SECONDS
+    while not client.is_gone and await bell.rang(max(give_up - time.monotonic(), 0.0)):
+        pass
+
+
+def _fields(job: Job) -> dict[str, Any]:
+    return {"fields": {"job": job.id}}
 
 
 async def _nowhere(_message: object) -> None:

@@ -196,7 +196,9 @@ def test_one_key_never_joins_the_request_of_another(start: Start, tmp_path: Path
     assert decoder.decoded == 2
 
 
-def test_a_failure_after_the_first_byte_reaches_the_retry(start: Start):
+def test_a_failure_after_the_first_byte_reaches_the_retry(
+    start: Start, caplog: pytest.LogCaptureFixture
+):
     """The connection ends, the client retries, and the stored error is final."""
     decoder = PlantedDecoder(fail=engine_failure, free_windows=0)
     running = start(decoder, step_attempts=1)
@@ -209,6 +211,9 @@ def test_a_failure_after_the_first_byte_reaches_the_retry(start: Start):
     assert caught.value.code == "engine_failed"
     assert caught.value.response.headers["x-should-retry"] == "false"
     assert (watched.requests, decoder.decoded) == (2, 1)
+    cuts = [record for record in caplog.records if record.name == "app.waiting"]
+    assert [record.getMessage() for record in cuts] == ["answer cut off: engine_failed"]
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
 
 
 def test_a_failed_request_is_done_anew_for_a_client_that_does_not_retry(start: Start):
