@@ -85,16 +85,19 @@ def test_markdown(run: RunRecord) -> None:
 
 
 class Page(HTMLParser):
-    """Tags in order, and every attribute that could load something."""
+    """Tags in order, every attribute that could load something, and what surrounds a table."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.sources: list[str] = []
+        self.regions: list[dict[str, str | None]] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        if tag == "div":
+            self.regions.append(dict(attributes))
         self.sources += [v or "" for k, v in attributes if k in {"src", "href", "action"}]
 
 
@@ -108,6 +111,16 @@ def test_page_stands_alone_and_escapes(run: RunRecord) -> None:
     assert "url(" not in text
     assert page.tags.count("details") == 2
     assert "svg" in page.tags
+
+
+def test_page_for_keyboards_and_screen_readers(run: RunRecord) -> None:
+    """Landmarks, and tables that are wider than a phone scroll without a mouse."""
+    page = Page(render_html(assess(run, ("none", "openai-english"))))
+    assert page.tags.count("main") == page.tags.count("h1") == 1
+    assert page.tags.index("main") < page.tags.index("h1")
+    names = [region["aria-label"] for region in page.regions]
+    assert len(set(names)) == len(names) == page.tags.count("table")
+    assert {(region["role"], region["tabindex"]) for region in page.regions} == {("region", "0")}
 
 
 def test_every_error_has_its_place(run: RunRecord) -> None:
