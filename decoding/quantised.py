@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-LARGEST = 127  # symmetric: -128 is not used
+from decoding.whole_numbers import LARGEST, SMALLEST_SCALE, to_real, to_whole
+
 LARGEST_WITHOUT_VNNI = 64  # of a weight: 2 x 255 x 64 is still a 16-bit number
-SMALLEST_SCALE = 1e-12  # of a row of zeros
 ROWS_AT_ONCE = 250  # what is written between two products stays in the core's own cache
 X86 = ("x86_64", "AMD64")
 PACKED_BYTES = 1_000_000  # weights from this size do not stay in the cache between two tokens
@@ -42,46 +42,41 @@ class QuantisedLinear:
         scale = scale_of(whole, kind.largest)
         product = PackedProduct if kind.is_packed else Product
         self._product = product(quantise(whole, scale).to(torch.int8), scale[:, 0])
-        self._outputs = len(whole)
-        self._bias = None if bias is None else bias.float()
+        self._bias = torch.zeros(len(whole)) if bias is None else bias.float().contiguous()
 
     def __call__(self, x: Tensor) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])
+        rows = x.reshape(-1, x.shape[-1]).float()
+        result = rows.new_empty(len(rows), len(self._bias))
         if len(rows) <= ROWS_AT_ONCE:
-            result = self._multiply(rows)
+            self._multiply(rows, result)
         else:
-            result = rows.new_empty(len(rows), self._outputs)
             for at in range(0, len(rows), ROWS_AT_ONCE):
-                result[at : at + ROWS_AT_ONCE] = self._multiply(rows[at : at + ROWS_AT_ONCE])
-        return result.view(*x.shape[:-1], -1)
+                self._multiply(rows[at : at + ROWS_AT_ONCE], result[at : at + ROWS_AT_ONCE])
+        return result.view(*x.shape[:-1], -1).to(x.dtype)
 
-    def _multiply(self, rows: Tensor) -> Tensor:
-        wide = rows.float()
-        scale = scale_of(wide)
-        product = self._product(quantise(wide, scale))
-        if self._bias is None:
-            product.mul_(scale)
-        else:
-            torch.addcmul(self._bias, product, scale, out=product)
-        return product.to(rows.dtype)
+    def _multiply(self, rows: Tensor, result: Tensor) -> None:
+        steps, scales = to_whole(rows)
+        to_real(self._product(steps), scales, self._bias, result)
 
 
 class Product:
-    """Whole numbers, as float32, times weights: the plain routine, quick for small weights."""
+    """Whole numbers times weights, as `to_whole` gives them: quick for small weights."""
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
         self._weight = weight.t()  # [in, out], not moved in memory
         self._scale = scale
 
-    def __call__(self, rows: Tensor) -> Tensor:
-        return torch._int_mm(rows.to(torch.int8), self._weight).float().mul_(self._scale)
+    def __call__(self, steps: Tensor) -> Tensor:
+        rows = steps[:-1].to(torch.int8)
+        return torch._int_mm(rows, self._weight).float().mul_(self._scale)
 
 
 class PackedProduct:
     """The same numbers from weights that are laid out for being read once: the vocabulary's.
 
-    The routine finds a scale and an offset for all rows from their least and greatest numbers. A
-    row with both ends of the range, put below, makes them 1 and 128 always: nothing is lost.
+    The routine finds a scale and an offset for all rows from their least and greatest numbers. The
+    row with both ends of the range, below, makes them 1 and 128 always: nothing is lost. What is
+    made of that row is left below the result.
     """
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
@@ -90,13 +85,10 @@ class PackedProduct:
             offsets = torch.zeros(len(scale), dtype=torch.int64)
             whole = torch._make_per_channel_quantized_tensor(weight, scale, offsets, 0)
             self._packed: Any = torch.ops.quantized.linear_prepack(whole, None)
-        self._ends = torch.zeros(1, weight.shape[1])
-        self._ends[0, 0], self._ends[0, 1] = LARGEST, -LARGEST - 1
 
-    def __call__(self, rows: Tensor) -> Tensor:
-        framed = torch.cat([rows, self._ends])
-        product: Tensor = torch.ops.quantized.linear_dynamic(framed, self._packed, False)
-        return product[:-1]
+    def __call__(self, steps: Tensor) -> Tensor:
+        product: Tensor = torch.ops.quantized.linear_dynamic(steps, self._packed, False)
+        return product
 
 
 def scale_of(rows: Tensor, largest: int = LARGEST) -> Tensor:

@@ -14,7 +14,10 @@ from decoding.quantised import (
     Product,
     QuantisedLinear,
     kind_for,
+    quantise,
+    scale_of,
 )
+from decoding.whole_numbers import framed, to_whole
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +62,26 @@ def test_packed_product_is_the_plain_one(rows: int, inputs: int) -> None:
     weight = torch.randint(-largest, largest + 1, (1000, inputs), dtype=torch.int8)
     scale = torch.rand(1000) + 0.01
     x = torch.randint(-LARGEST, LARGEST + 1, (rows, inputs)).float()
-    assert torch.equal(PackedProduct(weight, scale)(x), Product(weight, scale)(x))
+    plain = Product(weight, scale)(framed(x))
+    assert torch.equal(PackedProduct(weight, scale)(framed(x))[:-1], plain)
+
+
+@pytest.mark.parametrize("width", [2, 64, 83])
+def test_steps_are_those_of_the_library(width: int) -> None:
+    x = torch.randn(7, width).mul_(torch.logspace(-3, 3, 7)[:, None])
+    x[2] = 0.0
+    x[4, 1] = -2 * x[4].abs().max()  # the loudest is below zero
+    steps, scales = to_whole(x)
+    assert torch.equal(scales[:, None], scale_of(x))
+    assert torch.equal(steps, framed(quantise(x, scale_of(x))))
+
+
+def test_a_number_that_is_none_spoils_its_own_row_alone() -> None:
+    x = torch.randn(3, 64)
+    x[1, 5] = float("nan")
+    steps, _ = to_whole(x)
+    assert steps[1].isnan().all()
+    assert torch.equal(steps[[0, 2]], to_whole(x[[0, 2]])[0][:-1])
 
 
 def test_no_sum_overflows() -> None:
@@ -67,8 +89,8 @@ def test_no_sum_overflows() -> None:
     largest = kind_for(torch.empty(1000, 1000)).largest
     weight = torch.tensor([1, -1], dtype=torch.int8)[:, None].expand(2, 256) * largest
     rows = torch.tensor([1.0, -1.0])[:, None].expand(2, 256) * LARGEST
-    product = PackedProduct(weight.contiguous(), torch.ones(2))(rows.contiguous())
-    assert torch.equal(product, rows.double().matmul(weight.double().t()).float())
+    product = PackedProduct(weight.contiguous(), torch.ones(2))(framed(rows))
+    assert torch.equal(product[:-1], rows.double().matmul(weight.double().t()).float())
 
 
 @pytest.mark.parametrize(
