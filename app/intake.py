@@ -14,12 +14,12 @@ from starlette.requests import Request
 
 from app.codecs import encode_options
 from app.errors import bad_request, conflicting_key, too_busy
-from app.folders import JobFolder
+from app.folders import PRIVATE_FOLDER, JobFolder
 from app.forms import Asked, Fields, check_model, read_form
 from app.gate import declared_bytes
 from app.service import Service
 from app.store import Job, Kind
-from app.uploads import Upload, check_room, receive_form, receive_raw
+from app.uploads import Upload, check_room, on_disk, receive_form, receive_raw
 from decoding.types import Task
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -82,17 +82,18 @@ async def _take(
     receive: Callable[[str, JobFolder], Awaitable[Taken]],
 ) -> Taken:
     await asyncio.to_thread(_check_queue, service, request.state.caller, kind)
-    check_room(service.folders, service.settings, declared_bytes(request.headers))
+    expected = declared_bytes(request.headers)
+    await on_disk(check_room, service.folders, service.settings, expected)
     job_id = f"{'req' if kind == 'request' else 'job'}_{secrets.token_hex(12)}"
     folder = service.folders.of(job_id)
-    folder.path.mkdir(mode=0o700)
+    await on_disk(folder.path.mkdir, mode=PRIVATE_FOLDER)
     try:
         with service.uploads.taken(request.state.caller):
             taken = await receive(job_id, folder)
         if not taken.upload.size:
             raise bad_request("The file is empty.", param="file", code="empty_file")
     except BaseException:
-        folder.remove()
+        await on_disk(folder.remove)
         raise
     return taken
 

@@ -77,17 +77,23 @@ class JobEvents(Response):
         if job.status != self._status and not job.is_finished:
             await _write(send, _event("status", job_document(job)))
         self._status = job.status
-        store = self._service.store
-        while found := await asyncio.to_thread(store.segments_after, job.id, self._heard):
-            self._heard = found[-1][0]
-            segments = [event_segment(decode_segment(encoded)) for _, encoded in found]
-            await _write(send, _event("segments", {"segments": segments}, str(self._heard)))
+        while event := await asyncio.to_thread(self._next_segments):
+            await _write(send, event)
         progress = progress_document(job)
         if progress != self._progress:
             self._progress = progress
             await _write(send, _event("progress", progress))
         if job.is_finished:
             await _write(send, _event("status", job_document(job), END))
+
+    def _next_segments(self) -> bytes | None:
+        """The event of the segments that were not heard yet; hundreds for who comes late."""
+        found = self._service.store.segments_after(self._job.id, self._heard)
+        if not found:
+            return None
+        self._heard = found[-1][0]
+        segments = [event_segment(decode_segment(encoded)) for _, encoded in found]
+        return _event("segments", {"segments": segments}, str(self._heard))
 
 
 async def _ring_when_gone(receive: Receive, bell: Bell) -> None:

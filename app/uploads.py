@@ -11,11 +11,15 @@ import asyncio
 import errno
 import hashlib
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
 
@@ -26,8 +30,14 @@ from app.forms import Fields
 from app.settings import Settings
 
 BATCH_BYTES = 1 << 20
+DISK_THREADS = 4
 
 Judge = Callable[[Fields], object]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Threads of its own: a slow disk holds up uploads, not what else the service does in threads.
+_DISK = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="upload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,12 @@ class Slots:
         return self._taken.total()
 
 
+async def on_disk(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Do what may wait for the disk, however little it is, in a thread for that."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_DISK, partial(work, *args, **kwargs))
+
+
 async def receive_form(
     request: Request, target: Path, settings: Settings, judge: Judge
 ) -> tuple[Fields, Upload | None]:
@@ -86,7 +102,7 @@ async def receive_form(
         form.finish()
     fields = Fields(form.pairs)
     if not form.has_file:
-        target.unlink(missing_ok=True)
+        await on_disk(target.unlink, missing_ok=True)
         return fields, None
     return fields, sink.upload(form.file_name)
 
@@ -118,32 +134,41 @@ class _Sink:
         self._limit = limit_bytes
         self._hash = hashlib.sha256()
         self._size = 0
+        self._writing = threading.Lock()  # who is cancelled leaves a write behind
 
     async def __aenter__(self) -> _Sink:
-        descriptor = os.open(self._target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, PRIVATE_FILE)
-        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        await on_disk(self._open)
         return self
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._file.close()
-        if error is not None:
-            self._target.unlink(missing_ok=True)
+        await on_disk(self._close, is_whole=error is None)
 
     async def write(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > self._limit:
             raise too_large(self._limit)
         if data:
-            await asyncio.to_thread(self._write, data)
+            await on_disk(self._write, data)
 
     def upload(self, name: str) -> Upload:
         return Upload(name, self._size, self._hash.hexdigest())
 
+    def _open(self) -> None:
+        descriptor = os.open(self._target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, PRIVATE_FILE)
+        self._file = os.fdopen(descriptor, "wb", buffering=0)
+
+    def _close(self, *, is_whole: bool) -> None:
+        with self._writing:
+            self._file.close()
+        if not is_whole:
+            self._target.unlink(missing_ok=True)
+
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         try:
-            while view:
-                view = view[self._file.write(view) :]
+            with self._writing:
+                while view:
+                    view = view[self._file.write(view) :]
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
                 raise disk_full() from error

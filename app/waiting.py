@@ -201,19 +201,25 @@ class StreamedAnswer(WaitingAnswer):
             await self._write(_event({"type": "error", **error.body()}), is_last=True)
             return
         await self._begin("text/event-stream; charset=utf-8")
-        if self._asked.response_format == "diarized_json":
-            for segment in speaker_segments(transcript, self._asked):
-                await self._write(_event(segment))
-        else:
+        if self._asked.response_format != "diarized_json":
             await self._send_new_segments()
+        for event in await asyncio.to_thread(self._last_events, transcript):
+            await self._write(event)
+        await self._write(DONE, is_last=True)
+
+    def _last_events(self, transcript: Transcript) -> list[bytes]:
+        """What is left to say when the job has ended; much of it where the recording is long."""
+        events: list[dict[str, Any]] = []
+        if self._asked.response_format == "diarized_json":
+            events += speaker_segments(transcript, self._asked)
+        else:
             rest = transcript.text.removeprefix(self._text)
             if rest and transcript.text.startswith(self._text):
-                await self._write(_event({"type": "transcript.text.delta", "delta": rest}))
+                events.append({"type": "transcript.text.delta", "delta": rest})
         done: dict[str, Any] = {"type": "transcript.text.done", "text": transcript.text}
         if self._asked.wants_logprobs:
             done["logprobs"] = logprobs_of(transcript.words)
-        await self._write(_event(done))
-        await self._write(DONE, is_last=True)
+        return [_event(event) for event in (*events, done)]
 
     async def _send_new_segments(self) -> None:
         """Segments that became final since the last look. Split channels come at the end."""

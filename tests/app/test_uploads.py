@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app import uploads
 from app.form_reader import clean_name
 from tests.app.calls import until
 from tests.app.conftest import Running, Start
@@ -114,6 +115,23 @@ def test_hostile_file_names_are_only_words(shared: Running):
             shared.wait(job["id"])
             headers = client.get(f"/v1/jobs/{job['id']}/transcript").headers
             assert headers["content-disposition"].isascii()
+
+
+def test_a_slow_disk_holds_up_uploads_alone(shared: Running):
+    """Every thread that may write is stuck; what else the service does in threads goes on."""
+    is_fast_again = threading.Event()
+    with ThreadPoolExecutor(8) as clients, shared.client() as client:
+        for _ in range(uploads.DISK_THREADS):
+            uploads._DISK.submit(is_fast_again.wait, GIVE_UP_SECONDS)
+        sent = [clients.submit(client.put, "/v1/jobs", content=wav(1, seed=n)) for n in range(8)]
+        try:
+            assert client.get("/ready").status_code == 200
+            assert client.get("/v1/jobs").status_code == 200
+            assert client.get("/metrics").status_code == 200
+            assert not any(upload.done() for upload in sent)
+        finally:
+            is_fast_again.set()
+        assert {upload.result().status_code for upload in sent} == {202}
 
 
 def test_clean_names():
