@@ -29,8 +29,8 @@ def main() -> int:
     """0 when every transcript of the disturbed service is that of the undisturbed one."""
     given = _arguments().parse_args()
     sounds = [path.read_bytes() for path in given.recordings]
-    undisturbed = _undisturbed(given.model, sounds, given.undisturbed)
-    with service(given.model, is_postgres=given.postgres) as killed:
+    undisturbed = _undisturbed(given, sounds)
+    with service(given, is_postgres=given.postgres) as killed:
         transcripts, figures = transcripts_of(killed, sounds, given.kills)
     are_identical = [
         heard_in(a) == heard_in(b) for a, b in zip(transcripts, undisturbed, strict=True)
@@ -38,6 +38,8 @@ def main() -> int:
     result = {
         "database": "postgres" if given.postgres else "sqlite",
         "kills": given.kills,
+        "beam_size": given.beam_size,
+        "threads": given.threads,
         "identical": are_identical,
         "words": [len(transcript["words"]) for transcript in transcripts],
         **asdict(figures),
@@ -48,14 +50,16 @@ def main() -> int:
 
 
 @contextmanager
-def service(model: str, *, is_postgres: bool = False) -> Iterator[Killable]:
+def service(given: argparse.Namespace, *, is_postgres: bool = False) -> Iterator[Killable]:
     """A fresh service with a real engine in a folder of its own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="longform-kills-")))
-        arguments = ["--model", model]
+        arguments = ["--model", given.model, "--threads", str(given.threads)]
         if is_postgres:
             arguments += ["--database", stack.enter_context(postgres(folder / "postgres"))]
-        yield stack.enter_context(killable(folder / "data", *arguments))
+        killed = stack.enter_context(killable(folder / "data", *arguments))
+        killed.options = {"beam_size": str(given.beam_size)}
+        yield killed
 
 
 def heard_in(transcript: dict[str, Any]) -> dict[str, Any]:
@@ -64,11 +68,12 @@ def heard_in(transcript: dict[str, Any]) -> dict[str, Any]:
     return {name: transcript[name] for name in names}
 
 
-def _undisturbed(model: str, sounds: list[bytes], kept: Path | None) -> Transcripts:
+def _undisturbed(given: argparse.Namespace, sounds: list[bytes]) -> Transcripts:
+    kept: Path | None = given.undisturbed
     if kept is not None and kept.exists():
         known: Transcripts = json.loads(kept.read_text(encoding="utf-8"))
         return known
-    with service(model) as alone:
+    with service(given) as alone:
         transcripts, _ = transcripts_of(alone, sounds)
     if kept is not None:
         kept.write_text(json.dumps(transcripts), encoding="utf-8")
@@ -81,6 +86,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--postgres", action="store_true", help="jobs in Postgres, not SQLite")
     parser.add_argument("--model", default="demo")
+    parser.add_argument("--beam-size", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1, help="of the engine")
     parser.add_argument("--undisturbed", type=Path, help="file to keep the undisturbed results in")
     parser.add_argument("--json", type=Path, required=True)
     return parser

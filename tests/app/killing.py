@@ -46,6 +46,7 @@ class Killable:
         self._command += [str(self.log), *arguments]
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
+        self.options: dict[str, str] = {}  # of every job
         self.starts: list[dict[str, float]] = []
 
     def start(self, *more: str) -> None:
@@ -79,7 +80,7 @@ class Killable:
 
     def submit(self, sound: bytes) -> str:
         with self.client() as client:
-            job_id: str = client.put("/v1/jobs", content=sound).json()["id"]
+            job_id: str = client.put("/v1/jobs", content=sound, params=self.options).json()["id"]
         return job_id
 
     def jobs(self) -> dict[str, dict[str, Any]]:

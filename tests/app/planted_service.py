@@ -84,7 +84,7 @@ def main() -> None:
         database_url=given.database,
         min_free_bytes=0,
         model=given.model,
-        threads=1,
+        threads=given.threads,
         precision="int8",
     )
     decoder = _decoder(given, settings)
@@ -111,6 +111,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("log", type=Path)
     parser.add_argument("--model", default="planted", help="a real one, or the planted engine")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds of a planted window")
+    parser.add_argument("--threads", type=int, default=1, help="of a real engine")
     parser.add_argument("--hold-at", type=int, help="planted: decode so many windows in all")
     parser.add_argument("--database", help="postgresql://…, SQLite if not given")
     return parser
