@@ -36,8 +36,8 @@ def body_of(transcript: Transcript, asked: Asked) -> bytes:
         return _dump(document)
     if asked.response_format == "diarized_json":
         return _dump(_with_names(diarized_document(transcript), asked))
-    text = render(transcript, asked.response_format, granularities=asked.granularities)
-    return text.encode()
+    form, granularities = asked.response_format, asked.granularities
+    return render(transcript, form, granularities=granularities, cues=asked.cues).encode()
 
 
 def logprobs_of(words: tuple[Word, ...]) -> list[dict[str, Any]]:

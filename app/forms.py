@@ -7,13 +7,14 @@ is an error that says why: to accept and ignore it would be a lie.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 
 from app.errors import ApiError, bad_request, model_not_found
-from chunking.options import WindowOptions
+from chunking.options import CueOptions, WindowOptions
 from decoding.types import DecodingOptions, ModelCard, Task
 from transcription.documents import Granularity
 from transcription.errors import UnsupportedRequest
@@ -28,6 +29,8 @@ from transcription.options import (
 from transcription.render import RESPONSE_FORMATS
 
 ALIASES = ("whisper-1",)
+SUBTITLES = ("srt", "vtt")
+CUE_FIELDS = ("max_line_length", "max_lines", "max_cue", "reading_speed")
 STREAMABLE = ("json", "text", "diarized_json")
 MAX_LISTED = 64
 MAX_SPEAKERS = 4
@@ -52,6 +55,7 @@ class Asked:
     is_stream: bool = False
     speakers: tuple[str, ...] = ()
     webhook_url: str | None = None
+    cues: CueOptions = field(default_factory=CueOptions)
 
 
 class Fields:
@@ -129,6 +133,7 @@ def read_form(
         is_stream=fields.flag("stream"),
         speakers=fields.texts("known_speaker_names"),
         webhook_url=fields.text("webhook_url"),
+        cues=_cues(fields),
     )
     if is_whole:
         _check_together(fields, asked)
@@ -279,6 +284,24 @@ def _granularities(fields: Fields) -> tuple[Granularity, ...]:
     return chosen or ("segment",)
 
 
+def _cues(fields: Fields) -> CueOptions:
+    """How subtitles look; the names are those of the command line."""
+    default = CueOptions()
+    columns = fields.count("max_line_length", default.max_line_length)
+    lines = fields.count("max_lines", default.max_lines)
+    duration = fields.number("max_cue", default.max_duration)
+    speed = fields.number("reading_speed", default.reading_speed)
+    for name, value, least in (
+        ("max_line_length", columns, 1),
+        ("max_lines", lines, 1),
+        ("max_cue", duration, default.min_duration),
+        ("reading_speed", speed, 1),
+    ):
+        if not (math.isfinite(value) and value >= least):
+            raise bad_request(f"{name} must be {least} or more, got {value}.", param=name)
+    return CueOptions(columns, lines, duration, reading_speed=speed)
+
+
 def _logprobs(fields: Fields) -> bool:
     given = fields.texts("include")
     unknown = [value for value in given if value != "logprobs"]
@@ -294,6 +317,9 @@ def _check_together(fields: Fields, asked: Asked) -> None:
         raise _misfit("timestamp_granularities needs response_format verbose_json.")
     if asked.wants_logprobs and form != "json":
         raise _misfit("include=logprobs needs response_format json.")
+    cue_fields = [name for name in CUE_FIELDS if fields.text(name)]
+    if cue_fields and form not in SUBTITLES:
+        raise _misfit(f"{cue_fields[0]} needs response_format srt or vtt.")
     if asked.is_stream and form not in STREAMABLE:
         raise _misfit(f"stream is for {', '.join(STREAMABLE)}; {form} is whole or nothing.")
     if form == "diarized_json" and asked.options.channels != "split":

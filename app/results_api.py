@@ -13,15 +13,18 @@ from app.answers import MEDIA_TYPES, body_of, download_headers
 from app.clips import cut
 from app.codecs import decode_transcript
 from app.errors import OK, bad_request, not_ready, of_failure
-from app.forms import Asked, Fields, read_form
+from app.forms import CUE_FIELDS, Asked, Fields, read_form
 from app.job_events import JobEvents
-from app.schemas import content
+from app.schemas import CUE_PARAMETERS, content
 from app.service import Service
 from app.store import Job
 from transcription.types import Transcript
 
 NOT_STORED = {"Cache-Control": "no-store"}
-RENDERING_FIELDS = {"response_format", "timestamp_granularities", "include", "known_speaker_names"}
+RENDERING_FIELDS = {
+    *("response_format", "timestamp_granularities", "include", "known_speaker_names"),
+    *CUE_FIELDS,
+}
 EVENT = {
     "type": "object",
     "properties": {
@@ -49,7 +52,7 @@ async def events(request: Request, service: ServiceIn, job: JobIn) -> Response:
     return JobEvents(service, job, request.headers.get("last-event-id"))
 
 
-@result_routes.get("/transcript", responses=TRANSCRIPT)
+@result_routes.get("/transcript", responses=TRANSCRIPT, openapi_extra=CUE_PARAMETERS)
 async def transcript(
     request: Request,
     service: ServiceIn,

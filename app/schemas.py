@@ -15,6 +15,21 @@ _FLAG: Schema = {"type": "boolean"}
 _TIME: Schema = {"type": ["integer", "null"], "description": "Seconds since 1970."}
 
 
+CUE_SCHEMAS: dict[str, Schema] = {
+    "max_line_length": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 42,
+        "description": "Columns of a line of subtitles; a wide letter takes two.",
+    },
+    "max_lines": {"type": "integer", "minimum": 1, "default": 2, "description": "Of a subtitle."},
+    "max_cue": _NUMBER
+    | {"minimum": 0.8, "default": 7, "description": "Longest time on screen, seconds."},
+    "reading_speed": _NUMBER
+    | {"minimum": 1, "default": 20, "description": "Columns read in a second."},
+}
+
+
 def _strings(**more: Any) -> Schema:
     return {"type": "array", "items": {"type": "string", **more}}
 
@@ -45,6 +60,7 @@ def _form_fields(task: Task) -> dict[str, Schema]:
         "condition_on_previous_text": _FLAG | {"default": False},
         "channels": _STRING | {"enum": ["mix", "split"], "default": "mix"},
         "vad": _FLAG | {"default": True, "description": "Skip what is not speech."},
+        **CUE_SCHEMAS,
     }
 
 
@@ -58,6 +74,13 @@ def form_body(task: Task, *, required: tuple[str, ...]) -> Schema:
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
     }
 
+
+CUE_PARAMETERS: Schema = {
+    "parameters": [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in CUE_SCHEMAS.items()
+    ]
+}
 
 RAW_BODY: Schema = {
     "requestBody": {

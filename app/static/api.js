@@ -60,9 +60,9 @@ function errorFrom(status, body, retryAfter) {
   }
 }
 
-/** @param {string} id @param {string} format */
-function transcriptPath(id, format) {
-  const query = new URLSearchParams({ response_format: format });
+/** @param {string} id @param {string} format @param {[string, string][]} [more] */
+function transcriptPath(id, format, more = []) {
+  const query = new URLSearchParams([["response_format", format], ...more]);
   if (format === "verbose_json") {
     query.append("timestamp_granularities[]", "word");
     query.append("timestamp_granularities[]", "segment");
@@ -161,9 +161,9 @@ export class Api {
     return this.send(`jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
   }
 
-  /** The file of a transcript in one format. @param {string} id @param {string} format */
-  transcript(id, format) {
-    return this.#blob(transcriptPath(id, format));
+  /** The file of a transcript in one format. @param {string} id @param {string} format @param {[string, string][]} [more] */
+  transcript(id, format, more) {
+    return this.#blob(transcriptPath(id, format, more));
   }
 
   /** A transcript with everything known about it. @param {string} id @returns {Promise<WholeTranscript>} */

@@ -3,6 +3,7 @@
 
 import { byId, make } from "./dom.js";
 import { notify } from "./notices.js";
+import { filledIn } from "./options.js";
 
 /** Format of the service, name for people, end of the file's name. */
 const FORMATS = [
@@ -13,6 +14,8 @@ const FORMATS = [
   ["json", "JSON, text only", "json"],
   ["verbose_json", "JSON with words and coverage", "words.json"],
 ];
+/** These have options of their own. */
+const SUBTITLES = ["srt", "vtt"];
 const BLOB_KEPT_MS = 60_000;
 
 /** Offer bytes as a file; a blob, because a link could not carry the key. @param {Blob} blob @param {string} name */
@@ -46,6 +49,8 @@ export class Downloads {
       item.append(button);
       return item;
     }));
+    this.cues = /** @type {HTMLFormElement} */ (byId("cue-options"));
+    this.cues.addEventListener("submit", (event) => event.preventDefault());
     byId("copy").addEventListener("click", () => this.#copy());
     this.#closeLikeAMenu();
     this.hide();
@@ -82,10 +87,12 @@ export class Downloads {
 
   /** @param {string} format @param {string} ending */
   async #save(format, ending) {
+    const options = SUBTITLES.includes(format) ? filledIn(this.cues) : [];
+    if (!options) return; // out of range: the menu stays open, where the browser says so
     this.#close();
     const name = fileName(this.name, ending);
     try {
-      saveAs(await this.api.transcript(this.jobId, format), name);
+      saveAs(await this.api.transcript(this.jobId, format, options), name);
     } catch (error) {
       notify(/** @type {Error} */ (error).message, { bad: true });
     }

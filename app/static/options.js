@@ -30,7 +30,15 @@ export function fillLanguages() {
  * @returns {[string, string][] | null}
  */
 export function chosenOptions() {
-  const form = /** @type {HTMLFormElement} */ (byId("upload-form"));
+  return filledIn(/** @type {HTMLFormElement} */ (byId("upload-form")));
+}
+
+/**
+ * What was filled in of a form, or null when a field of it is out of range (the browser says which).
+ * @param {HTMLFormElement} form
+ * @returns {[string, string][] | null}
+ */
+export function filledIn(form) {
   const invalid = /** @type {HTMLElement | null} */ (form.querySelector("input:invalid"));
   if (invalid) {
     invalid.closest("details")?.setAttribute("open", "");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import wave
 from pathlib import Path
 
@@ -60,6 +61,47 @@ def test_diarized_json_needs_channels(shared: Running):
         shared.wait(split["id"])
         answer = client.get(f"/v1/jobs/{split['id']}/transcript", params=params)
         assert [s["speaker"] for s in answer.json()["segments"]] == ["A", "B"]
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_subtitles_fit_the_screen_that_is_asked_for(shared: Running, form: str):
+    narrow = {"response_format": form, "max_line_length": 7, "max_lines": 1, "max_cue": 3}
+    with shared.client() as client:
+        job = submit(client).json()
+        shared.wait(job["id"])
+        path = f"/v1/jobs/{job['id']}/transcript"
+        usual = client.get(path, params={"response_format": form}).text
+        cues = client.get(path, params=narrow).text
+        direct = client.post(
+            "/v1/audio/transcriptions",
+            data={"model": "planted", **narrow},
+            files={"file": ("a.wav", SOUND)},
+        ).text
+    assert direct == cues
+    words = re.findall(r"w[0-9a-f]{4}", cues)
+    assert words == re.findall(r"w[0-9a-f]{4}", usual)
+    assert cues.count("-->") == len(words) > usual.count("-->")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("max_line_length", "0"),
+        ("max_lines", "two"),
+        ("max_cue", "0.1"),
+        ("reading_speed", "nan"),
+        ("reading_speed", "inf"),
+    ],
+)
+def test_subtitles_that_nobody_could_read(shared: Running, field: str, value: str):
+    with shared.client() as client:
+        job = submit(client).json()
+        shared.wait(job["id"])
+        path = f"/v1/jobs/{job['id']}/transcript"
+        answer = client.get(path, params={"response_format": "srt", field: value})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
+        answer = client.get(path, params={"response_format": "json", field: "20"})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
 
 
 def test_a_clip_is_the_sound_of_the_recording(shared: Running):

@@ -77,6 +77,7 @@ class StubService:
         self.jobs: dict[str, StubJob] = {}
         self.uploads: list[dict[str, str]] = []
         self.clips: list[tuple[float, float]] = []
+        self.renderings: list[dict[str, str]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -271,6 +272,7 @@ class StubService:
     async def _transcript(self, request: Request) -> Response:
         planted = self.jobs[request.path_params["id"]].planted
         wanted = request.query_params["response_format"]
+        self.renderings.append(dict(request.query_params))
         if wanted == "verbose_json":
             return JSONResponse(planted.verbose())
         return Response(planted.render(wanted), media_type="text/plain")

@@ -122,7 +122,7 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(
         page.reload()
         expect(page.locator("#coverage")).to_be_visible()
         with page.expect_download():
-            page.locator("#download summary").click()
+            page.locator("#download > summary").click()
             page.get_by_role("button", name="WebVTT").click()
         assert page.evaluate("localStorage.length") == 0
         assert KEY not in page.url
@@ -245,7 +245,7 @@ def test_the_keyboard_is_enough(
 def test_the_download_menu_closes_with_escape(service: StubService, open_page: OpenPage) -> None:
     service.add("talk.mp3")
     page = open_page(service.url + "#/jobs/job_1")
-    summary = page.locator("#download summary")
+    summary = page.locator("#download > summary")
     expect(summary).to_be_visible()
     summary.focus()
     page.keyboard.press("Enter")
@@ -290,7 +290,7 @@ def test_it_fits_a_phone(
     expect(page.locator("#coverage")).to_be_visible()
     shoot(page, "phone-coverage")
     expect(page.locator("#side")).to_be_hidden()
-    page.locator("#download summary").click()
+    page.locator("#download > summary").click()
     menu = page.locator("#formats").bounding_box()
     assert menu
     assert 0 <= menu["x"] <= menu["x"] + menu["width"] <= PHONE["viewport"]["width"]

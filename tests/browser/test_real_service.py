@@ -124,7 +124,7 @@ def test_a_recording_becomes_text_on_the_page(
         ("Table", ".tsv"),
         ("words", ".json"),
     ):
-        page.locator("#download summary").click()
+        page.locator("#download > summary").click()
         with page.expect_download() as download:
             page.locator("#formats button", has_text=name).click()
         assert download.value.suggested_filename.startswith("sample")

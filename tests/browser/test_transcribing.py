@@ -78,7 +78,7 @@ def test_drop_watch_play_reload_download(
     expect(page.locator("#recording-title")).to_have_text(recording.name)
 
     with page.expect_download() as download:
-        page.locator("#download summary").click()
+        page.locator("#download > summary").click()
         page.get_by_role("button", name="SubRip").click()
     assert download.value.suggested_filename == "harbour-council.srt"
     assert download.value.path().read_text() == planted.render("srt")
@@ -90,7 +90,7 @@ def test_every_format_can_be_downloaded(
     service.add("talk.v2.mp3")
     page = open_page(service.url + "#/jobs/job_1")
     wait_until_done(page)
-    page.locator("#download summary").click()
+    page.locator("#download > summary").click()
     shoot(page, "download")
     names = []
     for button in page.locator("#formats button").all():
@@ -100,6 +100,35 @@ def test_every_format_can_be_downloaded(
         names.append(download.value.suggested_filename)
         assert download.value.path().stat().st_size > 100
     assert names == [f"talk.v2.{end}" for end in ("txt", "srt", "vtt", "tsv", "json", "words.json")]
+
+
+def test_subtitles_as_people_want_them(
+    service: StubService, open_page: OpenPage, shoot: Shoot
+) -> None:
+    """Options go with subtitles alone; what is out of range is said where it was written."""
+    service.add("talk.mp3")
+    page = open_page(service.url + "#/jobs/job_1")
+    wait_until_done(page)
+    menu = page.locator("#download")
+    page.locator("#download > summary").click()
+    page.get_by_text("Subtitle options").click()
+    page.get_by_label("Line length").fill("0")
+    page.get_by_role("button", name="Subtitles, SubRip").click()
+    expect(menu).to_have_attribute("open", "")
+    expect(page.get_by_label("Line length")).to_be_focused()
+    page.get_by_label("Line length").fill("30")
+    page.get_by_label("Letters a second").fill("15.5")
+    shoot(page, "subtitle-options")
+    chosen = {"max_line_length": "30", "reading_speed": "15.5"}
+    for name, wanted, options in (
+        ("Subtitles, SubRip", "srt", chosen),
+        ("Plain text", "text", {}),
+        ("Subtitles, WebVTT", "vtt", chosen),
+    ):
+        menu.evaluate("(menu) => { menu.open = true; }")
+        with page.expect_download():
+            page.get_by_role("button", name=name).click()
+        assert service.renderings[-1] == {"response_format": wanted, **options}
 
 
 def test_the_text_can_be_copied(
