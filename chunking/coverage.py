@@ -1,12 +1,14 @@
 """What nobody transcribed and what nobody said: the audit of a finished transcript.
 
 The judge of speech is a detector that did not decide what is skipped. Only a word's plausible
-extent counts as covered, so that a stretched word cannot hide a dropped sentence; and only where
-its window wrote text between timestamps, so that words spread over a hole cannot hide it either.
+extent counts as covered, so that a stretched word cannot hide a dropped sentence; only as much of
+it as its window's pace allows, so that it cannot hide three words; and only where its window wrote
+text between timestamps, so that words spread over a hole cannot hide it either.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +16,7 @@ from math import inf
 
 from chunking.intervals import clip, subtract, total, unite, widen
 from chunking.keys import key
+from chunking.pace import find_stretched, paces_of
 from chunking.plausibility import is_overlong, longest_plausible
 from chunking.types import Coverage, Merged, Piece, Redecoded, Span, Word
 
@@ -38,8 +41,9 @@ def audit(
 ) -> Coverage:
     """The coverage report of a transcript; `pieces` are all that were decoded, repairs too."""
     heard = clip(unite(evidence), Span(0.0, max(duration, 0.0)))
-    covered = _covered(merged.words, heard, _texts(pieces))
-    found = [s for s in _stretches(covered, heard) if s[1] >= SHORTEST_UNCOVERED]
+    paces = paces_of(pieces.values(), heard)
+    stretched = find_stretched(merged.words, heard, paces)
+    found = _with_stretched(_bare(merged.words, heard, _texts(pieces)), stretched)
     return Coverage(
         speech_seconds=total(heard),
         uncovered_seconds=sum(speech for _, speech in found),
@@ -57,8 +61,26 @@ def find_uncovered(words: Sequence[Word], evidence: Sequence[Span]) -> tuple[Spa
     A stretch has no word in it and no pause longer than `BRIDGE`; it counts from
     `SHORTEST_UNCOVERED` seconds of speech on.
     """
-    found = _stretches(_covered(words, evidence, {}), evidence)
-    return tuple(stretch for stretch, speech in found if speech >= SHORTEST_UNCOVERED)
+    return tuple(stretch for stretch, _ in _bare(words, evidence, {}))
+
+
+def _bare(
+    words: Sequence[Word], evidence: Sequence[Span], texts: Mapping[int, Sequence[Span]]
+) -> list[tuple[Span, float]]:
+    """(stretch without words, seconds of speech in it), those that count."""
+    found = _stretches(_covered(words, evidence, texts), evidence)
+    return [stretch for stretch in found if stretch[1] >= SHORTEST_UNCOVERED]
+
+
+def _with_stretched(
+    bare: Sequence[tuple[Span, float]], stretched: Sequence[tuple[Span, float]]
+) -> list[tuple[Span, float]]:
+    """Both kinds in order; a stretched word that reaches into a bare stretch is told once."""
+    found = list(bare)
+    for span, excess in stretched:
+        if not clip([other for other, _ in found], span):
+            insort(found, (span, excess))
+    return found
 
 
 def _texts(pieces: Mapping[int, Piece]) -> dict[int, tuple[Span, ...]]:

@@ -12,22 +12,27 @@ from chunking.types import Span, Word
 
 LEAD = 0.6
 PER_LETTER = 0.1
-PER_WIDE_LETTER = 0.3
-PER_DIGIT = 0.4
+WIDE_LETTER = 3
+DIGIT = 4
 
 
 def longest_plausible(text: str) -> float:
-    """Seconds that a slow speaker needs for `text`; digits are read out as words."""
-    return LEAD + sum(_seconds(letter) for letter in text)
+    """Seconds that a slow speaker needs for `text`."""
+    return LEAD + PER_LETTER * letters(text)
 
 
-def _seconds(letter: str) -> float:
+def letters(text: str) -> int:
+    """How much there is to say, in letters: wide ones say more, digits are read out as words."""
+    return sum(_weight(letter) for letter in text)
+
+
+def _weight(letter: str) -> int:
     category = unicodedata.category(letter)
     if category.startswith("N") or category == "Sc":
-        return PER_DIGIT
+        return DIGIT
     if not category.startswith(("L", "M")):
-        return 0.0
-    return PER_WIDE_LETTER if unicodedata.east_asian_width(letter) in "WF" else PER_LETTER
+        return 0
+    return WIDE_LETTER if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def is_overlong(word: Word) -> bool:

@@ -130,7 +130,7 @@ def test_a_sentence_dropped_under_a_stretched_word(seed):
 @settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_words_spread_over_a_hole_between_timestamps(seed):
-    """Every word lasts as long as it may, so that only the timestamps tell of the sentence."""
+    """Every word lasts as long as it may; timestamps tell where the sentence is missing."""
     dice = random.Random(seed)
     piece = CLEAN[dice.randrange(len(CLEAN))]
     first = 8 + dice.randrange(max(len(piece.words) - 40, 1))
@@ -148,12 +148,16 @@ def test_words_spread_over_a_hole_between_timestamps(seed):
     told = replace(piece, words=words, timed_text=texts_between)
     number, merged = piece.window.index, Merged(words, ())
     inside = clip(EVIDENCE, Span(words[0].start, words[-1].end))
-    with_times = audit(merged, {number: told}, inside, DURATION)
-    without = audit(merged, {number: replace(told, timed_text=())}, inside, DURATION)
+    slow = replace(told, words=smeared)  # too few words to know the pace by
+    with_times = audit(merged, {number: slow}, inside, DURATION)
+    without = audit(merged, {number: replace(slow, timed_text=())}, inside, DURATION)
+    with_pace = audit(merged, {number: replace(told, timed_text=())}, inside, DURATION)
     assert without.uncovered == ()
     assert with_times.uncovered_seconds > 1.5
     for span in with_times.uncovered:
         assert kept[-1].end < span.start < span.end < hole[-1].end
+    for span in with_pace.uncovered:
+        assert smeared[0].start - 0.1 < span.start < span.end < hole[-1].end + 1.0
 
 
 def test_a_word_stretched_over_silence_covers_its_speech_wherever_it_is():
