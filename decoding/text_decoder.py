@@ -108,22 +108,25 @@ class DecoderLayer:
         merged = self.text_query_key_value(self.text_norm(x))
         query, key, value = merged.view(windows, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         keys, values = memory.extend(layer, key, value)
+        if few_queries.takes(query, keys):
+            return x + self.text_out(few_queries.attend_seen(query, keys, values, mask))
         weights = (products(query, keys) + mask).softmax(-1)
         read = weighted_sum(weights, values).transpose(1, 2).reshape(windows, count, size)
         return x + self.text_out(read)
 
-    def attend_audio(self, x: Tensor, audio: KeyValue) -> tuple[Tensor, Tensor]:
+    def attend_audio(
+        self, x: Tensor, audio: KeyValue, layer: int, probe: AttentionProbe | None
+    ) -> Tensor:
         windows, count, size = x.shape
         query = self.audio_query(self.audio_norm(x)).view(windows, count, self.heads, -1)
         query = query.transpose(1, 2).to(self.attention_dtype)
+        if probe is None and few_queries.takes_all(query, audio[0]):
+            return x + self.audio_out(few_queries.attend_all(query, *audio))
         scores = products(query, audio[0])
-        weights = scores.softmax(-1)
-        if few_queries.takes(weights, audio[1]):
-            read = few_queries.weighted_sum(weights, audio[1])
-        else:
-            read = torch.matmul(weights, audio[1])
-        read = read.transpose(1, 2).reshape(windows, count, size).to(x.dtype)
-        return x + self.audio_out(read), scores
+        if probe is not None:
+            probe.see(layer, scores)
+        read = torch.matmul(scores.softmax(-1), audio[1])
+        return x + self.audio_out(read.transpose(1, 2).reshape(windows, count, size).to(x.dtype))
 
 
 class LogitHead:
@@ -176,17 +179,13 @@ class TextDecoder:
         x = self._embedding[rows] + self._positions[positions]
         for at, layer in enumerate(self._layers):
             x = layer.attend_text(x, at, memory, mask)
-            x, scores = layer.attend_audio(x, audio[at])
-            if probe is not None:
-                probe.see(at, scores)
+            x = layer.attend_audio(x, audio[at], at, probe)
             x = layer.feed_forward(x)
         return self._norm(x)
 
 
 def products(query: Tensor, keys: Tensor) -> Tensor:
     """query [w, heads, q, width] @ keys [w, heads, n, width], transposed -> [w, heads, q, n]."""
-    if few_queries.takes(query, keys):
-        return few_queries.scores(query, keys)
     return torch.matmul(query, keys.transpose(-1, -2))
 
 
@@ -197,8 +196,6 @@ def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
     of the result. On the CPU we cut it ourselves, at fixed places, and add in order: positions
     that are seen by nobody then add exact zeros.
     """
-    if few_queries.takes(weights, values):
-        return few_queries.weighted_sum(weights, values)
     length = weights.shape[-1]
     if weights.device.type != "cpu" or length <= SUM_POSITIONS:
         return torch.matmul(weights, values)
