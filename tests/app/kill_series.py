@@ -5,7 +5,7 @@
 
 Transcribes every recording once undisturbed and once with kills, each time with a fresh service,
 and compares words and times exactly. `python -m training recordings` makes recordings.
-`--undisturbed FILE` keeps the first half of the work for another series of the same recordings.
+Run it on code that nobody edits meanwhile. `--undisturbed FILE` keeps the first half of the work for another series of the same recordings.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def main() -> int:
         "words": [len(transcript["words"]) for transcript in transcripts],
         **asdict(figures),
     }
+    if not all(are_identical):
+        given.json.with_suffix(".differs.json").write_text(json.dumps([transcripts, undisturbed]))
     given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result) + "\n")
     return 0 if all(are_identical) else 1
