@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -120,21 +120,29 @@ def share_of_the_long(cache: Path | None, long_windows: int = LONG_WINDOWS) -> S
             Clip(_sound(at), group="long", windows_left=long_windows - at)
             for at in range(long_windows)
         ]
-        long = [engine.submit(clip, OPTIONS) for clip in clips]
-        short: set[Future[Decoded]] = set()
-        submitted = finished = 0
-        while not all(future.done() for future in long):
-            while len(short) < SHORT_AT_ONCE:
-                clip = Clip(_sound(submitted), group=f"short {submitted}")
-                short.add(engine.submit(clip, OPTIONS))
-                submitted += 1
-            done = {future for future in short if future.done()}
-            finished += len(done)
-            short -= done
-            wait([*short, *long], timeout=0.01, return_when="FIRST_COMPLETED")
-        return Share(long_windows, finished + long_windows, SHORT_AT_ONCE + 1)
+        return _share_of(
+            [engine.submit(clip, OPTIONS) for clip in clips],
+            lambda number: engine.submit(Clip(_sound(number), group=f"short {number}"), OPTIONS),
+        )
     finally:
         engine.close()
+
+
+def _share_of(long: Sequence[Future[Decoded]], submit: Callable[[int], Future[Decoded]]) -> Share:
+    """Beside the windows `long`, `submit` gives the short request of a number.
+
+    Waits for windows that are not done alone: with the others it would not wait at all.
+    """
+    missing, short = set(long), {submit(number) for number in range(SHORT_AT_ONCE)}
+    submitted, finished = SHORT_AT_ONCE, 0
+    while missing:
+        done, _ = wait(missing | short, return_when=FIRST_COMPLETED)
+        finished += len(done & short)
+        missing, short = missing - done, short - done
+        while missing and len(short) < SHORT_AT_ONCE:
+            short.add(submit(submitted))
+            submitted += 1
+    return Share(len(long), finished + len(long), SHORT_AT_ONCE + 1)
 
 
 Labels = Callable[[Request, int, Clip], Clip]

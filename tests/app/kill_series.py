@@ -5,7 +5,8 @@
 
 Transcribes every recording once undisturbed and once with kills, each time with a fresh service,
 and compares words and times exactly. `python -m training recordings` makes recordings.
-Run it on code that nobody edits meanwhile. `--undisturbed FILE` keeps the first half of the work for another series of the same recordings.
+`--undisturbed FILE` keeps the first half of the work for another series of the same recordings.
+Run it on code that nobody edits meanwhile.
 """
 
 from __future__ import annotations
