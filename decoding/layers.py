@@ -73,7 +73,7 @@ def _same(name: str, dtype: torch.dtype) -> Precision:
     return Precision(name, dtype, dtype)
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16; without, it is many times slower than float32."""
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
@@ -85,7 +85,7 @@ PRECISIONS = {
     "int8": Precision(
         "int8",
         torch.float32,
-        torch.bfloat16 if _has_bfloat16() else torch.float32,
+        torch.bfloat16 if has_bfloat16() else torch.float32,
         is_quantised=True,
     ),
 }

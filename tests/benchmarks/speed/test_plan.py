@@ -63,6 +63,15 @@ def test_what_is_not_installed_is_left_out(cache: Path, monkeypatch: pytest.Monk
     assert {w.system for w in works} == {"ours", "openai-whisper"}
 
 
+@pytest.mark.parametrize("has", [True, False])
+def test_imitated_bfloat16_is_left_out(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, has: bool
+) -> None:
+    monkeypatch.setattr(plan, "has_bfloat16", lambda: has)
+    works = window_works("toy", Scale(systems=("ours",), cache=str(cache)))
+    assert ("bf16" in {w.precision for w in works}) == has
+
+
 def test_chosen_systems_and_devices(cache: Path) -> None:
     scale = Scale(device="cuda:0", systems=("ours",), cache=str(cache))
     assert {w.precision for w in window_works("toy", scale)} == {"fp16"}
