@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from decoding.text_scan import BLOCK, scan
+
 if TYPE_CHECKING:
     from decoding.search import SearchState
 
 NEVER = float("-inf")
-BLOCK = 64  # the best of a row lie in the best blocks of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,9 @@ def score(logits: Tensor, state: SearchState, layout: TokenLayout, count: int) -
     forbidden = (offsets < lowest[..., None]) | pair_closed[..., None]
     rest[..., signs:].masked_fill_(forbidden, NEVER)
     # 2. the text is only read
-    best, token = _best_of_text(text, count)
-    text_sum = _sum_of_text(text, logits[..., layout.end :])
+    largest, text_sum = scan(logits, layout.eot)
+    best, token = _best_of_text(text, largest, count)
+    text_sum = _with_mass(text_sum, logits[..., layout.end :])
     text_off = pair_open[..., None]
     text_sum = text_sum.masked_fill(pair_open, NEVER)
     # 3. when all timestamps together are likelier than any other token, a timestamp it is
@@ -106,20 +108,18 @@ def forbid_at_start(
         logits[..., layout.timestamp_begin + last_initial + 1 :] = NEVER
 
 
-def _best_of_text(text: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` largest logits and their tokens."""
-    whole = text.shape[-1] // BLOCK * BLOCK
-    blocks = text[..., :whole].view(*text.shape[:-1], -1, BLOCK)
-    nearest = blocks.amax(-1).topk(min(count, blocks.shape[-2]), -1).indices
-    inside = torch.arange(BLOCK, device=text.device)
-    place = (nearest[..., None] * BLOCK + inside).flatten(-2)
-    tail = torch.arange(whole, text.shape[-1], device=text.device).expand(*place.shape[:-1], -1)
-    place = torch.cat([place, tail], -1)
+def _best_of_text(text: Tensor, largest: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` largest logits and their tokens: they lie in the blocks of the largest ones."""
+    blocks = largest.shape[-1]
+    nearest = largest.topk(min(count, blocks), -1).indices
+    inside = torch.arange(BLOCK, device=text.device) * blocks
+    place = (nearest[..., None] + inside).flatten(-2)
+    left_over = torch.arange(blocks * BLOCK, text.shape[-1], device=text.device)
+    place = torch.cat([place, left_over.expand(*place.shape[:-1], -1)], -1)
     best, at = text.gather(-1, place).topk(count, -1)
     return best, place.gather(-1, at)
 
 
-def _sum_of_text(text: Tensor, mass: Tensor) -> Tensor:
-    """Log of the sum of all text's exponentials."""
-    total = text.logsumexp(-1)
-    return torch.logaddexp(total, mass.logsumexp(-1)) if mass.shape[-1] else total
+def _with_mass(text_sum: Tensor, mass: Tensor) -> Tensor:
+    """Log of the sum of all text's exponentials, those of the mass too."""
+    return torch.logaddexp(text_sum, mass.logsumexp(-1)) if mass.shape[-1] else text_sum
