@@ -72,7 +72,9 @@ def _fill_gap(
             break
         number = context.numbering.gap(gap.start, attempt)
         if number not in context.answers:
-            return words, gap_request(gap, attempt, context.bounds, number)
+            speech = clip(context.evidence or (), gap)
+            onset = speech[0].start if speech else gap.start
+            return words, gap_request(gap, onset, attempt, context.bounds, number)
         piece = context.answers[number]
         if piece is None:
             break

@@ -18,9 +18,11 @@ from chunking.requests import (
     LEAD_IN,
     SHORTEST_SPLIT,
     Numbering,
+    gap_request,
     seam_request,
     split_requests,
 )
+from chunking.rewrites import find_hidden, onset, rewrite
 from chunking.seams import Settlement, find_cut, settle
 from chunking.types import Piece, RepairRequest, Span, Window, Word
 
@@ -81,7 +83,41 @@ def clean(piece: Piece) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def settle_window(window: Window, place: int, context: Context, node: int = 0) -> Side | Pending:
+def settle_window(window: Window, place: int, context: Context) -> Side | Pending:
+    """The words of a planned window, with those that its own words hid once they are known."""
+    side = _settle_half(window, place, context, 0)
+    if isinstance(side, Pending) or context.evidence is None:
+        return side
+    words, requests = side.words, list[RepairRequest]()
+    for hidden in find_hidden(side.words, context.evidence):
+        found = _reveal(words, hidden, place, side.by_grapheme, context)
+        if isinstance(found, RepairRequest):
+            requests.append(found)
+        else:
+            words = found
+    return Pending(tuple(requests)) if requests else replace(side, words=words)
+
+
+def _reveal(
+    words: tuple[Word, ...], hidden: Span, place: int, by_grapheme: bool, context: Context
+) -> tuple[Word, ...] | RepairRequest:
+    """`words` with what was `hidden` under one of them, or the repair that would tell."""
+    assert context.evidence is not None  # nothing is hidden without
+    for attempt in range(context.rounds):
+        number = context.numbering.hidden(place, hidden.start, attempt)
+        if number not in context.answers:
+            begin = onset(words, hidden, context.evidence)
+            return gap_request(hidden, begin, attempt, context.bounds, number)
+        piece = context.answers[number]
+        if piece is None:
+            break
+        found = rewrite(words, hidden, piece, context.evidence, by_grapheme=by_grapheme)
+        if found is not None:
+            return found
+    return words
+
+
+def _settle_half(window: Window, place: int, context: Context, node: int) -> Side | Pending:
     """The words of a planned window; of its halves where its decoding ended too early."""
     piece = context.answers[window.index]
     assert piece is not None  # asked only for windows that have been decoded
@@ -97,7 +133,7 @@ def settle_window(window: Window, place: int, context: Context, node: int = 0) -
     if any(context.answers[request.window.index] is None for request in requests):
         return whole
     left, right = (
-        settle_window(request.window, place, context, 2 * node + 1 + side)
+        _settle_half(request.window, place, context, 2 * node + 1 + side)
         for side, request in enumerate(requests)
     )
     if isinstance(left, Pending) or isinstance(right, Pending):

@@ -18,7 +18,7 @@ SPLIT_OVERLAP = 3.0
 SHORTEST_SPLIT = 8.0
 """A truncated window shorter than this is not split again."""
 LEAD_IN = 0.3
-"""A window for a gap begins this much before it."""
+"""A window for a gap begins this much before its speech."""
 LONGEST_GAP = 25.0
 """A longer gap becomes several requests."""
 
@@ -28,7 +28,7 @@ ROOM = 3.0
 _SLOTS = 8
 _SEAM_SLOT = 6
 _TICKS = 100
-"""Gaps are told apart by their start in hundredths of a second."""
+"""Gaps and stretched words are told apart by their start in hundredths of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,14 @@ class Numbering:
         return self.first + place * _SLOTS + _SEAM_SLOT + attempt
 
     def gap(self, start: float, attempt: int) -> int:
-        return self.first + self.places * _SLOTS + round(start * _TICKS) * 2 + attempt
+        return self._at(start) + attempt
+
+    def hidden(self, place: int, start: float, attempt: int) -> int:
+        """For a stretched word of the window at `place`; at most two windows hear a moment."""
+        return self._at(start) + 2 + place % 3 * 2 + attempt
+
+    def _at(self, start: float) -> int:
+        return self.first + self.places * _SLOTS + round(start * _TICKS) * _SLOTS
 
 
 def split_requests(
@@ -72,13 +79,13 @@ def seam_request(interval: Span, centre: float, bounds: Span, number: int) -> Re
     return _request(number, "seam", _around(centre, bounds), interval)
 
 
-def gap_request(gap: Span, attempt: int, bounds: Span, number: int) -> RepairRequest:
-    """First a window that begins at the gap, then one centred on it.
+def gap_request(gap: Span, onset: float, attempt: int, bounds: Span, number: int) -> RepairRequest:
+    """First a window that begins at `onset`, where speech does, then one centred on the gap.
 
-    `bounds` is the recording and the longest window: (0, duration) cut by the caller.
+    A model that hears silence first tends to skip the words behind it. `bounds` is the recording.
     """
     if attempt == 0:
-        start = max(gap.start - LEAD_IN, 0.0)
+        start = max(onset - LEAD_IN, 0.0)
         window = Span(start, min(start + LONGEST_WINDOW, bounds.end))
     else:
         window = _around((gap.start + gap.end) / 2, bounds)
