@@ -133,9 +133,7 @@ class Labeller:
         nexts = [*(u.words[0].start for u in window.utterances[1:]), window.seconds]
         for utterance, after in zip(window.utterances, nexts, strict=False):
             start, end = utterance.words[0].start, utterance.words[-1].end
-            shown = start
-            if not said and start > LATEST_FIRST_TIMESTAMP and chance.random() < 0.7:
-                shown = LATEST_FIRST_TIMESTAMP
+            shown = start if said else _first_timestamp(start, chance)
             if has_timestamps:
                 said.append((self._timestamp(shown), (start, start)))
             said.extend(self._words(utterance, after))
@@ -213,6 +211,17 @@ class Labeller:
                 for row, (start, end) in zip(rows, _shares(word, word.end), strict=True):
                     frames[_frame(start) : _frame(end)] = row
         return frames
+
+
+def _first_timestamp(start: float, chance: random.Random) -> float:
+    """What a window that begins with silence shows first: decoders allow no late one.
+
+    Sometimes its very start, as in a window without speech: text must be able to follow that too.
+    """
+    kind = chance.random()
+    if start <= LATEST_FIRST_TIMESTAMP or kind < 0.2:
+        return start
+    return LATEST_FIRST_TIMESTAMP if kind < 0.7 else 0.0
 
 
 def _shares(word: SpokenWord, following: float) -> list[tuple[float, float]]:

@@ -33,7 +33,7 @@ class WindowStyle:
 
     silent: float = 0.05
     starts_inside: float = 0.35
-    ends_early: float = 0.15
+    ends_early: float = 0.3
     stretched: float = 0.45
     stretch: tuple[float, float] = (0.88, 1.13)
     gaps: tuple[float, ...] = (0.1, 0.2, 0.4, 0.9)
@@ -77,7 +77,7 @@ def compose(
         return TrainingWindow(_nobody(len(sound), chance, generator), ())
     utterances: list[Utterance] = []
     now = _first_start(chance)
-    until = seconds * (chance.uniform(0.3, 1.0) if chance.random() < style.ends_early else 1.0)
+    until = seconds * (chance.uniform(0.05, 1.0) if chance.random() < style.ends_early else 1.0)
     mean_gap = chance.choice(style.gaps)
     while now < min(seconds - SHORTEST_REST, until):
         spoken = _varied(chance.choice(bank), style, chance)
@@ -154,9 +154,9 @@ def _first_start(chance: random.Random) -> float:
     kind = chance.random()
     if kind < 0.15:
         return 0.0
-    if kind < 0.9:
+    if kind < 0.8:
         return chance.uniform(0.0, 0.95)
-    return chance.uniform(1.0, 6.0) if kind < 0.95 else chance.uniform(5.0, 20.0)
+    return chance.uniform(1.0, 6.0) if kind < 0.9 else chance.uniform(5.0, 20.0)
 
 
 def _gap(mean: float, style: WindowStyle, chance: random.Random) -> float:

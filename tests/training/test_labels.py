@@ -117,3 +117,10 @@ def test_some_tokens_are_misread_but_never_asked_for_wrongly() -> None:
     labels = label(made, style)
     assert shown(labels.answer) == shown(label(made, ALWAYS).answer)
     assert labels.read != label(made, ALWAYS).read
+
+
+def test_text_may_follow_an_early_first_timestamp() -> None:
+    late = window(utterance(3.0, "hello"))
+    first = vocabulary().first_timestamp
+    seen = {label(late, ALWAYS, seed).answer[0] - first for seed in range(60)}
+    assert seen == {0, 50, 150}  # the window's start, the latest that decoders allow, the truth
