@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
+
+from decoding.compiled import compiled
 
 LEAST = np.float32(-87.0)  # below, the result is zero
 
@@ -33,7 +34,7 @@ _C5, _C4, _C3, _C2, _C1, _C0 = (
 
 
 # Without the word, a caller's liberties would be taken here too, and the rounding left out.
-@numba.njit(nogil=True, fastmath=False)  # type: ignore[untyped-decorator, unused-ignore] # numba ships no types
+@compiled(fastmath=False)
 def exponential(x: Any) -> Any:
     """e to the x of a float32 that is not above 88. NaN stays NaN, minus infinity gives zero."""
     bounded = LEAST if x < LEAST else x

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from decoding.compiled import compiled
 from decoding.exponential import exponential
 
 WIDTH = 64  # of a head of every Whisper; known when the loops are compiled
@@ -80,7 +80,7 @@ def _flat(numbers: Tensor) -> Flat:
     return flat, (window, head, position)
 
 
-@numba.njit(nogil=True, fastmath=LIBERTIES)  # type: ignore[untyped-decorator, unused-ignore] # numba ships no types
+@compiled(fastmath=LIBERTIES)
 def _attend_all(asking: Any, keyed: Any, valued: Any, positions: int, read: Any) -> None:  # noqa: C901 - plain loops
     (query, query_place), (keys, place), (values, values_place) = asking, keyed, valued
     windows, queries, heads, _ = read.shape
@@ -138,7 +138,7 @@ def _attend_all(asking: Any, keyed: Any, valued: Any, positions: int, read: Any)
                     sums[c] /= total
 
 
-@numba.njit(nogil=True, fastmath=LIBERTIES)  # type: ignore[untyped-decorator, unused-ignore] # numba ships no types
+@compiled(fastmath=LIBERTIES)
 def _attend_seen(  # noqa: C901 - plain loops
     asking: Any, keyed: Any, valued: Any, masked: Any, positions: int, read: Any
 ) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from decoding.compiled import compiled
 from decoding.exponential import exponential
 
 BLOCK = 64  # columns of a block, as far from each other as there are blocks
@@ -36,7 +36,7 @@ def scan(logits: Tensor, length: int) -> tuple[Tensor, Tensor]:
     return most.view(*logits.shape[:-1], blocks), sums.view(logits.shape[:-1])
 
 
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator, unused-ignore] # numba ships no types
+@compiled()
 def _scan(logits: Any, length: int, most: Any, sums: Any) -> None:
     blocks = most.shape[1]
     parts = np.empty(blocks, np.float32)

@@ -5,14 +5,15 @@ Ties and rounding (costs kept in single precision) are openai-whisper's, so that
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from decoding.compiled import compiled
 
 TOGETHER, TOKEN, FRAME = 0, 1, 2  # which of token and frame a step moves on
 
 
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator, unused-ignore] # numba ships no types
+@compiled()
 def _steps(cost: NDArray[np.float64]) -> NDArray[np.int8]:
     """The last step [tokens + 1, frames + 1] of the cheapest path to every cell."""
     tokens, frames = cost.shape
@@ -35,7 +36,7 @@ def _steps(cost: NDArray[np.float64]) -> NDArray[np.int8]:
     return came
 
 
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator, unused-ignore] # numba ships no types
+@compiled()
 def _first_frames(came: NDArray[np.int8]) -> NDArray[np.int64]:
     """Walk back from the last cell; a token's frame is the first one met on the path."""
     i, j = came.shape[0] - 1, came.shape[1] - 1

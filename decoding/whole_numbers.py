@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
+
+from decoding.compiled import compiled
 
 LARGEST = 127  # symmetric: -128 is not used
 SMALLEST_SCALE = 1e-12  # of a row of zeros
@@ -47,7 +48,7 @@ def framed(steps: Tensor) -> Tensor:
     return torch.cat([steps, ends])
 
 
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator, unused-ignore] # numba ships no types
+@compiled()
 def _to_whole(rows: Any, bits: Any, steps: Any, scales: Any) -> None:
     count, width = rows.shape
     loudest = np.empty(1, np.int32)
@@ -67,7 +68,7 @@ def _to_whole(rows: Any, bits: Any, steps: Any, scales: Any) -> None:
     steps[count, 1] = -LARGEST - 1
 
 
-@numba.njit(nogil=True)  # type: ignore[untyped-decorator, unused-ignore] # numba ships no types
+@compiled()
 def _to_real(products: Any, scales: Any, bias: Any, result: Any) -> None:
     count, width = result.shape
     for row in range(count):
