@@ -19,7 +19,7 @@ from app.forms import Asked, Fields, check_model, read_form
 from app.gate import declared_bytes
 from app.service import Service
 from app.store import Job, Kind
-from app.uploads import Upload, check_room, on_disk, receive_form, receive_raw
+from app.uploads import Upload, check_room, on_disk, receive_form, receive_raw, tidy_on_disk
 from decoding.types import Task
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -93,7 +93,7 @@ async def _take(
         if not taken.upload.size:
             raise bad_request("The file is empty.", param="file", code="empty_file")
     except BaseException:
-        await on_disk(folder.remove)
+        await tidy_on_disk(folder.remove)
         raise
     return taken
 

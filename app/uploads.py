@@ -80,6 +80,11 @@ async def on_disk(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     return await loop.run_in_executor(_DISK, partial(work, *args, **kwargs))
 
 
+async def tidy_on_disk(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """As `on_disk`, and done even if who waits for it is cancelled meanwhile."""
+    return await asyncio.shield(asyncio.wrap_future(_DISK.submit(work, *args, **kwargs)))
+
+
 async def receive_form(
     request: Request, target: Path, settings: Settings, judge: Judge
 ) -> tuple[Fields, Upload | None]:
@@ -141,7 +146,7 @@ class _Sink:
         return self
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        await on_disk(self._close, is_whole=error is None)
+        await tidy_on_disk(self._close, is_whole=error is None)
 
     async def write(self, data: bytes) -> None:
         self._size += len(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
@@ -132,6 +133,25 @@ def test_a_slow_disk_holds_up_uploads_alone(shared: Running):
         finally:
             is_fast_again.set()
         assert {upload.result().status_code for upload in sent} == {202}
+
+
+def test_what_is_tidied_is_tidied_though_nobody_waits():
+    is_fast_again, is_tidy = threading.Event(), threading.Event()
+
+    async def give_up() -> None:
+        for _ in range(uploads.DISK_THREADS):
+            uploads._DISK.submit(is_fast_again.wait, GIVE_UP_SECONDS)
+        tidying = asyncio.create_task(uploads.tidy_on_disk(is_tidy.set))
+        while not uploads._DISK._work_queue.qsize():
+            await asyncio.sleep(0.01)
+        tidying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tidying
+        assert not is_tidy.is_set()
+        is_fast_again.set()
+
+    asyncio.run(give_up())
+    assert is_tidy.wait(GIVE_UP_SECONDS)
 
 
 def test_clean_names():
