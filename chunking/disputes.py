@@ -34,7 +34,9 @@ class Dispute:
     """What both sides say around one seam.
 
     `shared` is the sound that both hear, `aim` where a cut is best (the middle of `shared`, far
-    from both cut edges). `evidence` is None when no second detector has listened.
+    from both cut edges). `evidence` is None when no second detector has listened. The first
+    `leading` words of `left` and the last `trailing` of `right` are outside of the joint: they
+    tell whether both hear the same, and no cut takes them away.
     """
 
     left: tuple[Word, ...]
@@ -44,6 +46,8 @@ class Dispute:
     by_grapheme: bool = False
     evidence: tuple[Span, ...] | None = None
     vote: bool = False
+    leading: int = 0
+    trailing: int = 0
 
     @property
     def core(self) -> Span:

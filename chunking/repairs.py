@@ -13,7 +13,6 @@ from chunking.alignment import TOLERANCE
 from chunking.disputes import Dispute
 from chunking.joints import Joint, first_from
 from chunking.keys import SPACELESS_LANGUAGES
-from chunking.plausibility import focus
 from chunking.requests import (
     LEAD_IN,
     SHORTEST_SPLIT,
@@ -23,7 +22,8 @@ from chunking.requests import (
     split_requests,
 )
 from chunking.rewrites import find_hidden, onset, rewrite
-from chunking.seams import Settlement, find_cut, settle
+from chunking.seams import Settlement, settle
+from chunking.splices import splice
 from chunking.types import Piece, RepairRequest, Span, Window, Word
 
 SHORTEST_DISPUTE = 1.0
@@ -187,7 +187,8 @@ def settle_joint(
         piece = context.answers[request.window.index]
         if piece is None:
             break
-        repaired = _repair_seam(dispute, joint, found.time, piece)
+        around = left.words, right.words
+        repaired = splice(dispute, joint, around, found.time, clean(piece))
         if repaired is not None:
             return repaired, rounds + attempt + 1
     return found, context.rounds
@@ -203,35 +204,3 @@ def _seam_request(
     start = max(joint.interval.start - LEAD_IN, 0.0)
     end = min(start + (joint.right.end - joint.right.start), context.duration)
     return RepairRequest(Window(number, start, end, "seam"), joint.interval, "seam")
-
-
-def _repair_seam(dispute: Dispute, joint: Joint, time: float, piece: Piece) -> Settlement | None:
-    """Both sides joined to a window that hears across the seam; None if it agrees with neither."""
-    assert joint.shared is not None  # a joint without shared sound is never disputed
-    heard = clean(piece)
-    heard = heard[first_from(heard, joint.interval.start) : first_from(heard, joint.interval.end)]
-    middle = first_from(heard, time)
-    before = replace(
-        dispute,
-        right=heard[:middle],
-        left=tuple(word for word in dispute.left if focus(word) < time + TOLERANCE),
-        shared=Span(joint.interval.start, max(time, joint.interval.start)),
-        aim=joint.shared.start,
-    )
-    after = replace(
-        dispute,
-        left=heard[middle:],
-        right=tuple(word for word in dispute.right if focus(word) >= time - TOLERANCE),
-        shared=Span(min(time, joint.interval.end), joint.interval.end),
-        aim=joint.shared.end,
-    )
-    first, second = find_cut(before), find_cut(after)
-    if first is None or second is None or first.is_weak or second.is_weak:
-        return None
-    words = (
-        before.left[: first.left_stop]
-        + before.right[first.right_start :]
-        + after.left[: second.left_stop]
-        + after.right[second.right_start :]
-    )
-    return Settlement(words, time, "repaired", first.agreeing + second.agreeing)

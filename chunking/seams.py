@@ -52,13 +52,15 @@ class Cut:
     time: float
     agreeing: int
     disputed: int
+    run: int = 0
+    """Agreeing words in a row beside the cut, those outside of the joint too."""
     passages: tuple[Passage, ...] = ()
 
     @property
     def is_weak(self) -> bool:
         """One chance agreement among many disagreements is no anchor."""
         return (
-            self.agreeing < FEWEST_ANCHORS
+            max(self.agreeing, self.run) < FEWEST_ANCHORS
             and self.disputed > MOST_DISPUTED_PER_ANCHOR * self.agreeing
         )
 
@@ -113,17 +115,18 @@ class _Path:
         self._dispute = dispute
         self._half = max(dispute.shared.duration / 2, GUARD / 2)
         core = dispute.core
-        self._agreeing = sum(column.agrees for column in columns)
+        self._last_start = len(dispute.right) - dispute.trailing
+        self._agreeing = sum(column.agrees and self._is_inside(column) for column in columns)
         self._disputed = sum(
             not column.agrees and core.start <= self._middle(column) <= core.end
             for column in columns
         )
 
     def best_cut(self) -> Cut | None:
-        """The best boundary beside an agreeing column and between whole words."""
+        """The best boundary beside an agreeing column and between whole words, weak if all are."""
         runs_before = _runs(self._columns)
         runs_after = _runs(self._columns[::-1])[::-1]
-        best: tuple[float, int, Cut] | None = None
+        best: tuple[tuple[bool, float], int, Cut] | None = None
         i = j = 0  # units of either side before the boundary
         for place in range(len(self._columns) + 1):
             run = (runs_before[place - 1] if place else 0) + (
@@ -140,10 +143,12 @@ class _Path:
         passages = find_passages(self._columns, self._left, self._right, best[1])
         return replace(best[2], passages=tuple(passages))
 
-    def _cut_at(self, i: int, j: int, run: int) -> tuple[float, Cut] | None:
+    def _cut_at(self, i: int, j: int, run: int) -> tuple[tuple[bool, float], Cut] | None:
         left_stop = word_boundary(self._left, i, len(self._dispute.left))
         right_start = word_boundary(self._right, j, len(self._dispute.right))
         if left_stop is None or right_start is None:
+            return None
+        if left_stop < self._dispute.leading or right_start > self._last_start:
             return None
         end = self._left[i - 1].end if i else None
         start = self._right[j].start if j < len(self._right) else None
@@ -154,7 +159,15 @@ class _Path:
             time, pause = (end + start) / 2, max(start - end, 0.0)
         distance = (time - self._dispute.aim) / self._half
         score = run + PAUSE_WEIGHT * min(pause, PAUSE_LIMIT) - DISTANCE_WEIGHT * distance**2
-        return score, Cut(left_stop, right_start, time, self._agreeing, self._disputed)
+        cut = Cut(left_stop, right_start, time, self._agreeing, self._disputed, run)
+        return (not cut.is_weak, score), cut
+
+    def _is_inside(self, column: Column) -> bool:
+        """Whether no side has `column` outside of the joint."""
+        left, right = column.left, column.right
+        return (left is None or self._left[left].first >= self._dispute.leading) and (
+            right is None or self._right[right].first < self._last_start
+        )
 
     def _middle(self, column: Column) -> float:
         if column.left is not None:
