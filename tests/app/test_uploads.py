@@ -137,19 +137,24 @@ def test_a_slow_disk_holds_up_uploads_alone(shared: Running):
 
 def test_what_is_tidied_is_tidied_though_nobody_waits():
     is_fast_again, is_tidy = threading.Event(), threading.Event()
+    are_stuck = threading.Barrier(uploads.DISK_THREADS + 1)
+
+    def stick() -> None:
+        are_stuck.wait(GIVE_UP_SECONDS)
+        is_fast_again.wait(GIVE_UP_SECONDS)
 
     async def give_up() -> None:
-        for _ in range(uploads.DISK_THREADS):
-            uploads._DISK.submit(is_fast_again.wait, GIVE_UP_SECONDS)
         tidying = asyncio.create_task(uploads.tidy_on_disk(is_tidy.set))
-        while not uploads._DISK._work_queue.qsize():
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # it is in the queue now, and every thread is stuck
         tidying.cancel()
         with pytest.raises(asyncio.CancelledError):
             await tidying
         assert not is_tidy.is_set()
         is_fast_again.set()
 
+    for _ in range(uploads.DISK_THREADS):
+        uploads._DISK.submit(stick)
+    are_stuck.wait(GIVE_UP_SECONDS)
     asyncio.run(give_up())
     assert is_tidy.wait(GIVE_UP_SECONDS)
 
