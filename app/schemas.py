@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chunking.options import CueOptions
 from decoding.types import Task
 from transcription.render import RESPONSE_FORMATS
 
@@ -15,18 +16,32 @@ _FLAG: Schema = {"type": "boolean"}
 _TIME: Schema = {"type": ["integer", "null"], "description": "Seconds since 1970."}
 
 
+_CUES = CueOptions()
 CUE_SCHEMAS: dict[str, Schema] = {
     "max_line_length": {
         "type": "integer",
         "minimum": 1,
-        "default": 42,
+        "default": _CUES.max_line_length,
         "description": "Columns of a line of subtitles; a wide letter takes two.",
     },
-    "max_lines": {"type": "integer", "minimum": 1, "default": 2, "description": "Of a subtitle."},
-    "max_cue": _NUMBER
-    | {"minimum": 0.8, "default": 7, "description": "Longest time on screen, seconds."},
-    "reading_speed": _NUMBER
-    | {"minimum": 1, "default": 20, "description": "Columns read in a second."},
+    "max_lines": {
+        "type": "integer",
+        "minimum": 1,
+        "default": _CUES.max_lines,
+        "description": "Of a subtitle.",
+    },
+    "max_cue": {
+        "type": "number",
+        "minimum": _CUES.min_duration,
+        "default": _CUES.max_duration,
+        "description": "Longest time on screen, seconds.",
+    },
+    "reading_speed": {
+        "type": "number",
+        "minimum": 1,
+        "default": _CUES.reading_speed,
+        "description": "Columns read in a second.",
+    },
 }
 
 

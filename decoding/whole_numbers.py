@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from decoding.compiled import compiled
@@ -39,13 +38,6 @@ def to_whole(rows: Tensor) -> tuple[Tensor, Tensor]:
 def to_real(products: Tensor, scales: Tensor, bias: Tensor, result: Tensor) -> None:
     """result [n, out] = products [n or more, out] x scales [n] + bias [out]."""
     _to_real(products.numpy(), scales.numpy(), bias.numpy(), result.numpy())
-
-
-def framed(steps: Tensor) -> Tensor:
-    """Steps [n, in] with the row that `to_whole` puts below."""
-    ends = torch.zeros(1, steps.shape[1])
-    ends[0, 0], ends[0, 1] = LARGEST, -LARGEST - 1
-    return torch.cat([steps, ends])
 
 
 @compiled()

@@ -64,16 +64,12 @@ def is_sound_container(path: Path) -> bool:
 
 def is_locked(path: Path) -> bool:
     """Whether an MP4 says that its sound is encrypted (CENC or iTunes)."""
-    with path.open("rb") as file:
-        index = _mp4_index(file, path.stat().st_size)
-    return LOCKED_TRACK.search(index) is not None
+    return LOCKED_TRACK.search(_mp4_index(path)) is not None
 
 
 def is_elsewhere(path: Path) -> bool:
     """Whether an MP4 or QuickTime file only says in which other file its sound is."""
-    with path.open("rb") as file:
-        index = _mp4_index(file, path.stat().st_size)
-    return TRACK_ELSEWHERE.search(index) is not None
+    return TRACK_ELSEWHERE.search(_mp4_index(path)) is not None
 
 
 def is_pcm_without_bits(path: Path) -> bool:
@@ -100,8 +96,13 @@ def is_wav_without_sound(path: Path) -> bool:
     return position > WAV_HEADER_BYTES and header == b"" and position - size in {0, 1}
 
 
-def _mp4_index(file: BinaryIO, size: int) -> bytes:
+def _mp4_index(path: Path) -> bytes:
     """The `moov` box of an MP4, wherever it stands, or nothing."""
+    with path.open("rb") as file:
+        return _find_index(file, path.stat().st_size)
+
+
+def _find_index(file: BinaryIO, size: int) -> bytes:
     position = 0
     for _ in range(MAX_BOXES):
         file.seek(position)

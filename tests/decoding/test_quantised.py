@@ -17,12 +17,19 @@ from decoding.quantised import (
     quantise,
     scale_of,
 )
-from decoding.whole_numbers import framed, to_whole
+from decoding.whole_numbers import to_whole
 
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+def framed(steps: torch.Tensor) -> torch.Tensor:
+    """Steps [n, in] with the row that `to_whole` puts below."""
+    ends = torch.zeros(1, steps.shape[1])
+    ends[0, 0], ends[0, 1] = LARGEST, -LARGEST - 1
+    return torch.cat([steps, ends])
 
 
 def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
