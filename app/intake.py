@@ -86,8 +86,8 @@ async def _take(
     await on_disk(check_room, service.folders, service.settings, expected)
     job_id = f"{'req' if kind == 'request' else 'job'}_{secrets.token_hex(12)}"
     folder = service.folders.of(job_id)
-    await on_disk(folder.path.mkdir, mode=PRIVATE_FOLDER)
     try:
+        await on_disk(folder.path.mkdir, mode=PRIVATE_FOLDER)
         with service.uploads.taken(request.state.caller):
             taken = await receive(job_id, folder)
         if not taken.upload.size:
