@@ -7,6 +7,7 @@ one may hide a sentence. Nothing here looks at sound.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from chunking.types import Span, Word
 
@@ -15,12 +16,15 @@ PER_LETTER = 0.1
 WIDE_LETTER = 3
 DIGIT = 4
 
+_REMEMBERED_TEXTS = 4096
+
 
 def longest_plausible(text: str) -> float:
     """Seconds that a slow speaker needs for `text`."""
     return LEAD + PER_LETTER * letters(text)
 
 
+@lru_cache(_REMEMBERED_TEXTS)
 def letters(text: str) -> int:
     """How much there is to say, in letters: wide ones say more, digits are read out as words."""
     return sum(_weight(letter) for letter in text)

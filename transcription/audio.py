@@ -356,4 +356,5 @@ def _decode_arguments(count: int) -> tuple[str, ...]:
     pan = f"pan={count}c|" + "|".join(f"c{channel}=c{channel}" for channel in range(count))
     shape = ("-ac", "1") if count == 1 else ("-af", pan)
     rate = ("-ar", str(SAMPLE_RATE))
-    return ("-threads", "1", "-vn", "-sn", "-dn", *shape, *rate, "-f", "s16le")
+    whole_buffers = ("-flush_packets", "0")  # or every packet of 20 ms is a write, and a read
+    return ("-threads", "1", "-vn", "-sn", "-dn", *shape, *rate, *whole_buffers, "-f", "s16le")

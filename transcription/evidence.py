@@ -82,30 +82,28 @@ def noise_floor(bands: NDArray[np.float32]) -> NDArray[np.float32]:
     The higher of what lies behind and what lies ahead: when a fan starts, it is its own floor.
     """
     frames = len(bands)
+    if not frames:
+        return np.zeros_like(bands)
     cells = -(-frames // FLOOR_CELL_FRAMES)
-    dips = (
-        np.stack(
-            [
-                _dip(
-                    bands,
-                    (cell - FLOOR_CELLS + 1) * FLOOR_CELL_FRAMES,
-                    (cell + 1) * FLOOR_CELL_FRAMES,
-                )
-                for cell in range(cells + FLOOR_CELLS - 1)
-            ]
-        )
-        if cells
-        else np.zeros((0, bands.shape[1]), dtype=np.float32)
-    )
+    dips = _dips(bands, cells + FLOOR_CELLS - 1)
     floors = np.maximum(dips[:cells], dips[FLOOR_CELLS - 1 :][:cells])
     return np.repeat(floors, FLOOR_CELL_FRAMES, axis=0)[:frames]
 
 
-def _dip(bands: NDArray[np.float32], first: int, last: int) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = np.percentile(
-        bands[max(first, 0) : last], FLOOR_PERCENTILE, axis=0
-    ).astype(np.float32)
-    return found
+def _dips(bands: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """The low percentile over the `FLOOR_CELLS` cells that end with each of the first `count`."""
+    dips = np.empty((count, bands.shape[1]), dtype=np.float32)
+    length, frames = FLOOR_CELLS * FLOOR_CELL_FRAMES, len(bands)
+    whole = range(FLOOR_CELLS - 1, min(frames // FLOOR_CELL_FRAMES, count))  # the others: cut off
+    if whole:
+        stretches = np.lib.stride_tricks.sliding_window_view(bands, length, axis=0)
+        dips[whole.start : whole.stop] = np.percentile(
+            stretches[::FLOOR_CELL_FRAMES][: len(whole)], FLOOR_PERCENTILE, axis=-1
+        )
+    for cell in (cell for cell in range(count) if cell not in whole):
+        last = (cell + 1) * FLOOR_CELL_FRAMES
+        dips[cell] = np.percentile(bands[max(last - length, 0) : last], FLOOR_PERCENTILE, axis=0)
+    return dips
 
 
 def _power(frames: NDArray[np.float32]) -> NDArray[np.float32]:

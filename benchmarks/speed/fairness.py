@@ -21,9 +21,10 @@ from benchmarks.speed.sizes import random_checkpoint
 from decoding.engine import Engine
 from decoding.loading import load_model
 from decoding.model import LoadedModel
-from decoding.types import CLIP_SAMPLES, SAMPLE_RATE, Clip, Decoded, DecodingOptions
+from decoding.types import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE, Clip, Decoded, DecodingOptions
 
-STRIDE_SECONDS: Final = 25.0
+OVERLAP_SECONDS: Final = 5.0
+STRIDE_SECONDS: Final = CLIP_SECONDS - OVERLAP_SECONDS
 MIX: Final = ((180, 60.0), (16, 300.0), (4, 1800.0))  # so many requests, up to so many seconds
 FIXED: Final = 1800.0  # requests that may be this long are
 OPTIONS: Final = DecodingOptions(
@@ -49,7 +50,7 @@ class Request:
 class Load:
     """What became of a mix of requests.
 
-    Seconds from the moment when all were submitted to the last window of a request.
+    Seconds from the moment when all were submitted together to the last window of a request.
     """
 
     requests: int
@@ -81,13 +82,14 @@ class Share:
 
 
 def made_up_requests(mix: Sequence[tuple[int, float]] = MIX) -> list[Request]:
-    """The mix in a random order, the same always."""
+    """The mix in a random order, the same always; cut into windows as recordings are."""
     rng = np.random.default_rng(SEED)
     requests: list[Request] = []
     for count, most in mix:
         for _ in range(count):
             seconds = most if most >= FIXED else rng.uniform(5.0, most)
-            windows = rng.integers(1 << 30, size=int(np.ceil(seconds / STRIDE_SECONDS)))
+            number = max(1, int(np.ceil((seconds - OVERLAP_SECONDS) / STRIDE_SECONDS)))
+            windows = rng.integers(1 << 30, size=number)
             name = f"{most:.0f} s, {len(requests)}"
             requests.append(Request(name, tuple(windows.tolist()), most == mix[0][1]))
     return [requests[at] for at in rng.permutation(len(requests))]
@@ -96,9 +98,10 @@ def made_up_requests(mix: Sequence[tuple[int, float]] = MIX) -> list[Request]:
 def meet(requests: Sequence[Request], cache: Path | None) -> Load:
     """All requests at once: fair, then in turn, then each window alone."""
     model = load_model(str(random_checkpoint("toy", cache)))
-    fair, fair_ends = _all_at_once(model, requests, _fair)
-    _, turn_ends = _all_at_once(model, requests, _in_turn)
-    alone = _alone(model, requests)
+    sounds = [tuple(_sound(seed) for seed in request.windows) for request in requests]
+    fair, fair_ends = _all_at_once(model, _clips(requests, sounds, _fair))
+    _, turn_ends = _all_at_once(model, _clips(requests, sounds, _in_turn))
+    alone = _alone(model, sounds)
     differing = sum(a != b for a, b in zip(fair, alone, strict=True))
     short = [at for at, request in enumerate(requests) if request.is_short]
     return Load(
@@ -145,7 +148,18 @@ def _share_of(long: Sequence[Future[Decoded]], submit: Callable[[int], Future[De
     return Share(len(long), finished + len(long), SHORT_AT_ONCE + 1)
 
 
+Sound = np.ndarray[tuple[int], np.dtype[np.int16]]
 Labels = Callable[[Request, int, Clip], Clip]
+
+
+def _clips(
+    requests: Sequence[Request], sounds: Sequence[Sequence[Sound]], label: Labels
+) -> list[list[Clip]]:
+    """The clips of each request."""
+    return [
+        [label(request, at, Clip(sound)) for at, sound in enumerate(mine)]
+        for request, mine in zip(requests, sounds, strict=True)
+    ]
 
 
 def _fair(request: Request, at: int, clip: Clip) -> Clip:
@@ -158,12 +172,11 @@ def _in_turn(_request: Request, _at: int, clip: Clip) -> Clip:
 
 
 def _all_at_once(
-    model: LoadedModel, requests: Sequence[Request], label: Labels
+    model: LoadedModel, requests: Sequence[Sequence[Clip]]
 ) -> tuple[list[tuple[Decoded, ...]], list[float]]:
     """What each request gave, and after how many seconds."""
     engine = _engine(model, SLOTS)
     ends = [0.0] * len(requests)
-    futures: list[list[Future[Decoded]]] = []
     try:
         began = time.perf_counter()
 
@@ -173,25 +186,20 @@ def _all_at_once(
 
             return note
 
-        for number, request in enumerate(requests):
-            clips = [
-                label(request, at, Clip(_sound(seed))) for at, seed in enumerate(request.windows)
-            ]
-            mine = [engine.submit(clip, OPTIONS) for clip in clips]
+        futures = [[engine.submit(clip, OPTIONS) for clip in clips] for clips in requests]
+        for number, mine in enumerate(futures):
             for future in mine:
                 future.add_done_callback(note_end(number))
-            futures.append(mine)
         return [tuple(future.result() for future in mine) for mine in futures], ends
     finally:
         engine.close()
 
 
-def _alone(model: LoadedModel, requests: Sequence[Request]) -> list[tuple[Decoded, ...]]:
+def _alone(model: LoadedModel, sounds: Sequence[Sequence[Sound]]) -> list[tuple[Decoded, ...]]:
     engine = _engine(model, 1)
     try:
         return [
-            tuple(engine.submit(Clip(_sound(seed)), OPTIONS).result() for seed in request.windows)
-            for request in requests
+            tuple(engine.submit(Clip(sound), OPTIONS).result() for sound in mine) for mine in sounds
         ]
     finally:
         engine.close()
@@ -201,7 +209,7 @@ def _engine(model: LoadedModel, slots: int) -> Engine:
     return Engine(model, slots=slots, threads=1, queue_limit=QUEUE_LIMIT)
 
 
-def _sound(seed: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+def _sound(seed: int) -> Sound:
     """Thirty seconds of noise whose loudness changes every second."""
     rng = np.random.default_rng(seed)
     loudness = np.repeat(rng.integers(100, 8000, CLIP_SAMPLES // SAMPLE_RATE), SAMPLE_RATE)
