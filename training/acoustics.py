@@ -25,7 +25,7 @@ class Conditions:
     noise: float = 0.65
     colour: float = 0.3
     clean: float = 0.25
-    noise_db: tuple[float, float] = (11.0, 45.0)
+    noise_db: tuple[float, float] = (5.0, 45.0)
 
 
 def worn(sound: Sound, conditions: Conditions, chance: np.random.Generator) -> Sound:

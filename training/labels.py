@@ -35,10 +35,14 @@ Interval = tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True)
 class LabelStyle:
-    """How often there are timestamps and prompts, and how often a token read is a wrong one."""
+    """How often there are timestamps and prompts, and how often a token read is a wrong one.
+
+    `continued`: how often a prompt ends with the start of the sentence that the window begins in.
+    """
 
     timestamps: float = 0.7
-    prompts: float = 0.4
+    prompts: float = 0.55
+    continued: float = 0.85
     wrong_token: float = 0.04
     wrong_timestamp: float = 0.1
 
@@ -171,15 +175,17 @@ class Labeller:
         if chance.random() >= self._style.prompts:
             return []
         wanted = chance.randint(3, PROMPT_TOKENS if chance.random() < 0.4 else 60)
-        kind = chance.random()
+        missing = window.utterances[0].missing if window.utterances else ()
+        is_continued = bool(missing) and chance.random() < self._style.continued
+        kind = 1.0 if is_continued else chance.random()
         rows: list[int] = []
         if kind < 0.3:
             rows = self._hints(window, chance)
         has_timestamps = chance.random() < 0.5
         while len(rows) < wanted and kind >= 0.15:
             rows = [*self._sentence(chance.choice(bank), has_timestamps, chance), *rows]
-        if window.utterances and kind >= 0.3:
-            rows.extend(row for w in window.utterances[0].missing for row in self._rows_of(w))
+        if is_continued:
+            rows.extend(row for word in missing for row in self._rows_of(word))
         return [self._before, *rows[-PROMPT_TOKENS:]] if rows else []
 
     def _sentence(self, spoken: Spoken, has_timestamps: bool, chance: random.Random) -> list[int]:
@@ -216,12 +222,13 @@ class Labeller:
 def _first_timestamp(start: float, chance: random.Random) -> float:
     """What a window that begins with silence shows first: decoders allow no late one.
 
-    Sometimes its very start, as in a window without speech: text must be able to follow that too.
+    Nearly always the latest that is allowed, which then tells that the sentence comes later. Its
+    very start is what follows a window without speech; text must be able to follow that too.
     """
     kind = chance.random()
-    if start <= LATEST_FIRST_TIMESTAMP or kind < 0.2:
+    if start <= LATEST_FIRST_TIMESTAMP or kind < 0.1:
         return start
-    return LATEST_FIRST_TIMESTAMP if kind < 0.7 else 0.0
+    return LATEST_FIRST_TIMESTAMP if kind < 0.9 else 0.0
 
 
 def _shares(word: SpokenWord, following: float) -> list[tuple[float, float]]:

@@ -32,7 +32,7 @@ class WindowStyle:
     """
 
     silent: float = 0.05
-    starts_inside: float = 0.35
+    starts_inside: float = 0.45
     ends_early: float = 0.3
     stretched: float = 0.45
     stretch: tuple[float, float] = (0.88, 1.13)
@@ -76,8 +76,9 @@ def compose(
     if chance.random() < style.silent:
         return TrainingWindow(_nobody(len(sound), chance, generator), ())
     utterances: list[Utterance] = []
-    now = _first_start(chance)
-    until = seconds * (chance.uniform(0.05, 1.0) if chance.random() < style.ends_early else 1.0)
+    now = _first_start(seconds, chance)
+    share = chance.uniform(0.05, 1.0) if chance.random() < style.ends_early else 1.0
+    until = now + (seconds - now) * share
     mean_gap = chance.choice(style.gaps)
     while now < min(seconds - SHORTEST_REST, until):
         spoken = _varied(chance.choice(bank), style, chance)
@@ -149,14 +150,19 @@ def _nobody(samples: int, chance: random.Random, generator: np.random.Generator)
     return hiss
 
 
-def _first_start(chance: random.Random) -> float:
-    """Seconds before the first sentence: mostly under one, as a first timestamp may say."""
+def _first_start(seconds: float, chance: random.Random) -> float:
+    """Seconds before the first sentence of a window of `seconds`.
+
+    Four windows in ten are silent for a sixth of their time or more: a model that seldom hears
+    that ends the sentence too early, and a decoder that goes on from its end hears it again.
+    """
     kind = chance.random()
-    if kind < 0.15:
+    if kind < 0.12:
         return 0.0
-    if kind < 0.8:
+    if kind < 0.5:
         return chance.uniform(0.0, 0.95)
-    return chance.uniform(1.0, 6.0) if kind < 0.9 else chance.uniform(5.0, 20.0)
+    share = chance.uniform(0.03, 0.2) if kind < 0.62 else chance.uniform(1 / 6, 5 / 6)
+    return share * seconds
 
 
 def _gap(mean: float, style: WindowStyle, chance: random.Random) -> float:

@@ -21,6 +21,7 @@ from benchmarks.speed.types import Done, FileWork, Measured, Runnable, WindowWor
 
 Work = WindowWork | FileWork
 DEVICE_POLL_SECONDS = 0.02
+GRACE_SECONDS = 5.0
 MOST_SECONDS = 1800.0  # that opening a system, or one run, may take
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -60,6 +61,10 @@ class Worker:
         return peaks
 
     def close(self) -> None:
+        """End the process, by force if it does not end when it is asked to."""
+        with contextlib.suppress(OSError):
+            self._connection.send(None)
+            self._process.join(GRACE_SECONDS)
         self._process.kill()
         self._process.join()
         self._connection.close()
