@@ -110,7 +110,7 @@ class DecoderLayer:
         keys, values = memory.extend(layer, key, value)
         if few_queries.takes(query, keys):
             return x + self.text_out(few_queries.attend_seen(query, keys, values, mask))
-        weights = (products(query, keys) + mask).softmax(-1)
+        weights = (query @ keys.mT + mask).softmax(-1)
         read = weighted_sum(weights, values).transpose(1, 2).reshape(windows, count, size)
         return x + self.text_out(read)
 
@@ -122,7 +122,7 @@ class DecoderLayer:
         query = query.transpose(1, 2).to(self.attention_dtype)
         if probe is None and few_queries.takes_all(query, audio[0]):
             return x + self.audio_out(few_queries.attend_all(query, *audio))
-        scores = products(query, audio[0])
+        scores = query @ audio[0].mT
         if probe is not None:
             probe.see(layer, scores)
         read = torch.matmul(scores.softmax(-1), audio[1])
@@ -182,11 +182,6 @@ class TextDecoder:
             x = layer.attend_audio(x, audio[at], at, probe)
             x = layer.feed_forward(x)
         return self._norm(x)
-
-
-def products(query: Tensor, keys: Tensor) -> Tensor:
-    """query [w, heads, q, width] @ keys [w, heads, n, width], transposed -> [w, heads, q, n]."""
-    return torch.matmul(query, keys.transpose(-1, -2))
 
 
 def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:

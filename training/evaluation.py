@@ -29,6 +29,7 @@ BEAM_SIZE = 5
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 QUIET_MINUTES = 10.0
 NOISE_LEVEL = 0.02
+HISS_BESIDE_SPEECH = 0.5  # 6 dB under it: loud enough that what came before can help
 MISTAKES_KEPT = 40
 
 Report = dict[str, Any]
@@ -238,13 +239,13 @@ def _timestamp_errors(
 
 
 def _entered_halfway(item: Item, index: int) -> tuple[Item, str]:
-    """`item` from its middle word on, in noise, and the words before that."""
+    """`item` from its middle word on, in loud noise, and the words before that."""
     middle = len(item.words) // 2
     cut = round(item.words[middle].start * SAMPLE_RATE)
     generator = np.random.Generator(np.random.PCG64(index))
     sound = np.concatenate([item.sound[cut:], np.zeros(cut, np.float32)])
     loudness = float(np.sqrt((item.sound[item.sound != 0] ** 2).mean()))
-    hiss = generator.standard_normal(len(sound)).astype(np.float32) * np.float32(0.2 * loudness)
+    hiss = generator.standard_normal(len(sound)).astype(np.float32) * np.float32(HISS_BESIDE_SPEECH * loudness)
     before = " ".join(word.text for word in item.words[:middle])
     after = " ".join(word.text for word in item.words[middle:])
     return Item(sound + hiss, after, item.words[middle:], item.voice), before
