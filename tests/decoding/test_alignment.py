@@ -9,12 +9,14 @@ import pytest
 import torch
 from whisper.timing import add_word_timestamps, dtw_cpu, find_alignment, median_filter
 
+from decoding import alignment
 from decoding.alignment import Reading, _median, align, heard_frames
 from decoding.mel import LogMel
+from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
 from decoding.warping import token_frames
 from decoding.words import stretches, to_words
 from tests.decoding.oracle import demo_oracle, openai_mel
-from tests.decoding.speech import window
+from tests.decoding.speech import speak, window
 
 TEXTS = [
     " The old harbour was quiet in the early morning, and the boats had not yet come back.",
@@ -27,6 +29,13 @@ def audio_of(model, samples):
     return model.decoder.listen(model.encoder(mel))
 
 
+@pytest.fixture
+def no_faint_frames(monkeypatch):
+    """openai-whisper's own rule: every frame counts alike."""
+    monkeypatch.setattr(alignment, "FAINT", 0.0)
+
+
+@pytest.mark.usefixtures("no_faint_frames")
 @pytest.mark.parametrize("text", TEXTS)
 def test_token_times_are_openais(demo, text):
     samples = window(0, 2)
@@ -47,6 +56,7 @@ def test_token_times_are_openais(demo, text):
         at = after
 
 
+@pytest.mark.usefixtures("no_faint_frames")
 def test_words_are_openais(demo):
     """The whole of it: timestamps, punctuation, pauses, through openai-whisper's own function."""
     samples = window(0, 3)
@@ -79,6 +89,23 @@ def test_words_are_openais(demo):
         assert word.start == pytest.approx(expected["start"], abs=0.0201)
         assert word.end == pytest.approx(expected["end"], abs=0.0201)
     assert tuple(token for word in ours for token in word.tokens) == text
+
+
+def test_a_long_silence_before_speech_moves_no_word(demo):
+    """Frames that no token looks at must not draw the path: the sentence stays together."""
+    tokenizer = demo.vocabulary.tokenizer("en", "transcribe")
+    sentence = "Linda took the door and the price at ten in the evening."
+    tokens = tuple(tokenizer.encode(" " + sentence))
+    spoken, starts = speak(sentence), []
+    for silence in (0.5, 20.0):
+        samples = np.zeros(CLIP_SAMPLES, np.float32)
+        first = round(silence * SAMPLE_RATE)
+        samples[first : first + len(spoken)] = spoken
+        reading = Reading(tokenizer.sot_sequence, tokens, heard_frames(len(samples)))
+        with torch.inference_mode():
+            times = align(demo, audio_of(demo, samples), [reading])[0]
+        starts.append(times.starts[1:-1] - silence)  # the first token's start is the window's
+    assert np.abs(starts[1] - starts[0]).max() < 0.15
 
 
 def test_readings_together_are_readings_alone(demo):
