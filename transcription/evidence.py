@@ -94,7 +94,7 @@ def _dips(bands: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """The low percentile over the `FLOOR_CELLS` cells that end with each of the first `count`."""
     dips = np.empty((count, bands.shape[1]), dtype=np.float32)
     length, frames = FLOOR_CELLS * FLOOR_CELL_FRAMES, len(bands)
-    whole = range(FLOOR_CELLS - 1, min(frames // FLOOR_CELL_FRAMES, count))  # the others: cut off
+    whole = range(FLOOR_CELLS - 1, frames // FLOOR_CELL_FRAMES)  # the others are cut off
     if whole:
         stretches = np.lib.stride_tricks.sliding_window_view(bands, length, axis=0)
         dips[whole.start : whole.stop] = np.percentile(

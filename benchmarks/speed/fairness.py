@@ -18,13 +18,14 @@ from typing import Final
 import numpy as np
 
 from benchmarks.speed.sizes import random_checkpoint
+from chunking.options import WindowOptions
+from chunking.types import Span
+from chunking.windows import plan_windows
 from decoding.engine import Engine
 from decoding.loading import load_model
 from decoding.model import LoadedModel
-from decoding.types import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE, Clip, Decoded, DecodingOptions
+from decoding.types import CLIP_SAMPLES, SAMPLE_RATE, Clip, Decoded, DecodingOptions
 
-OVERLAP_SECONDS: Final = 5.0
-STRIDE_SECONDS: Final = CLIP_SECONDS - OVERLAP_SECONDS
 MIX: Final = ((180, 60.0), (16, 300.0), (4, 1800.0))  # so many requests, up to so many seconds
 FIXED: Final = 1800.0  # requests that may be this long are
 OPTIONS: Final = DecodingOptions(
@@ -88,8 +89,8 @@ def made_up_requests(mix: Sequence[tuple[int, float]] = MIX) -> list[Request]:
     for count, most in mix:
         for _ in range(count):
             seconds = most if most >= FIXED else rng.uniform(5.0, most)
-            number = max(1, int(np.ceil((seconds - OVERLAP_SECONDS) / STRIDE_SECONDS)))
-            windows = rng.integers(1 << 30, size=number)
+            planned = plan_windows((Span(0.0, seconds),), seconds, WindowOptions())
+            windows = rng.integers(1 << 30, size=len(planned))
             name = f"{most:.0f} s, {len(requests)}"
             requests.append(Request(name, tuple(windows.tolist()), most == mix[0][1]))
     return [requests[at] for at in rng.permutation(len(requests))]
