@@ -88,17 +88,19 @@ class _Planner:
         if begins_inside and island.start >= reach - self._options.overlap:
             # The next window would hear this island from its first word: leave it to that one.
             return self._islands[last - 1].end, island.start, True
-        end = self._move_back(reach)
-        return end, self._move_back(end - self._options.overlap), False
+        # Two edges move, and the next window must still begin later: a phase may leave little room.
+        slack = min(self._slack, (reach - start - self._options.overlap) / 3)
+        end = self._move_back(reach, slack)
+        return end, self._move_back(end - self._options.overlap, slack), False
 
     def _begin_after(self, island: int) -> tuple[float | None, bool]:
         if island + 1 < len(self._islands):
             return self._islands[island + 1].start, True
         return None, True
 
-    def _move_back(self, edge: float) -> float:
-        """The middle of the latest pause in the slack before `edge`, or `edge` itself."""
-        near = clip(self._pauses, Span(max(edge - self._slack, 0.0), edge))
+    def _move_back(self, edge: float, slack: float) -> float:
+        """The middle of the latest pause in the `slack` before `edge`, or `edge` itself."""
+        near = clip(self._pauses, Span(max(edge - slack, 0.0), edge))
         if not near:
             return edge
         return (near[-1].start + near[-1].end) / 2

@@ -100,6 +100,15 @@ def test_phase_moves_every_seam():
     assert [(w.start, w.end) for w in windows][:3] == [(0, 17.5), (12.5, 42.5), (37.5, 67.5)]
 
 
+def test_phase_that_leaves_little_more_than_the_overlap():
+    """A pause at the edge must not draw the next window's start before the recording."""
+    options = WindowOptions(window=8.0, overlap=1.0, phase=6.3)
+    first, second = plan_windows((Span(1.0, 2.0),), 3.0, options, skip_silence=False)
+    assert first.start == second.start == 0.0  # the last one is short and begins earlier
+    assert first.end - second.start >= options.overlap
+    assert second.end == 3.0
+
+
 def test_phase_that_leaves_no_window_is_refused():
     with pytest.raises(ValueError, match="phase"):
         WindowOptions(phase=25.0)
