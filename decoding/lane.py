@@ -3,7 +3,8 @@
 Slots are dense: when a window leaves, the last one moves into its place. A slot holds the window's
 audio keys and values (once for all its beams), its text keys and values, and its search. Text keys
 and values are written once and never moved: which of them a beam may see is a mask that follows
-the beams. Knows nothing of clips or queues.
+the beams. What a step does on the device depends on its shape and on tensors that stay where they
+are, so that it can be recorded and replayed. Knows nothing of clips or queues.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from decoding.graphs import Runner, StepShape, runner_for
 from decoding.model import LoadedModel
 from decoding.rules import forbid_at_start
 from decoding.search import Plan, SearchState, advance
@@ -108,12 +110,19 @@ class _Seat:
 
 
 class Lane:
-    """Slots for at most `capacity` windows of `width` beams; memory grows as slots are used."""
+    """Slots for at most `capacity` windows of `width` beams; memory grows as slots are used.
 
-    def __init__(self, model: LoadedModel, width: int, capacity: int) -> None:
+    `runner` takes the steps in which nobody samples; the device's own if None. Slots that nobody
+    sits in are done, and write to their own first place if a step is taken with them.
+    """
+
+    def __init__(
+        self, model: LoadedModel, width: int, capacity: int, *, runner: Runner | None = None
+    ) -> None:
         self.width = width
         self.capacity = capacity
         self._model = model
+        self._runner = runner or runner_for(model.device, cuda_graphs=model.cuda_graphs)
         self._layout = model.decoder.columns.layout
         self._seats: list[_Seat] = []
         self._room = 0
@@ -121,10 +130,15 @@ class Lane:
         self._steps = model.dimensions.n_text_ctx + 1
         self._most_positions = -(-self._steps * width // LIVE_STEP) * LIVE_STEP
         self._search = SearchState.allocate(0, width, self._steps, model.device)
-        self._audio: list[KeyValue] = []
-        self._text: list[KeyValue] = []
-        self._mask = torch.empty(0)
-        self._bias: Tensor | None = None
+        dims, decoder = model.dimensions, model.decoder
+        nothing = torch.empty(0, device=model.device)
+        audio, text = nothing.to(decoder.attention_dtype), nothing.to(decoder.dtype)
+        self._audio: list[KeyValue] = [(audio, audio)] * dims.n_text_layer
+        self._text: list[KeyValue] = [(text, text)] * dims.n_text_layer
+        self._mask = text  # [room, width, positions] added to scores: what a beam may see
+        self._bias = nothing  # [room, 1, columns]
+        self._place = nothing.long()  # [room] where the next keys and values go
+        self._position = nothing.long()  # [room] of the newest token
 
     def __len__(self) -> int:
         return len(self._seats)
@@ -144,7 +158,7 @@ class Lane:
         length = len(listened.prompt.tokens)
         for kept, new in zip(self._text, listened.text, strict=True):
             kept[0][at, :, :length], kept[1][at, :, :length] = new[0][0], new[1][0]
-        self._forget_biases()
+        self._bias[at, 0] = first.bias
         self.restart(at, plan)
         return at
 
@@ -152,8 +166,10 @@ class Lane:
         """Begin another attempt on the window in slot `at`; what was heard stays."""
         seat = self._seats[at]
         seat.is_sampling, seat.steps = plan.uniforms is not None, 0
+        length = len(seat.listened.prompt.tokens)
         self._mask[at] = UNSEEN
-        self._mask[at, :, : len(seat.listened.prompt.tokens)] = 0.0
+        self._mask[at, :, :length] = 0.0
+        self._place[at] = self._position[at] = length
         self._search.start(at, plan)
         logits = (seat.listened.first_logits + seat.first.bias)[None, None]
         forbid_at_start(logits, self._layout, seat.first.blank, seat.first.last_initial)
@@ -168,11 +184,13 @@ class Lane:
             for caches in (self._audio, self._text):
                 for key, value in caches:
                     key[at], value[at] = key[last], value[last]
-            self._mask[at] = self._mask[last]
+            for kept in (self._mask, self._bias, self._place, self._position):
+                kept[at] = kept[last]
             self._search.rows(at, at + 1).copy_from(self._search.rows(last, last + 1))
             self._seats[at] = self._seats[last]
         self._seats.pop()
-        self._forget_biases()
+        self._search.stop(last)
+        self._place[last] = self._position[last] = 0
 
     def audio_of(self, at: int) -> list[KeyValue]:
         """Audio keys and values of the window in slot `at`, each [1, heads, 1500, width]."""
@@ -190,39 +208,51 @@ class Lane:
 
     def step(self) -> None:
         """One token for every window that is not done."""
-        count, width = len(self._seats), self.width
-        state = self._search.rows(0, count)
-        # 1. where this token's keys and values go: after the prompt, one row of beams per step
-        live = max(self._occupied(seat) for seat in self._seats) + width
+        live = max(self._occupied(seat) for seat in self._seats) + self.width
         live = -(-live // LIVE_STEP) * LIVE_STEP
         if live > self._positions:
             self._grow(self._room, max(live, min(2 * self._positions, self._most_positions)))
-        start = self._device_numbers([self._occupied(seat) for seat in self._seats])
-        place = start[:, None] + torch.arange(width, device=start.device)
-        window = torch.arange(count, device=start.device)[:, None]
-        beam = torch.arange(width, device=start.device)[None]
-        self._mask[window, beam, place] = 0.0
+        count, bias = len(self._seats), self._seats[0].first.bias
+        has_one_bias = all(seat.first.bias is bias for seat in self._seats)
+        sampling = [at for at, seat in enumerate(self._seats) if seat.is_sampling]
+        if sampling:
+            self._take_tokens(StepShape(count, live, has_one_bias), sampling)
+        else:
+            slots = self._runner.slots(count, self._room)
+            self._runner.run(StepShape(slots, live, has_one_bias), self._take_tokens)
+        for seat in self._seats:  # a window that is done may go on for a while, but not run over
+            seat.steps = min(seat.steps + 1, self._steps - len(seat.listened.prompt.tokens))
+
+    def _take_tokens(self, shape: StepShape, sampling: Sequence[int] = ()) -> None:
+        """What a step does on the device.
+
+        Without `sampling` it asks the device nothing, takes nothing from the host and leaves its
+        results in tensors that stay: it may be replayed as long as they are not replaced.
+        """
+        slots, live = shape.slots, shape.live
+        state = self._search.rows(0, slots)
+        # 1. this token's keys and values go after the prompt, one row of beams per step
+        place = self._place[:slots, None] + torch.arange(self.width, device=self._place.device)
+        mask = self._mask[:slots, :, :live]
+        mask.scatter_(2, place[..., None], 0.0)
         # 2. the model
-        position = self._device_numbers(
-            [len(seat.listened.prompt.tokens) + seat.steps - 1 for seat in self._seats]
-        )
-        position = position.clamp(max=self._model.dimensions.n_text_ctx - 1)
-        memory = _LaneMemory(self._text, place, live)
+        position = self._position[:slots].clamp(max=self._model.dimensions.n_text_ctx - 1)
         hidden = self._model.decoder(
             self._model.decoder.columns.token_of[state.last],
-            position[:, None].expand(count, width),
-            self._live_audio(count),
-            memory,
-            self._mask[:count, None, :, :live],
+            position[:, None].expand(slots, self.width),
+            [(key[:slots], value[:slots]) for key, value in self._audio],
+            _LaneMemory(self._text, place, live),
+            mask[:, None],
         )
-        logits = self._model.decoder.logits(hidden).add_(self._biases())
+        bias = self._bias[: 1 if shape.has_one_bias else slots]
+        logits = self._model.decoder.logits(hidden).add_(bias)
         # 3. the search; a beam sees what the beam that it continues saw
-        sampling = [at for at, seat in enumerate(self._seats) if seat.is_sampling]
         source = advance(state, logits, self._layout, sampling)
-        mask = self._mask[:count, :, :live]
         mask.copy_(mask.gather(1, source[..., None].expand(-1, -1, live)))
-        for seat in self._seats:
-            seat.steps += 1
+        # 4. whoever is done stays where it is
+        is_going = ~state.is_done
+        self._place[:slots].add_(is_going, alpha=self.width)
+        self._position[:slots].add_(is_going)
 
     def done(self) -> Sequence[int]:
         """Slots whose search is over, last first, so that leaving does not move the others."""
@@ -236,59 +266,35 @@ class Lane:
     def _occupied(self, seat: _Seat) -> int:
         return len(seat.listened.prompt.tokens) + (seat.steps - 1) * self.width
 
-    def _device_numbers(self, numbers: list[int]) -> Tensor:
-        return torch.tensor(numbers, device=self._model.device)
-
-    def _live_audio(self, count: int) -> list[KeyValue]:
-        return [(key[:count], value[:count]) for key, value in self._audio]
-
-    def _biases(self) -> Tensor:
-        if self._bias is None:
-            each = [seat.first.bias for seat in self._seats]
-            same = all(one is each[0] for one in each)
-            self._bias = each[0] if same else torch.stack(each)[:, None]
-        return self._bias
-
-    def _forget_biases(self) -> None:
-        self._bias = None
-
     def _grow(self, room: int, positions: int) -> None:
         """Make room for so many slots and text positions; what is there is kept."""
-        dims, device = self._model.dimensions, self._model.device
-        heads, width, dtype = dims.n_text_head, dims.head_width, self._model.decoder.dtype
-        audio_dtype = self._model.decoder.attention_dtype
-        audio = (room, heads, dims.n_audio_ctx, width)
-        text = (room, heads, positions, width)
-        layers = range(dims.n_text_layer)
+        self._runner.forget()
+        dims, search = self._model.dimensions, self._search
+        heads, width = dims.n_text_head, dims.head_width
+        _enlarge(self._audio, (room, heads, dims.n_audio_ctx, width))
+        _enlarge(self._text, (room, heads, positions, width))
+        self._mask = _larger(self._mask, (room, self.width, positions), UNSEEN)
+        self._bias = _larger(self._bias, (room, 1, len(self._model.decoder.columns.plain_bias)))
+        self._place, self._position = (
+            _larger(kept, (room,)) for kept in (self._place, self._position)
+        )
         if room != self._room:
-            self._audio = self._audio or [
-                _pair((0, *audio[1:]), audio_dtype, device) for _ in layers
-            ]
-            _enlarge(self._audio, audio)
-            old_search = self._search
-            self._search = SearchState.allocate(room, self.width, self._steps, device)
-            self._search.rows(0, self._room).copy_from(old_search)
-        self._text = self._text or [_pair((0, *text[1:]), dtype, device) for _ in layers]
-        _enlarge(self._text, text)
-        old_mask = self._mask
-        self._mask = torch.full((room, self.width, positions), UNSEEN, dtype=dtype, device=device)
-        if self._room:
-            self._mask[: self._room, :, : old_mask.shape[2]] = old_mask
+            self._search = SearchState.allocate(room, self.width, self._steps, self._model.device)
+            self._search.rows(0, self._room).copy_from(search)
         self._room, self._positions = room, positions
-
-
-def _pair(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> KeyValue:
-    return (
-        torch.zeros(shape, dtype=dtype, device=device),
-        torch.zeros(shape, dtype=dtype, device=device),
-    )
 
 
 def _enlarge(layers: list[KeyValue], shape: tuple[int, ...]) -> None:
     """Put larger tensors in place of the old, one layer after the other: memory is short here."""
     for at, (key, value) in enumerate(layers):
-        windows, _, positions, _ = key.shape
-        larger = _pair(shape, key.dtype, key.device)
-        for source, target in zip((key, value), larger, strict=True):
-            target[:windows, :, :positions] = source
-        layers[at] = larger
+        layers[at] = _larger(key, shape), _larger(value, shape)
+
+
+def _larger(old: Tensor, shape: tuple[int, ...], default: float = 0.0) -> Tensor:
+    """A tensor with the old one in its first corner; the old one itself if it has the shape."""
+    if old.shape == shape:
+        return old
+    new = old.new_full(shape, default)
+    if len(old):
+        new[tuple(slice(size) for size in old.shape)] = old
+    return new

@@ -33,12 +33,13 @@ def load_model(
     precision: str = "auto",
     adapter: Path | None = None,
     download_root: Path | None = None,
+    cuda_graphs: bool = True,
 ) -> LoadedModel:
     """A model ready to decode on `device`.
 
     `name_or_path`: an official name (`tiny` … `turbo`), a `.pt` file, or a Hugging Face directory.
     `precision`: auto, fp32, bf16, fp16 or, on the CPU, int8. `adapter`: a PEFT LoRA directory,
-    merged when loaded.
+    merged when loaded. `cuda_graphs`: steps may be recorded and replayed where there is CUDA.
     Raises `ModelNotFound` or `ModelUnreadable` with one sentence for the user.
     """
     checkpoint = _read(name_or_path, download_root)
@@ -53,6 +54,7 @@ def load_model(
         TextDecoder(state, dims, placement),
         checkpoint.alignment_heads or default_heads(dims),
         placement.device,
+        cuda_graphs,
     )
 
 

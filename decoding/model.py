@@ -21,7 +21,10 @@ Head = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A Whisper model on its device. `alignment_heads`: (layer, head) pairs that follow time."""
+    """A Whisper model on its device. `alignment_heads`: (layer, head) pairs that follow time.
+
+    `cuda_graphs`: on a CUDA device, steps may be recorded and replayed.
+    """
 
     card: ModelCard
     dimensions: Dimensions
@@ -29,6 +32,7 @@ class LoadedModel:
     decoder: TextDecoder
     alignment_heads: tuple[Head, ...]
     device: torch.device
+    cuda_graphs: bool
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -39,7 +39,7 @@ class SearchState:
     """
 
     time: Tensor  # [w] tokens sampled so far
-    is_done: Tensor  # [w]
+    is_done: Tensor  # [w] true where no search has begun
     total: Tensor  # [w, b] summed log probability; minus infinity: no such beam
     last: Tensor  # [w, b] newest token
     last_is_timestamp: Tensor  # [w, b]
@@ -73,7 +73,7 @@ class SearchState:
             return torch.zeros(windows, *shape, dtype=torch.bool, device=device)
 
         return cls(
-            whole(), truth(), real(beams), whole(beams), truth(beams), truth(beams), whole(beams),
+            whole(), ~truth(), real(beams), whole(beams), truth(beams), truth(beams), whole(beams),
             whole(steps, beams), whole(steps, beams),
             real(finished), whole(finished), whole(finished), whole(),
             whole(), whole(), whole(), real(), truth(), truth(),
@@ -88,6 +88,10 @@ class SearchState:
         """Become the other (same number of windows; steps and beams not fewer than its)."""
         for field in fields(self):
             getattr(self, field.name).copy_(getattr(other, field.name))
+
+    def stop(self, at: int) -> None:
+        """Window `at` is over, whatever it found."""
+        self.is_done[at] = True
 
     def start(self, at: int, plan: Plan) -> None:
         """Forget what window `at` held and begin anew."""

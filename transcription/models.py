@@ -93,5 +93,6 @@ def open_engine(settings: Settings, device: str) -> Decoder:
         precision=settings.precision,
         adapter=settings.adapter,
         download_root=settings.model_dir,
+        cuda_graphs=settings.cuda_graphs,
     )
     return Engine(loaded, slots=settings.slots, threads=settings.threads)

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None, ge=1, le=256, description="CPU threads of the engine; all cores if unset."
     )
+    cuda_graphs: bool = Field(
+        True, description="Whether decoding steps are recorded and replayed on CUDA devices."
+    )
     model_dir: Path | None = Field(
         None, description="Where official checkpoints are kept; ~/.cache/whisper if unset."
     )

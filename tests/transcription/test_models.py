@@ -8,13 +8,22 @@ import whisper
 from decoding.cluster import Cluster
 from decoding.errors import DecodingError, ModelNotFound
 from decoding.process import EngineProcess
-from transcription.models import fetch, open_decoder
+from transcription.models import fetch, open_decoder, open_engine
 from transcription.settings import Settings
 
 
 def test_device_that_is_not_there_is_the_callers_mistake() -> None:
     with pytest.raises(ValueError, match="cuda:99"):
         open_decoder(Settings(devices="cuda:99"))
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_graphs_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, given: bool) -> None:
+    monkeypatch.setenv("LONGFORM_CUDA_GRAPHS", str(int(given)))
+    opened = []
+    monkeypatch.setattr("decoding.engine.Engine", lambda model, **_: opened.append(model))
+    open_engine(Settings(), "cpu")
+    assert [model.cuda_graphs for model in opened] == [given]
 
 
 def test_an_official_model_is_fetched_into_its_folder(
