@@ -6,6 +6,7 @@ Times nothing.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -73,8 +74,8 @@ class Company:
 
 
 @dataclass(frozen=True, slots=True)
-class Batches:
-    """Tokens of windows decoded alone against the same windows decoded together."""
+class TwoWays:
+    """Tokens of the same windows decoded in two ways."""
 
     precision: str
     windows: int
@@ -84,6 +85,14 @@ class Batches:
     @property
     def rate(self) -> float:
         return self.differing_tokens / self.tokens if self.tokens else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """Steps recorded and replayed against plain ones; `complaints`: why some were not recorded."""
+
+    compared: TwoWays
+    complaints: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +113,13 @@ def decode(model: str, device: str, precision: str, windows: Windows, slots: int
     return decode_jobs(model, device, precision, [(one, OPTIONS) for one in windows], slots)
 
 
-def decode_jobs(model: str, device: str, precision: str, jobs: Jobs, slots: int) -> list[Decoded]:
+def decode_jobs(
+    model: str, device: str, precision: str, jobs: Jobs, slots: int, *, cuda_graphs: bool = True
+) -> list[Decoded]:
     """Windows with options of their own."""
-    loaded = load_model(checkpoint_of(model), device=device, precision=precision)
+    loaded = load_model(
+        checkpoint_of(model), device=device, precision=precision, cuda_graphs=cuda_graphs
+    )
     engine = Engine(loaded, slots=slots)
     try:
         futures = [engine.submit(Clip(samples), options) for samples, options in jobs]
@@ -161,7 +174,7 @@ def company(model: str, device: str, precision: str, windows: Windows) -> Compan
 
     Beams, prompts and budgets differ, so that neighbours come and go while others go on.
     """
-    jobs = [(samples, COMPANY[at % len(COMPANY)]) for at, samples in enumerate(windows)]
+    jobs = _in_company(windows)
     alone = decode_jobs(model, device, precision, jobs, slots=1)
     together = [decode_jobs(model, device, precision, jobs, slots=slots) for slots in (8, 3)]
     same = sum(
@@ -170,17 +183,52 @@ def company(model: str, device: str, precision: str, windows: Windows) -> Compan
     return Company(precision, len(windows), same)
 
 
-def batches(model: str, device: str, precision: str, count: int) -> Batches:
+def _in_company(windows: Windows) -> Jobs:
+    return [(samples, COMPANY[at % len(COMPANY)]) for at, samples in enumerate(windows)]
+
+
+def batches(model: str, device: str, precision: str, count: int) -> TwoWays:
     """Alone against together."""
     windows = sound.windows(count)
     alone = decode(model, device, precision, windows, slots=1)
     together = decode(model, device, precision, windows, slots=count)
+    return _two_ways(precision, alone, together)
+
+
+def graphs(model: str, device: str, precision: str, windows: Windows) -> Graphs:
+    """Eight windows together, of all kinds, while others leave and enter."""
+    jobs = _in_company(windows)
+    heard = _Complaints(logging.WARNING)
+    logger = logging.getLogger("decoding.graphs")
+    logger.addHandler(heard)
+    try:
+        plain, recorded = (
+            decode_jobs(model, device, precision, jobs, slots=8, cuda_graphs=given)
+            for given in (False, True)
+        )
+    finally:
+        logger.removeHandler(heard)
+    return Graphs(_two_ways(precision, plain, recorded), tuple(heard.sentences))
+
+
+class _Complaints(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.sentences: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.sentences.append(record.getMessage())
+
+
+def _two_ways(precision: str, ones: Sequence[Decoded], others: Sequence[Decoded]) -> TwoWays:
     differing = sum(
         sum(a != b for a, b in zip(one.tokens, other.tokens, strict=False))
         + abs(len(one.tokens) - len(other.tokens))
-        for one, other in zip(alone, together, strict=True)
+        for one, other in zip(ones, others, strict=True)
     )
-    return Batches(precision, count, sum(len(one.tokens) for one in alone), differing)
+    return TwoWays(precision, len(ones), sum(len(one.tokens) for one in ones), differing)
 
 
 def error_rate(model: str, device: str, precision: str, count: int | None = None) -> ErrorRate:

@@ -91,6 +91,7 @@ def _steps(part: Part, cache: Path | None) -> Iterator[tuple[str, Step]]:
     yield "Correctness: tokens", partial(_tokens, part)
     yield "Correctness: error rates", partial(_error_rates, part)
     yield "Correctness: alone and in a batch", partial(_batches, part)
+    yield "Correctness: graphs against plain steps", partial(_graphs, part)
     for size in part.sizes:
         title = f"Speed and memory: {size} size, random weights, beam 5, {part.tokens} tokens"
         yield title, partial(_speed, part, size, cache)
@@ -136,6 +137,23 @@ def _batches(part: Part) -> list[str]:
             f"- {precision}, windows alone against {batch.windows} together: "
             f"{batch.differing_tokens} of {batch.tokens} tokens differ ({batch.rate:.2%})"
         )
+    return lines
+
+
+def _graphs(part: Part) -> list[str]:
+    if not part.device.startswith("cuda"):
+        return [f"- there are no graphs on {part.device}: every step is plain"]
+    lines = []
+    for precision in ("fp32", *part.precisions):
+        found = correctness.graphs("demo", part.device, precision, sound.windows(part.windows))
+        compared = found.compared
+        verdict = f": {_mark(compared.differing_tokens == 0)}" if precision == "fp32" else ""
+        lines.append(
+            f"- {precision}, graphs against plain steps, {compared.windows} windows: "
+            f"{compared.differing_tokens} of {compared.tokens} tokens differ "
+            f"({compared.rate:.2%}){verdict}"
+        )
+        lines += [f"- {precision}: {why}: {_mark(is_good=False)}" for why in found.complaints]
     return lines
 
 
