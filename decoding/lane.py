@@ -165,8 +165,9 @@ class Lane:
     def restart(self, at: int, plan: Plan) -> None:
         """Begin another attempt on the window in slot `at`; what was heard stays."""
         seat = self._seats[at]
-        seat.is_sampling, seat.steps = plan.uniforms is not None, 0
         length = len(seat.listened.prompt.tokens)
+        self._clean(at, length)
+        seat.is_sampling, seat.steps = plan.uniforms is not None, 0
         self._mask[at] = UNSEEN
         self._mask[at, :, :length] = 0.0
         self._place[at] = self._position[at] = length
@@ -188,6 +189,7 @@ class Lane:
                 kept[at] = kept[last]
             self._search.rows(at, at + 1).copy_from(self._search.rows(last, last + 1))
             self._seats[at] = self._seats[last]
+        self._clean(last, 0)
         self._seats.pop()
         self._search.stop(last)
         self._place[last] = self._position[last] = 0
@@ -265,6 +267,17 @@ class Lane:
 
     def _occupied(self, seat: _Seat) -> int:
         return len(seat.listened.prompt.tokens) + (seat.steps - 1) * self.width
+
+    def _clean(self, at: int, start: int) -> None:
+        """Wipe the text of slot `at` from a position on.
+
+        What is no number there, as when half precision overflows, would spoil the sums of whoever
+        comes next, though it may not be seen.
+        """
+        stop = self._occupied(self._seats[at])
+        for key, value in self._text:
+            key[at, :, start:stop] = 0.0
+            value[at, :, start:stop] = 0.0
 
     def _grow(self, room: int, positions: int) -> None:
         """Make room for so many slots and text positions; what is there is kept."""
