@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chunking.types import Span
+from decoding.silero_file import FRAME_SAMPLES
 from decoding.types import SAMPLE_RATE
 from transcription import evidence, silero
 from transcription.options import SpeechOptions
 from transcription.types import Heard, Recording
 
 STRETCH_SECONDS = 240.0
-LEAD_IN_SECONDS = 320 * silero.FRAME_SAMPLES / SAMPLE_RATE  # whole frames: the grid stays one grid
-SILERO_FRAME_SECONDS = silero.FRAME_SAMPLES / SAMPLE_RATE
+SILERO_FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
+LEAD_IN_SECONDS = silero.LEAD_IN_FRAMES * SILERO_FRAME_SECONDS  # whole: the grid stays one grid
 EVIDENCE_FRAME_SECONDS = evidence.HOP_SAMPLES / SAMPLE_RATE
 MAX_THREADS = 4
 
@@ -108,7 +109,7 @@ def _judge_stretch(recording: Recording, number: int) -> _Frames:
     activity = evidence.hear_activity(samples)
     skipped = before // evidence.HOP_SAMPLES
     return _Frames(
-        probabilities[before // silero.FRAME_SAMPLES :],
+        probabilities[before // FRAME_SAMPLES :],
         activity[skipped : skipped + -(-here // evidence.HOP_SAMPLES)],
     )
 
