@@ -42,6 +42,11 @@ class VoiceActivity:
         self._weights = read_weights(model_file())
         self._network = _Network(self._weights, device)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it runs: the CPU after another device could not do it."""
+        return self._network.device
+
     @torch.inference_mode()
     def __call__(self, clips: Sequence[Samples]) -> list[NDArray[np.float32]]:
         """Shapes (ceil(n / 512),). Each clip starts from rest and knows nothing of the others."""
@@ -50,9 +55,9 @@ class VoiceActivity:
         except torch.OutOfMemoryError:
             raise  # the engine makes room
         except RuntimeError as error:
-            if self._network.device.type == "cpu":
+            if self.device.type == "cpu":
                 raise
-            logger.warning("voice activity stays on the CPU: %s: %s", self._network.device, error)
+            logger.warning("voice activity stays on the CPU: %s: %s", self.device, error)
             self._network = _Network(self._weights, torch.device("cpu"))
             return self._network.judge(clips)
 

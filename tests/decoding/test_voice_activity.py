@@ -94,11 +94,13 @@ def test_no_samples_and_no_clips(judge):
 def test_a_device_that_cannot_do_it(judge, caplog):
     """The device called meta has no memory, so that nothing can be computed there."""
     elsewhere = VoiceActivity(torch.device("meta"))
+    assert elsewhere.device.type == "meta"
     with caplog.at_level(logging.WARNING):
         first = elsewhere([SOUNDS["speech"]])
         second = elsewhere([SOUNDS["speech"]])
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "stays on the CPU: meta" in caplog.text
+    assert elsewhere.device.type == "cpu"
     for (found,) in (first, second):
         assert np.array_equal(found, judge([SOUNDS["speech"]])[0])
 
