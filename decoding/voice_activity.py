@@ -36,30 +36,35 @@ Samples = NDArray[np.int16] | NDArray[np.float32]
 
 
 class VoiceActivity:
-    """Clips -> the probability of speech in each of their frames of 512 samples at 16 kHz."""
+    """Clips -> the probability of speech in each of their frames of 512 samples at 16 kHz.
+
+    `device`: where it runs, which is the CPU once another device could not do it.
+    """
 
     def __init__(self, device: torch.device) -> None:
+        self.device = device
         self._weights = read_weights(model_file())
-        self._network = _Network(self._weights, device)
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs: the CPU after another device could not do it."""
-        return self._network.device
+        self._network: _Network | None = None
 
     @torch.inference_mode()
     def __call__(self, clips: Sequence[Samples]) -> list[NDArray[np.float32]]:
         """Shapes (ceil(n / 512),). Each clip starts from rest and knows nothing of the others."""
         try:
-            return self._network.judge(clips)
+            return self._judge(clips)
         except torch.OutOfMemoryError:
             raise  # the engine makes room
         except RuntimeError as error:
             if self.device.type == "cpu":
                 raise
             logger.warning("voice activity stays on the CPU: %s: %s", self.device, error)
-            self._network = _Network(self._weights, torch.device("cpu"))
-            return self._network.judge(clips)
+            self.device, self._network = torch.device("cpu"), None
+            return self._judge(clips)
+
+    def _judge(self, clips: Sequence[Samples]) -> list[NDArray[np.float32]]:
+        if self._network is None:
+            with torch.inference_mode(mode=False):  # CUDA lays the recurrent weights out anew
+                self._network = _Network(self._weights, self.device)
+        return self._network.judge(clips)
 
 
 def only_speech(probabilities: NDArray[np.float32]) -> Decoded:
@@ -84,7 +89,7 @@ class _Network:
     """Spectrum, four convolutions, a recurrent layer over time, one probability."""
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]], device: torch.device) -> None:
-        self.device = device
+        self._device = device
 
         def there(name: str, *shape: int) -> Tensor:
             return torch.from_numpy(weights[name]).to(device).reshape(shape)
@@ -113,7 +118,7 @@ class _Network:
         longest = max(counts, default=0)
         if longest == 0:
             return [np.zeros(0, np.float32) for _ in clips]
-        samples = _padded(clips, longest).to(self.device)
+        samples = _padded(clips, longest).to(self._device)
         frames = samples.unfold(1, FRAME_AND_CONTEXT, FRAME_SAMPLES)
         at_once = max(FRAMES_AT_ONCE // len(clips), 1)
         blocks = [self._features(block) for block in torch.split(frames, at_once, dim=1)]

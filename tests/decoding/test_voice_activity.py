@@ -120,6 +120,7 @@ def test_errors_that_are_not_the_devices_fault(judge, monkeypatch):
 def test_single_precision_is_asked_for_and_the_setting_put_back(judge, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     inside = []
+    judge([SOUNDS["silence"]])  # the network is made when it is first needed
     noting = judge._network._recurrent.register_forward_pre_hook(
         lambda *_: inside.append(torch.backends.cudnn.allow_tf32)
     )
