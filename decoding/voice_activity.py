@@ -106,7 +106,7 @@ class _Network:
         }
         of_both = there("onnx::LSTM_211", 2, 4, WIDTH)
         recurrent |= {"bias_ih_l0": of_both[0], "bias_hh_l0": of_both[1]}
-        self._recurrent = nn.LSTM(WIDTH, WIDTH, batch_first=True, device=device)
+        self._recurrent = nn.LSTM(WIDTH, WIDTH, batch_first=True, device=device).eval()
         self._recurrent.load_state_dict(
             {name: weight[list(GATES)].flatten(0, 1) for name, weight in recurrent.items()}
         )
