@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from torch import Tensor
@@ -20,6 +21,7 @@ from decoding.mel import LogMel
 from decoding.model import LoadedModel
 from decoding.types import Clip, Decoded, DecodingOptions
 from decoding.vocabulary import SECONDS_PER_TIMESTAMP
+from decoding.voice_activity import VoiceActivity, only_speech
 from decoding.words import to_words
 
 Key = TypeVar("Key")
@@ -76,15 +78,26 @@ class Batch(Generic[Key]):
 
     def admit(self, newcomers: Sequence[tuple[Key, Clip, DecodingOptions]]) -> list[Outcome[Key]]:
         """Hear the newcomers and seat them. Returns those that needed no decoding."""
+        outcomes = self._judge([one for one in newcomers if not one[2].needs_slot])
+        newcomers = [one for one in newcomers if one[2].needs_slot]
         if not newcomers:
-            return []
+            return outcomes
         features = self._model.encoder(self._mel([clip.samples for _, clip, _ in newcomers]))
-        outcomes = []
         for at, (key, clip, options) in enumerate(newcomers):
             decided = self._enter(key, clip, options, features[at : at + 1])
             if decided is not None:
                 outcomes.append(Outcome(key, decided))
         return outcomes
+
+    @cached_property
+    def _voice_activity(self) -> VoiceActivity:
+        return VoiceActivity(self._model.device)
+
+    def _judge(self, asking: Sequence[tuple[Key, Clip, DecodingOptions]]) -> list[Outcome[Key]]:
+        """Where speech is in the clips of those who ask for nothing else."""
+        found = self._voice_activity([clip.samples for _, clip, _ in asking]) if asking else []
+        pairs = zip(asking, found, strict=True)
+        return [Outcome(key, only_speech(probabilities)) for (key, _, _), probabilities in pairs]
 
     def step(self) -> list[Outcome[Key]]:
         """One token for every window; returns those that are decided."""
