@@ -151,7 +151,7 @@ def _storage(tensor: Tensor) -> int:
 
 
 def _tensors(nested: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(nested) if isinstance(leaf, Tensor)]
+    return _plain(leaf for leaf in tree_leaves(nested) if isinstance(leaf, Tensor))
 
 
 def _outside(tensors: Iterable[Tensor], storages: set[int]) -> list[Tensor]:
@@ -159,5 +159,9 @@ def _outside(tensors: Iterable[Tensor], storages: set[int]) -> list[Tensor]:
 
 
 def _living_tensors() -> list[Tensor]:
-    everything = (one for one in gc.get_objects() if issubclass(type(one), Tensor))
-    return [one for one in everything if one.layout == torch.strided]
+    return _plain(one for one in gc.get_objects() if issubclass(type(one), Tensor))
+
+
+def _plain(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Without weights that a library packed, into which nobody looks."""
+    return [one for one in tensors if torch._C._has_storage(one)]
