@@ -18,6 +18,7 @@ from torch import Tensor
 
 from decoding.model import LoadedModel
 from decoding.text_decoder import AttentionProbe, KeyValue, NoMemory, causal_mask
+from decoding.transfer import fetch, send
 from decoding.warping import token_frames
 
 FILTER_WIDTH = 7
@@ -69,14 +70,22 @@ def align(
     probe = AttentionProbe(model.alignment_heads)
     logits = _read(model, audio, layout, probe)
     scores = torch.cat(probe.scores, 1)  # [w, heads, tokens, frames]
-    times = []
+    # 1. each row without its padding, which would count in means and at the edges of medians; the
+    #    device is only asked once all rows are on their way
+    costs, likely = [], []
     for at, (reading, row) in enumerate(zip(readings, layout, strict=True)):
-        count = len(row.text)
-        matrix = _cost(scores[at, :, : row.length, : reading.frames])[row.first : row.length - 1]
-        frames = token_frames(-matrix.double().cpu().numpy())
-        probabilities = _probabilities(model, logits[at, row.first : row.first + count], row.text)
-        times.append(_padded(frames, probabilities, len(reading.text)))
-    return times
+        spoken = slice(row.first, row.first + len(row.text))
+        matrix = _cost(scores[at, :, : row.length, : reading.frames])
+        costs.append(matrix[row.first : row.length - 1])
+        likely.append(_probabilities(model, logits[at, spoken], row.text))
+    fetched = fetch([*costs, *likely])
+    # 2. the path of least cost, on the host
+    return [
+        _padded(token_frames(-cost.double().numpy()), likely.double().numpy(), len(reading.text))
+        for reading, cost, likely in zip(
+            readings, fetched[: len(costs)], fetched[len(costs) :], strict=True
+        )
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +115,21 @@ def _read(
     """Logits [w, tokens, n_vocab] of the padded rows."""
     longest, device = max(row.length for row in rows), model.device
     padding = model.vocabulary.eot
-    tokens = torch.tensor(
-        [row.tokens + (padding,) * (longest - row.length) for row in rows], device=device
-    )
+    tokens = send([row.tokens + (padding,) * (longest - row.length) for row in rows], device)
     positions = torch.arange(longest, device=device)[None]
     mask = causal_mask(longest, model.decoder.dtype, device)
     hidden = model.decoder(tokens, positions, audio, NoMemory(), mask, probe)
     return model.decoder.logits(hidden)
 
 
-def _probabilities(
-    model: LoadedModel, logits: Tensor, text: tuple[int, ...]
-) -> NDArray[np.float64]:
+def _probabilities(model: LoadedModel, logits: Tensor, text: tuple[int, ...]) -> Tensor:
     """Probability of each text token [n] among all text tokens, from logits [n, columns]."""
     columns = model.decoder.columns
-    chosen = columns.column_of[torch.tensor(text, device=logits.device)]
+    chosen = columns.column_of[send(text, logits.device)]
     counted = logits + columns.plain_bias
     counted[:, columns.layout.eot : columns.layout.end] = float("-inf")
     likely = logits.gather(1, chosen[:, None])[:, 0] - counted.logsumexp(-1)
-    return likely.exp().double().cpu().numpy()
+    return likely.exp()
 
 
 def _cost(scores: Tensor) -> Tensor:

@@ -11,16 +11,16 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
-from decoding.alignment import Reading, align, heard_frames
+from decoding.finishing import Decided, finish
+from decoding.grouping import Grouping, grouping_for
 from decoding.hypotheses import best_hypothesis
-from decoding.ladder import Climb, with_words
+from decoding.ladder import Climb
 from decoding.lane import FirstStep, Lane, listen, width_for
 from decoding.language import HeardLanguage, detect_language
 from decoding.mel import LogMel
 from decoding.model import LoadedModel
 from decoding.types import Clip, Decoded, DecodingOptions
 from decoding.vocabulary import SECONDS_PER_TIMESTAMP
-from decoding.words import to_words
 
 Key = TypeVar("Key")
 
@@ -33,7 +33,7 @@ class Outcome(Generic[Key]):
     result: Decoded | Exception
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Table(Generic[Key]):
     """A lane and, slot by slot, whose window sits there."""
 
@@ -50,9 +50,10 @@ class _Table(Generic[Key]):
 class Batch(Generic[Key]):
     """Up to `slots` windows in flight. Keys are the caller's and are never looked into."""
 
-    def __init__(self, model: LoadedModel, slots: int) -> None:
+    def __init__(self, model: LoadedModel, slots: int, *, grouping: Grouping | None = None) -> None:
         self.slots = slots
         self._model = model
+        self._grouping = grouping or grouping_for(model.device)
         self._mel = LogMel(model.dimensions.n_mels, model.device)
         self._tables: dict[int, _Table[Key]] = {}
         self._biases: dict[frozenset[int], Tensor] = {}
@@ -88,13 +89,11 @@ class Batch(Generic[Key]):
 
     def step(self) -> list[Outcome[Key]]:
         """One token for every window; returns those that are decided."""
-        outcomes: list[Outcome[Key]] = []
-        for table in list(self._tables.values()):
+        for table in self._tables.values():
             if table.seated:
                 table.lane.step()
-                for at in table.lane.done():
-                    outcomes.extend(self._conclude(table, at))
-        return outcomes
+        done = [(table, at) for table in self._tables.values() for at in table.lane.done()]
+        return self._conclude(done)
 
     def _enter(
         self, key: Key, clip: Clip, options: DecodingOptions, features: Tensor
@@ -140,18 +139,35 @@ class Batch(Generic[Key]):
         columns = self._model.decoder.columns.column_of[list(blank)].tolist()
         return FirstStep(tuple(columns), last_initial, self._biases[suppressed])
 
-    def _conclude(self, table: _Table[Key], at: int) -> list[Outcome[Key]]:
-        """Judge the search in slot `at`; the window climbs on or leaves."""
-        key, climb = table.seated[at]
+    def _conclude(self, done: Sequence[tuple[_Table[Key], int]]) -> list[Outcome[Key]]:
+        """Judge the searches that are over; windows climb on or leave, the last of a table first.
+
+        Nobody moves before all that are decided have got the times of their words.
+        """
+        are_decided = [self._judge(table, at) for table, at in done]
+        decided = [slot for slot, is_decided in zip(done, are_decided, strict=True) if is_decided]
+        results = finish(
+            self._model,
+            [Decided(table.seated[at][1], table.lane.audio_of(at)) for table, at in decided],
+            self._grouping.aligned,
+        )
+        outcomes = [
+            Outcome(table.seated[at][0], result)
+            for (table, at), result in zip(decided, results, strict=True)
+        ]
+        for (table, at), is_decided in zip(done, are_decided, strict=True):
+            if is_decided:
+                table.leave(at)
+            else:
+                self._try_again(table, at)
+        return outcomes
+
+    def _judge(self, table: _Table[Key], at: int) -> bool:
+        """Whether the window in slot `at` is decided with what its search found."""
+        climb = table.seated[at][1]
         hypothesis = best_hypothesis(table.lane.search_of(at), climb.options.length_penalty)
         tokens = self._model.decoder.columns.tokens(hypothesis.tokens)
-        hypothesis = replace(hypothesis, tokens=tokens)
-        if climb.judge(hypothesis, self._model.vocabulary):
-            decoded = self._with_words(table.lane, at, climb)
-            table.leave(at)
-            return [Outcome(key, decoded)]
-        self._try_again(table, at)
-        return []
+        return climb.judge(replace(hypothesis, tokens=tokens), self._model.vocabulary)
 
     def _try_again(self, table: _Table[Key], at: int) -> None:
         key, climb = table.seated[at]
@@ -164,18 +180,6 @@ class Batch(Generic[Key]):
         other = self._table(climb.beams)
         other.lane.enter(listened, self._first_step(climb.options), plan)
         other.seated.append((key, climb))
-
-    def _with_words(self, lane: Lane, at: int, climb: Climb) -> Decoded:
-        vocabulary = self._model.vocabulary
-        decoded = climb.result(vocabulary)
-        found = climb.to_align(decoded, vocabulary)
-        if not found:
-            return decoded
-        tokenizer = vocabulary.tokenizer(climb.language.code, climb.options.task)
-        text = tuple(token for stretch in found for token in stretch.tokens)
-        reading = Reading(tokenizer.sot_sequence, text, heard_frames(len(climb.clip.samples)))
-        times = align(self._model, lane.audio_of(at), [reading])[0]
-        return with_words(decoded, to_words(found, times, tokenizer, vocabulary.eot))
 
 
 def _only_language(language: HeardLanguage) -> Decoded:

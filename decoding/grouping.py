@@ -1,0 +1,33 @@
+"""How much is done at once around the token loop, by device.
+
+Decides nothing about the loop itself: how many windows step together is a matter of slots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """`aligned`: windows whose words are timed in one call of the decoder."""
+
+    aligned: int
+
+
+# On the CPU a window's bits must not depend on its company. A product over many rows may be cut
+# otherwise than over few, and padding changes the shapes: there each window is treated alone. It
+# costs nothing either, because one window keeps a core busy.
+ALONE = Grouping(aligned=1)
+
+# Elsewhere a call for one window leaves the device idle while the host prepares the next. The
+# logits of a full context are 90 MB for one window of the largest models, its copied keys and
+# values 245 MB: no more than a few at once.
+TOGETHER = Grouping(aligned=4)
+
+
+def grouping_for(device: torch.device) -> Grouping:
+    """The grouping for a device. `TOGETHER` has not been run on CUDA yet, only forced on a CPU."""
+    return ALONE if device.type == "cpu" else TOGETHER

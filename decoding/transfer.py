@@ -1,0 +1,29 @@
+"""Between host and device without needless waiting.
+
+A plain copy to or from a CUDA device waits until the device has done all that was asked of it.
+The CUDA side has not been run yet: no such device was at hand when it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def send(numbers: Sequence[int] | Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """Whole numbers on the device; the host does not wait until they are there."""
+    tensor = torch.tensor(numbers, dtype=torch.int64)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def fetch(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors on the host, all with one question. Those that are there already stay."""
+    if not any(tensor.is_cuda for tensor in tensors):
+        return [tensor.cpu() for tensor in tensors]
+    copies = [tensor.to("cpu", non_blocking=True) for tensor in tensors]
+    torch.cuda.current_stream(tensors[0].device).synchronize()
+    return copies
