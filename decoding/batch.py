@@ -39,6 +39,18 @@ class _Table(Generic[Key]):
 
     lane: Lane
     seated: list[tuple[Key, Climb]] = field(default_factory=list)
+    steps: int = 0
+
+    def step(self) -> None:
+        if self.seated:
+            self.lane.step()
+            self.steps += 1
+
+    def done(self, steps_between_looks: int) -> Sequence[int]:
+        """Slots whose search is over, last first; seen only when it is time to look again."""
+        if self.steps % steps_between_looks:
+            return ()
+        return self.lane.done()
 
     def leave(self, at: int) -> None:
         self.lane.leave(at)
@@ -89,11 +101,11 @@ class Batch(Generic[Key]):
 
     def step(self) -> list[Outcome[Key]]:
         """One token for every window; returns those that are decided."""
-        for table in self._tables.values():
-            if table.seated:
-                table.lane.step()
-        done = [(table, at) for table in self._tables.values() for at in table.lane.done()]
-        return self._conclude(done)
+        tables = list(self._tables.values())
+        for table in tables:
+            table.step()
+        pause = self._grouping.steps_between_looks
+        return self._conclude([(table, at) for table in tables for at in table.done(pause)])
 
     def _enter(
         self, key: Key, clip: Clip, options: DecodingOptions, features: Tensor

@@ -221,8 +221,8 @@ class Lane:
         source = advance(state, logits, self._layout, sampling)
         mask = self._mask[:count, :, :live]
         mask.copy_(mask.gather(1, source[..., None].expand(-1, -1, live)))
-        for seat in self._seats:
-            seat.steps += 1
+        for seat in self._seats:  # a window that is done may go on for a while, but not run over
+            seat.steps = min(seat.steps + 1, self._steps - len(seat.listened.prompt.tokens))
 
     def done(self) -> Sequence[int]:
         """Slots whose search is over, last first, so that leaving does not move the others."""

@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from decoding import finishing
+from decoding.batch import Batch
 from decoding.grouping import ALONE, TOGETHER, grouping_for
-from decoding.types import Clip
+from decoding.lane import FIRST_POSITIONS
+from decoding.types import Clip, DecodingOptions
 from tests.decoding.alike import assert_alike
 from tests.decoding.decoding_alone import decode
 from tests.decoding.noise import noise
 from tests.decoding.speech import window
-from tests.decoding.test_batch import MIXED
+from tests.decoding.test_batch import MIXED, ONCE
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +73,63 @@ def test_words_of_speech_timed_in_one_call(demo, readings):
     for key, expected in alone.items():
         assert len(expected.words) > 10
         assert_alike(together[key], expected)
+
+
+def seldom(steps):
+    """Looks every so many steps, all else alone."""
+    return dataclasses.replace(ALONE, steps_between_looks=steps)
+
+
+@pytest.fixture(scope="module")
+def ending(small):
+    """Windows that go to the end of the context of 64, whatever their width and prompt."""
+    endless = {"suppress_tokens": (-1, small.vocabulary.eot), **ONCE}
+    options = [
+        DecodingOptions(beam_size=1, **endless),
+        DecodingOptions(beam_size=5, prompt="one two three four five six " * 8, **endless),
+        DecodingOptions(beam_size=12, without_timestamps=True, **endless),
+        DecodingOptions(beam_size=1, sample_len=1, **ONCE),
+    ]
+    jobs = [(at, noise(at, 5), one) for at, one in enumerate(options)]
+    return jobs, decode(small, jobs, 4, grouping=ALONE)
+
+
+@pytest.mark.parametrize("slots", [8, 3])
+def test_looking_seldom_changes_nothing(small, mixed, slots):
+    """All kinds of options, the ladder and refills: the same to the bit."""
+    jobs, alone = mixed
+    assert decode(small, jobs, slots, grouping=seldom(4)) == alone
+
+
+@pytest.mark.parametrize("steps", [4, 90])
+def test_windows_that_are_done_may_step_on(small, ending, steps):
+    """Past the end of their context too, if nobody looks."""
+    jobs, alone = ending
+    assert all(alone[key].is_truncated for key in (0, 1, 2))
+    assert decode(small, jobs, 4, grouping=seldom(steps)) == alone
+
+
+def test_stepping_on_takes_no_memory(small, ending):
+    jobs, _ = ending
+    batch = Batch(small, 4, grouping=seldom(90))
+    with torch.inference_mode():
+        batch.admit(jobs)
+        for _ in range(89):
+            assert batch.step() == []
+    for table in batch._tables.values():
+        most = max(FIRST_POSITIONS, table.lane._most_positions)
+        assert table.lane._positions <= most
+
+
+def test_windows_that_are_done_can_be_dropped_before_anybody_looks(small, ending):
+    jobs, alone = ending
+    batch, results = Batch(small, 4, grouping=seldom(7)), {}
+    with torch.inference_mode():
+        batch.admit(jobs)
+        for _ in range(4):
+            batch.step()  # the window of one token is done since the first
+        batch.drop(lambda key: key in (1, 3))
+        assert sorted(batch.keys()) == [0, 2]
+        while len(batch):
+            results |= {one.key: one.result for one in batch.step()}
+    assert results == {key: alone[key] for key in (0, 2)}
