@@ -12,11 +12,11 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """`aligned`: windows whose words are timed in one call of the decoder.
-
-    `steps_between_looks`: the device is asked which windows are done after so many steps.
+    """`heard`: windows heard and prompted in one call. `aligned`: windows whose words are timed in
+    one call. `steps_between_looks`: after so many the device is asked which windows are done.
     """
 
+    heard: int
     aligned: int
     steps_between_looks: int
 
@@ -24,13 +24,13 @@ class Grouping:
 # On the CPU a window's bits must not depend on its company. A product over many rows may be cut
 # otherwise than over few, and padding changes the shapes: there each window is treated alone. It
 # costs nothing either, because one window keeps a core busy.
-ALONE = Grouping(aligned=1, steps_between_looks=1)
+ALONE = Grouping(heard=1, aligned=1, steps_between_looks=1)
 
 # Elsewhere a call for one window leaves the device idle while the host prepares the next. The
 # logits of a full context are 90 MB for one window of the largest models, its copied keys and
-# values 245 MB: no more than a few at once. A look makes the host wait for all steps so far; a
-# window that is done keeps its slot until then, for 1.5 of some hundred steps on average.
-TOGETHER = Grouping(aligned=4, steps_between_looks=4)
+# values 245 MB: no more than a few are aligned at once. A look makes the host wait for all steps
+# so far; a window that is done keeps its slot until then, 1.5 of its hundred steps on average.
+TOGETHER = Grouping(heard=16, aligned=4, steps_between_looks=4)
 
 
 def grouping_for(device: torch.device) -> Grouping:

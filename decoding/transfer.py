@@ -14,7 +14,11 @@ from torch import Tensor
 
 def send(numbers: Sequence[int] | Sequence[Sequence[int]], device: torch.device) -> Tensor:
     """Whole numbers on the device; the host does not wait until they are there."""
-    tensor = torch.tensor(numbers, dtype=torch.int64)
+    return to_device(torch.tensor(numbers, dtype=torch.int64), device)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; the host does not wait until it is there."""
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from decoding import finishing
+from decoding import finishing, hearing
 from decoding.batch import Batch
 from decoding.grouping import ALONE, TOGETHER, grouping_for
 from decoding.lane import FIRST_POSITIONS
@@ -133,3 +133,51 @@ def test_windows_that_are_done_can_be_dropped_before_anybody_looks(small, ending
         while len(batch):
             results |= {one.key: one.result for one in batch.step()}
     assert results == {key: alone[key] for key in (0, 2)}
+
+
+@pytest.fixture
+def prompted(monkeypatch):
+    """How many prompts each call of `listen` got."""
+    counts, listen = [], hearing.listen
+
+    def counting(model, audio, prompts):
+        counts.append(len(prompts))
+        return listen(model, audio, prompts)
+
+    monkeypatch.setattr(hearing, "listen", counting)
+    return counts
+
+
+def test_windows_heard_in_one_call(small, mixed, prompted):
+    """Prompts of unlike length, some languages given and some detected."""
+    jobs, alone = mixed
+    detected = DecodingOptions(languages=("de", "hi"), sample_len=5, temperatures=(0.0,))
+    jobs = [*jobs, (20, noise(20, 9), detected)]
+    alone = alone | decode(small, jobs[-1:], 1, grouping=ALONE)
+    together = decode(small, jobs, 9, grouping=dataclasses.replace(ALONE, heard=4))
+    assert prompted == [1, 4, 4, 1]
+    for key, expected in alone.items():
+        assert_alike(together[key], expected)
+
+
+def test_languages_asked_for_beside_windows_to_decode(small, mixed, prompted):
+    """Only those that want to be decoded read a prompt, each with its own sound."""
+    jobs, alone = mixed
+    asking = DecodingOptions(task="lang_id")
+    jobs = [("first", noise(1, 8), asking), *jobs[:2], ("last", noise(2, 8), asking), jobs[2]]
+    expected = {key: alone[key] for key in (0, 1, 2)}
+    expected |= decode(small, [jobs[0], jobs[3]], 2, grouping=ALONE)
+    assert prompted == []
+    together = decode(small, jobs, 5, grouping=dataclasses.replace(ALONE, heard=5))
+    assert prompted == [3]
+    assert together.keys() == expected.keys()
+    for key, one in expected.items():
+        assert_alike(together[key], one)
+
+
+@pytest.mark.parametrize("slots", [8, 3])
+def test_all_that_is_done_together(small, mixed, slots):
+    jobs, alone = mixed
+    together = decode(small, jobs, slots, grouping=TOGETHER)
+    for key, expected in alone.items():
+        assert_alike(together[key], expected)
