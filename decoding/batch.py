@@ -6,25 +6,23 @@ No threads, futures or queues here: whoever owns the device calls `admit` and `s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Generic
 
-from torch import Tensor
-
+from decoding.arrivals import Arrivals
+from decoding.beside import Beside, beside_for
 from decoding.finishing import Decided, finish
 from decoding.first_steps import FirstSteps
 from decoding.grouping import Grouping, grouping_for
-from decoding.hearing import Heard, Hearing, Newcomer
-from decoding.hypotheses import best_hypothesis, on_host
+from decoding.hearing import Heard, Key, Newcomer
 from decoding.ladder import Climb
 from decoding.lane import Lane, width_for
 from decoding.language import only_language
 from decoding.listening import Listened
 from decoding.model import LoadedModel
-from decoding.search import Plan, SearchState
+from decoding.search import Plan
+from decoding.table import Seated, Slot, Table, judge
 from decoding.types import Clip, Decoded, DecodingOptions
-
-Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,88 +33,87 @@ class Outcome(Generic[Key]):
     result: Decoded | Exception
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seated(Generic[Key]):
-    """A window in a slot; `no_speech_prob` is one number on the device."""
-
-    key: Key
-    climb: Climb
-    no_speech_prob: Tensor
-
-
-@dataclass(slots=True, eq=False)
-class _Table(Generic[Key]):
-    """A lane and, slot by slot, whose window sits there."""
-
-    lane: Lane
-    seated: list[_Seated[Key]] = field(default_factory=list)
-    steps: int = 0
-
-    def step(self) -> None:
-        if self.seated:
-            self.lane.step()
-            self.steps += 1
-
-    def done(self, steps_between_looks: int) -> Sequence[int]:
-        """Slots whose search is over, last first; seen only when it is time to look again."""
-        if self.steps % steps_between_looks:
-            return ()
-        return self.lane.done()
-
-    def leave(self, at: int) -> None:
-        self.lane.leave(at)
-        last = self.seated.pop()
-        if at < len(self.seated):
-            self.seated[at] = last
-
-
 class Batch(Generic[Key]):
-    """Up to `slots` windows in flight. Keys are the caller's and are never looked into."""
+    """Up to `slots` windows in flight. Keys are the caller's and are never looked into.
 
-    def __init__(self, model: LoadedModel, slots: int, *, grouping: Grouping | None = None) -> None:
+    `grouping`: how much is done at once; `beside`: where newcomers are heard; the device's own when
+    None.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        slots: int,
+        *,
+        grouping: Grouping | None = None,
+        beside: Beside | None = None,
+    ) -> None:
         self.slots = slots
         self._model = model
         self._grouping = grouping or grouping_for(model.device)
-        self._hearing: Hearing[Key] = Hearing(model, self._grouping.heard)
+        self._arrivals: Arrivals[Key] = Arrivals(
+            model, self._grouping.heard, beside or beside_for(model.device)
+        )
         self._first_steps = FirstSteps(model)
-        self._tables: dict[int, _Table[Key]] = {}
+        self._tables: dict[int, Table[Key]] = {}
 
     def __len__(self) -> int:
-        return sum(len(table.seated) for table in self._tables.values())
+        return len(self._arrivals) + self._num_seated
 
     @property
     def free(self) -> int:
+        """Slots that nobody sits in, or is being heard for."""
         return self.slots - len(self)
 
+    @property
+    def welcome(self) -> int:
+        """Newcomers to take now: so few that nobody's cancel, or memory, is burdened by them."""
+        return max(0, min(self.free, self._grouping.heard - len(self._arrivals)))
+
     def keys(self) -> list[Key]:
-        return [one.key for table in self._tables.values() for one in table.seated]
+        seated = [one.key for table in self._tables.values() for one in table.seated]
+        return seated + self._arrivals.keys()
 
     def drop(self, is_unwanted: Callable[[Key], bool]) -> None:
         """Take windows out at once, undecided."""
+        self._arrivals.drop(is_unwanted)
         for table in self._tables.values():
-            for at in reversed(range(len(table.seated))):
-                if is_unwanted(table.seated[at].key):
-                    table.leave(at)
+            table.drop(is_unwanted)
 
     def admit(self, newcomers: Sequence[tuple[Key, Clip, DecodingOptions]]) -> list[Outcome[Key]]:
-        """Hear the newcomers and seat them. Returns those that needed no decoding."""
-        heard = self._hearing.hear([Newcomer(*newcomer) for newcomer in newcomers])
-        for one in heard:
-            if one.listened is not None:
-                self._enter(one, one.listened)
-        return [
-            Outcome(one.newcomer.key, only_language(one.language))
-            for one in heard
-            if one.listened is None
-        ]
+        """Begin to hear the newcomers; those who have been heard are seated.
+
+        Returns those that needed no decoding.
+        """
+        self._arrivals.start([Newcomer(*newcomer) for newcomer in newcomers])
+        return self._receive(wait=False)
 
     def step(self) -> list[Outcome[Key]]:
-        """One token for every window; returns those that are decided."""
+        """One token for every seated window; returns those that are decided.
+
+        Waits for newcomers to be heard if there is nobody else.
+        """
+        outcomes = self._receive(wait=self._num_seated == 0)
         tables = list(self._tables.values())
         for table in tables:
             table.step()
         pause = self._grouping.steps_between_looks
-        return self._conclude([(table, at) for table in tables for at in table.done(pause)])
+        done = [Slot(table, at) for table in tables for at in table.done(pause)]
+        return outcomes + self._conclude(done)
+
+    @property
+    def _num_seated(self) -> int:
+        return sum(len(table) for table in self._tables.values())
+
+    def _receive(self, *, wait: bool) -> list[Outcome[Key]]:
+        """Seat those who have been heard. Returns those that need no seat."""
+        outcomes = []
+        for one in self._arrivals.ready(wait=wait):
+            if one.listened is None:
+                outcomes.append(Outcome(one.newcomer.key, only_language(one.language)))
+            else:
+                self._enter(one, one.listened)
+        return outcomes
 
     def _enter(self, heard: Heard[Key], listened: Listened) -> None:
         climb = Climb(
@@ -125,67 +122,48 @@ class Batch(Generic[Key]):
             heard.language,
             len(listened.prompt.tokens),
         )
-        seated = _Seated(heard.newcomer.key, climb, listened.no_speech_prob)
+        seated = Seated(heard.newcomer.key, climb, listened.no_speech_prob)
         self._seat(seated, listened, climb.plan(self._model.dimensions.n_text_ctx))
 
-    def _seat(self, seated: _Seated[Key], listened: Listened, plan: Plan) -> None:
+    def _seat(self, seated: Seated[Key], listened: Listened, plan: Plan) -> None:
         table = self._table(seated.climb.beams)
         table.lane.enter(listened, self._first_steps.of(seated.climb.options), plan)
         table.seated.append(seated)
 
-    def _table(self, beams: int) -> _Table[Key]:
+    def _table(self, beams: int) -> Table[Key]:
         width = width_for(beams)
         if width not in self._tables:
-            self._tables[width] = _Table(Lane(self._model, width, self.slots))
+            self._tables[width] = Table(Lane(self._model, width, self.slots))
         return self._tables[width]
 
-    def _conclude(self, done: Sequence[tuple[_Table[Key], int]]) -> list[Outcome[Key]]:
+    def _conclude(self, done: Sequence[Slot[Key]]) -> list[Outcome[Key]]:
         """Judge the searches that are over; windows climb on or leave, the last of a table first.
 
         Nobody moves before all that are decided have got the times of their words.
         """
-        are_decided = self._verdicts(done)
-        decided = [slot for slot, is_decided in zip(done, are_decided, strict=True) if is_decided]
+        verdicts = list(zip(done, judge(self._model, done), strict=True))
+        decided = [slot for slot, is_decided in verdicts if is_decided]
         results = finish(
             self._model,
-            [Decided(table.seated[at].climb, table.lane.audio_of(at)) for table, at in decided],
+            [Decided(one.seated.climb, one.table.lane.audio_of(one.at)) for one in decided],
             self._grouping.aligned,
         )
         outcomes = [
-            Outcome(table.seated[at].key, result)
-            for (table, at), result in zip(decided, results, strict=True)
+            Outcome(slot.seated.key, result) for slot, result in zip(decided, results, strict=True)
         ]
-        for (table, at), is_decided in zip(done, are_decided, strict=True):
+        for slot, is_decided in verdicts:
             if is_decided:
-                table.leave(at)
+                slot.table.leave(slot.at)
             else:
-                self._try_again(table, at)
+                self._try_again(slot)
         return outcomes
 
-    def _verdicts(self, done: Sequence[tuple[_Table[Key], int]]) -> list[bool]:
-        """Whether each window is decided with what its search found; one question for all."""
-        seated = [table.seated[at] for table, at in done]
-        searches, no_speech = on_host(
-            [table.lane.search_of(at) for table, at in done],
-            [one.no_speech_prob for one in seated],
-        )
-        return [
-            self._judge(one.climb, search, probability)
-            for one, search, probability in zip(seated, searches, no_speech, strict=True)
-        ]
-
-    def _judge(self, climb: Climb, search: SearchState, no_speech_prob: float) -> bool:
-        hypothesis = best_hypothesis(search, climb.options.length_penalty)
-        tokens = self._model.decoder.columns.tokens(hypothesis.tokens)
-        hypothesis = replace(hypothesis, tokens=tokens)
-        return climb.judge(hypothesis, no_speech_prob, self._model.vocabulary)
-
-    def _try_again(self, table: _Table[Key], at: int) -> None:
-        seated = table.seated[at]
+    def _try_again(self, slot: Slot[Key]) -> None:
+        seated, lane = slot.seated, slot.table.lane
         plan = seated.climb.plan(self._model.dimensions.n_text_ctx)
-        if width_for(seated.climb.beams) == table.lane.width:
-            table.lane.restart(at, plan)
+        if width_for(seated.climb.beams) == lane.width:
+            lane.restart(slot.at, plan)
             return
-        listened = table.lane.listened(at)
-        table.leave(at)
+        listened = lane.listened(slot.at)
+        slot.table.leave(slot.at)
         self._seat(seated, listened, plan)

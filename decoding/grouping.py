@@ -12,8 +12,9 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """`heard`: windows heard and prompted in one call. `aligned`: windows whose words are timed in
-    one call. `steps_between_looks`: after so many the device is asked which windows are done.
+    """`heard`: windows heard and prompted in one call, and at most on their way to a slot, so that
+    nobody's cancel waits for many. `aligned`: windows whose words are timed in one
+    call. `steps_between_looks`: after so many the device is asked which windows are done.
     """
 
     heard: int

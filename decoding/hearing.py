@@ -1,6 +1,6 @@
 """From newcomers to windows that a slot can take: heard, their language known, their prompt read.
 
-Seats nobody: what is heard waits here until the batch takes it.
+Seats nobody; whether the device does this beside other work is decoding/arrivals.py's business.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import torch
+from torch import Tensor
 
 from decoding.language import HeardLanguage, language_logits, likeliest
 from decoding.listening import Listened, listen
 from decoding.mel import LogMel
 from decoding.model import LoadedModel
 from decoding.text_decoder import KeyValue
-from decoding.transfer import fetch, send
+from decoding.transfer import send, to_host
 from decoding.types import Clip, DecodingOptions
 
 Key = TypeVar("Key")
@@ -45,60 +45,61 @@ class Heard(Generic[Key]):
     listened: Listened | None
 
 
-class Hearing(Generic[Key]):
-    """Hears newcomers, at most `at_once` in one call."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Sounds(Generic[Key]):
+    """Newcomers' audio keys and values, each layer [w, ...].
 
-    def __init__(self, model: LoadedModel, at_once: int) -> None:
+    `languages`: how likely each language is [w, languages], on its way to the host; None when
+    nobody's language has to be heard.
+    """
+
+    newcomers: tuple[Newcomer[Key], ...]
+    audio: list[KeyValue]
+    languages: Tensor | None
+
+
+class Ear:
+    """Hears several newcomers in one call. Neither half makes the host wait for the device."""
+
+    def __init__(self, model: LoadedModel) -> None:
         self._model = model
-        self._at_once = at_once
         self._mel = LogMel(model.dimensions.n_mels, model.device)
 
-    def hear(self, newcomers: Sequence[Newcomer[Key]]) -> list[Heard[Key]]:
-        parts = range(0, len(newcomers), self._at_once)
-        groups = [newcomers[first : first + self._at_once] for first in parts]
-        return [heard for group in groups for heard in self._hear_together(group)]
-
-    def _hear_together(self, newcomers: Sequence[Newcomer[Key]]) -> list[Heard[Key]]:
-        samples = [one.clip.samples for one in newcomers]
-        audio = self._model.decoder.listen(self._model.encoder(self._mel(samples)))
-        languages = self._languages(newcomers, audio)
-        return self._prompted(newcomers, languages, audio)
-
-    def _languages(
-        self, newcomers: Sequence[Newcomer[Key]], audio: list[KeyValue]
-    ) -> list[HeardLanguage]:
-        """Given, or detected: then for all of them with one question."""
+    def hear(self, newcomers: Sequence[Newcomer[Key]]) -> Sounds[Key]:
+        """The first half: what they sound like and, for those who do not say, in which language."""
         model = self._model
-        logits = torch.empty(0)
-        if model.dimensions.is_multilingual and any(one.language is None for one in newcomers):
-            logits = fetch([language_logits(model, audio)])[0]
-        languages = []
-        for at, one in enumerate(newcomers):
-            if one.language is not None:
-                languages.append(HeardLanguage(one.language))
-            elif model.dimensions.is_multilingual:
-                languages.append(likeliest(model, logits[at], one.options.languages))
-            else:
-                languages.append(HeardLanguage("en", {"en": 1.0}))
-        return languages
+        features = model.encoder(self._mel([one.clip.samples for one in newcomers]))
+        audio = model.decoder.listen(features)
+        is_asked = any(one.language is None for one in newcomers)
+        languages = None
+        if is_asked and model.dimensions.is_multilingual:
+            languages = to_host(language_logits(model, audio))
+        return Sounds(tuple(newcomers), audio, languages)
 
-    def _prompted(
-        self,
-        newcomers: Sequence[Newcomer[Key]],
-        languages: Sequence[HeardLanguage],
-        audio: list[KeyValue],
-    ) -> list[Heard[Key]]:
-        """Those that want more than their language read their prompts, all at once."""
-        vocabulary, device = self._model.vocabulary, self._model.device
+    def prompt(self, sounds: Sounds[Key]) -> list[Heard[Key]]:
+        """The second half, when their languages have come: all read their prompts at once."""
+        vocabulary, newcomers = self._model.vocabulary, sounds.newcomers
+        languages = [self._language(sounds, at) for at in range(len(newcomers))]
         rows = [at for at, one in enumerate(newcomers) if one.options.task != "lang_id"]
         prompts = [vocabulary.prompt(newcomers[at].options, languages[at].code) for at in rows]
-        if 0 < len(rows) < len(newcomers):
-            kept = send(rows, device)
-            audio = [
-                (key.index_select(0, kept), value.index_select(0, kept)) for key, value in audio
-            ]
-        listened = dict(zip(rows, listen(self._model, audio, prompts) if rows else [], strict=True))
+        audio = self._rows(sounds.audio, rows, len(newcomers))
+        listened = dict(zip(rows, listen(self._model, audio, prompts), strict=True))
         return [
             Heard(one, language, listened.get(at))
             for at, (one, language) in enumerate(zip(newcomers, languages, strict=True))
         ]
+
+    def _language(self, sounds: Sounds[Key], at: int) -> HeardLanguage:
+        newcomer = sounds.newcomers[at]
+        if newcomer.language is not None:
+            return HeardLanguage(newcomer.language)
+        if sounds.languages is None:
+            return HeardLanguage("en", {"en": 1.0})  # the only one that the model knows
+        return likeliest(self._model, sounds.languages[at], newcomer.options.languages)
+
+    def _rows(self, audio: list[KeyValue], rows: Sequence[int], count: int) -> list[KeyValue]:
+        """The windows `rows` of `count`, not copied if that is all of them."""
+        if len(rows) == count:
+            return audio
+        kept = send(rows, self._model.device)
+        return [(key.index_select(0, kept), value.index_select(0, kept)) for key, value in audio]

@@ -5,7 +5,7 @@ Several windows at once, or one. Where the result waits and when it is seated is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +27,13 @@ class Listened:
     first_logits: Tensor  # [columns]
     no_speech_prob: Tensor  # one number, still on the device
 
+    def tensors(self) -> Iterator[Tensor]:
+        for layers in (self.audio, self.text):
+            for pair in layers:
+                yield from pair
+        yield self.first_logits
+        yield self.no_speech_prob
+
 
 class _Collected:
     """Keeps the prompts' keys and values."""
@@ -47,6 +54,8 @@ def listen(
 
     Shorter prompts are padded behind, where nobody looks.
     """
+    if not prompts:
+        return []
     decoder, device, columns = model.decoder, model.device, model.decoder.columns
     longest = max(len(prompt.tokens) for prompt in prompts)
     padding = model.vocabulary.eot

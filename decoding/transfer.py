@@ -24,10 +24,14 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
+def to_host(tensor: Tensor) -> Tensor:
+    """The tensor on the host; from CUDA it is there once the stream has done all asked so far."""
+    return tensor.to("cpu", non_blocking=tensor.is_cuda)
+
+
 def fetch(tensors: Sequence[Tensor]) -> list[Tensor]:
     """The tensors on the host, all with one question. Those that are there already stay."""
-    if not any(tensor.is_cuda for tensor in tensors):
-        return [tensor.cpu() for tensor in tensors]
-    copies = [tensor.to("cpu", non_blocking=True) for tensor in tensors]
-    torch.cuda.current_stream(tensors[0].device).synchronize()
+    copies = [to_host(tensor) for tensor in tensors]
+    if any(tensor.is_cuda for tensor in tensors):
+        torch.cuda.current_stream(tensors[0].device).synchronize()
     return copies
