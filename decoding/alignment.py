@@ -18,7 +18,7 @@ from torch import Tensor
 
 from decoding.model import LoadedModel
 from decoding.text_decoder import AttentionProbe, KeyValue, NoMemory, causal_mask
-from decoding.transfer import fetch, send
+from decoding.transfer import OnTheirWay, send
 from decoding.warping import token_frames
 
 FILTER_WIDTH = 7
@@ -59,33 +59,43 @@ def heard_frames(num_samples: int) -> int:
     return max(1, num_samples // SAMPLES_PER_FRAME)
 
 
+class Alignment:
+    """Several readings: read again by the device at once, warped on the host when asked for.
+
+    `audio` holds the same windows, each layer [w, ...], and is needed no longer than this is made.
+    No reading may be empty. Text beyond the model's context is given the end's time.
+    """
+
+    def __init__(
+        self, model: LoadedModel, audio: Sequence[KeyValue], readings: Sequence[Reading]
+    ) -> None:
+        self._readings = readings
+        layout = [_Layout.of(model, reading) for reading in readings]
+        probe = AttentionProbe(model.alignment_heads)
+        logits = _read(model, audio, layout, probe)
+        scores = torch.cat(probe.scores, 1)  # [w, heads, tokens, frames]
+        figures = []
+        for at, (reading, row) in enumerate(zip(readings, layout, strict=True)):
+            # each row without its padding, which would count in means and at a median's edges
+            matrix = _cost(scores[at, :, : row.length, : reading.frames])
+            spoken = slice(row.first, row.first + len(row.text))
+            likely = _probabilities(model, logits[at, spoken], row.text)
+            figures += [matrix[row.first : row.length - 1], likely]
+        self._figures = OnTheirWay(figures)
+
+    def times(self, at: int) -> TokenTimes:
+        """Of the tokens of one reading."""
+        cost, likely = self._figures.here()[2 * at : 2 * at + 2]
+        frames = token_frames(-cost.double().numpy())
+        return _padded(frames, likely.double().numpy(), len(self._readings[at].text))
+
+
 def align(
     model: LoadedModel, audio: Sequence[KeyValue], readings: Sequence[Reading]
 ) -> list[TokenTimes]:
-    """Times of the tokens of each reading; `audio` holds the same windows, each layer [w, ...].
-
-    No reading may be empty. Text beyond the model's context is given the end's time.
-    """
-    layout = [_Layout.of(model, reading) for reading in readings]
-    probe = AttentionProbe(model.alignment_heads)
-    logits = _read(model, audio, layout, probe)
-    scores = torch.cat(probe.scores, 1)  # [w, heads, tokens, frames]
-    # 1. each row without its padding, which would count in means and at the edges of medians; the
-    #    device is only asked once all rows are on their way
-    costs, likely = [], []
-    for at, (reading, row) in enumerate(zip(readings, layout, strict=True)):
-        spoken = slice(row.first, row.first + len(row.text))
-        matrix = _cost(scores[at, :, : row.length, : reading.frames])
-        costs.append(matrix[row.first : row.length - 1])
-        likely.append(_probabilities(model, logits[at, spoken], row.text))
-    fetched = fetch([*costs, *likely])
-    # 2. the path of least cost, on the host
-    return [
-        _padded(token_frames(-cost.double().numpy()), likely.double().numpy(), len(reading.text))
-        for reading, cost, likely in zip(
-            readings, fetched[: len(costs)], fetched[len(costs) :], strict=True
-        )
-    ]
+    """Times of the tokens of each reading; as `Alignment`, all at once."""
+    alignment = Alignment(model, audio, readings)
+    return [alignment.times(at) for at in range(len(readings))]
 
 
 @dataclass(frozen=True, slots=True)

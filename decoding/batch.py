@@ -11,7 +11,7 @@ from typing import Generic
 
 from decoding.arrivals import Arrivals
 from decoding.beside import Beside, beside_for
-from decoding.finishing import Decided, finish
+from decoding.departures import Departures
 from decoding.first_steps import FirstSteps
 from decoding.grouping import Grouping, grouping_for
 from decoding.hearing import Heard, Key, Newcomer
@@ -54,15 +54,16 @@ class Batch(Generic[Key]):
         self._arrivals: Arrivals[Key] = Arrivals(
             model, self._grouping.heard, beside or beside_for(model.device)
         )
+        self._departures: Departures[Key] = Departures(model, self._grouping.aligned)
         self._first_steps = FirstSteps(model)
         self._tables: dict[int, Table[Key]] = {}
 
     def __len__(self) -> int:
-        return len(self._arrivals) + self._num_seated
+        return len(self._arrivals) + self._num_seated + len(self._departures)
 
     @property
     def free(self) -> int:
-        """Slots that nobody sits in, or is being heard for."""
+        """Slots that nobody is in, on the way to, or on the way out of."""
         return self.slots - len(self)
 
     @property
@@ -72,11 +73,12 @@ class Batch(Generic[Key]):
 
     def keys(self) -> list[Key]:
         seated = [one.key for table in self._tables.values() for one in table.seated]
-        return seated + self._arrivals.keys()
+        return self._departures.keys() + seated + self._arrivals.keys()
 
     def drop(self, is_unwanted: Callable[[Key], bool]) -> None:
         """Take windows out at once, undecided."""
         self._arrivals.drop(is_unwanted)
+        self._departures.drop(is_unwanted)
         for table in self._tables.values():
             table.drop(is_unwanted)
 
@@ -97,9 +99,14 @@ class Batch(Generic[Key]):
         tables = list(self._tables.values())
         for table in tables:
             table.step()
+        # 1. while the device takes this step: the words of those that were decided before it
+        outcomes += self._depart()
+        # 2. who is done now
         pause = self._grouping.steps_between_looks
-        done = [Slot(table, at) for table in tables for at in table.done(pause)]
-        return outcomes + self._conclude(done)
+        self._conclude([Slot(table, at) for table in tables for at in table.done(pause)])
+        if self._grouping.departs_at_once or self._num_seated == 0:
+            outcomes += self._depart()
+        return outcomes
 
     @property
     def _num_seated(self) -> int:
@@ -136,27 +143,21 @@ class Batch(Generic[Key]):
             self._tables[width] = Table(Lane(self._model, width, self.slots))
         return self._tables[width]
 
-    def _conclude(self, done: Sequence[Slot[Key]]) -> list[Outcome[Key]]:
+    def _conclude(self, done: Sequence[Slot[Key]]) -> None:
         """Judge the searches that are over; windows climb on or leave, the last of a table first.
 
-        Nobody moves before all that are decided have got the times of their words.
+        Nobody moves before the device knows of all whose words it shall find.
         """
         verdicts = list(zip(done, judge(self._model, done), strict=True))
-        decided = [slot for slot, is_decided in verdicts if is_decided]
-        results = finish(
-            self._model,
-            [Decided(one.seated.climb, one.table.lane.audio_of(one.at)) for one in decided],
-            self._grouping.aligned,
-        )
-        outcomes = [
-            Outcome(slot.seated.key, result) for slot, result in zip(decided, results, strict=True)
-        ]
+        self._departures.start([slot.decided() for slot, is_decided in verdicts if is_decided])
         for slot, is_decided in verdicts:
             if is_decided:
                 slot.table.leave(slot.at)
             else:
                 self._try_again(slot)
-        return outcomes
+
+    def _depart(self) -> list[Outcome[Key]]:
+        return [Outcome(key, decoded) for key, decoded in self._departures.ready()]
 
     def _try_again(self, slot: Slot[Key]) -> None:
         seated, lane = slot.seated, slot.table.lane

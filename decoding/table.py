@@ -12,6 +12,7 @@ from typing import Generic
 
 from torch import Tensor
 
+from decoding.departures import Decided
 from decoding.hearing import Key
 from decoding.hypotheses import best_hypothesis, on_host
 from decoding.ladder import Climb
@@ -72,6 +73,10 @@ class Slot(Generic[Key]):
     @property
     def seated(self) -> Seated[Key]:
         return self.table.seated[self.at]
+
+    def decided(self) -> Decided[Key]:
+        seated = self.seated
+        return Decided(seated.key, seated.climb, self.table.lane.audio_of(self.at))
 
 
 def judge(model: LoadedModel, slots: Sequence[Slot[Key]]) -> list[bool]:

@@ -29,9 +29,23 @@ def to_host(tensor: Tensor) -> Tensor:
     return tensor.to("cpu", non_blocking=tensor.is_cuda)
 
 
+class OnTheirWay:
+    """Tensors that are being copied to the host. Those that are there already stay."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._copies = [to_host(tensor) for tensor in tensors]
+        self._event: torch.cuda.Event | None = None
+        if any(tensor.is_cuda for tensor in tensors):
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch.cuda has no types
+            self._event.record(torch.cuda.current_stream(tensors[0].device))
+
+    def here(self) -> list[Tensor]:
+        """Waits until they have come, but not for what the device was asked after them."""
+        if self._event is not None:
+            self._event.synchronize()
+        return self._copies
+
+
 def fetch(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The tensors on the host, all with one question. Those that are there already stay."""
-    copies = [to_host(tensor) for tensor in tensors]
-    if any(tensor.is_cuda for tensor in tensors):
-        torch.cuda.current_stream(tensors[0].device).synchronize()
-    return copies
+    """The tensors on the host, all with one question."""
+    return OnTheirWay(tensors).here()

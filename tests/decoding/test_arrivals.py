@@ -12,7 +12,7 @@ from decoding.batch import Batch
 from decoding.beside import OnStream
 from decoding.engine import Engine
 from decoding.errors import EngineFailed
-from decoding.grouping import ALONE, TOGETHER
+from decoding.grouping import TOGETHER
 from decoding.hearing import Key
 from decoding.loading import load_model
 from decoding.types import DecodingOptions
@@ -25,7 +25,7 @@ from tests.decoding.test_batch import MIXED, ONCE
 
 BRIEF = DecodingOptions(sample_len=4, **ONCE)
 LONG = DecodingOptions(beam_size=1, **ONCE)
-TWO = dataclasses.replace(ALONE, heard=2)
+TWO = dataclasses.replace(TOGETHER, heard=2)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 import torch
 
-from decoding import finishing, hearing
+from decoding import departures, hearing
+from decoding.alignment import Alignment
 from decoding.batch import Batch
 from decoding.grouping import ALONE, TOGETHER, grouping_for
 from decoding.lane import FIRST_POSITIONS
@@ -28,14 +29,15 @@ def mixed(small):
 
 @pytest.fixture
 def readings(monkeypatch):
-    """How many readings each call of `align` got."""
-    counts, align = [], finishing.align
+    """How many readings each alignment got."""
+    counts = []
 
-    def counting(model, audio, readings):
-        counts.append(len(readings))
-        return align(model, audio, readings)
+    class Counting(Alignment):
+        def __init__(self, model, audio, readings):
+            counts.append(len(readings))
+            super().__init__(model, audio, readings)
 
-    monkeypatch.setattr(finishing, "align", counting)
+    monkeypatch.setattr(departures, "Alignment", Counting)
     return counts
 
 
@@ -181,3 +183,33 @@ def test_all_that_is_done_together(small, mixed, slots):
     together = decode(small, jobs, slots, grouping=TOGETHER)
     for key, expected in alone.items():
         assert_alike(together[key], expected)
+
+
+def later(steps):
+    """Looks every so many steps; words are found beside the next step."""
+    return dataclasses.replace(ALONE, steps_between_looks=steps, departs_at_once=False)
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_words_found_beside_the_next_step_change_nothing(small, mixed, steps):
+    """Their slots are empty by then, or taken: the same to the bit."""
+    jobs, alone = mixed
+    assert decode(small, jobs, 3, grouping=later(steps)) == alone
+
+
+def test_windows_on_their_way_out_are_counted_and_can_be_dropped(small):
+    brief = DecodingOptions(sample_len=2, **ONCE)
+    jobs = [(at, noise(at, 5), dataclasses.replace(brief, sample_len=at)) for at in (2, 2, 9)]
+    jobs = [(at, clip, options) for at, (_, clip, options) in enumerate(jobs)]
+    alone = decode(small, jobs, 1)
+    batch, results = Batch(small, 4, grouping=later(1)), {}
+    with torch.inference_mode():
+        batch.admit(jobs)
+        assert batch.step() == []
+        assert (sorted(batch.keys()), len(batch), batch.free) == ([0, 1, 2], 3, 1)
+        batch.drop(lambda key: key == 1)
+        assert (sorted(batch.keys()), batch.free) == ([0, 2], 2)
+        assert [one.key for one in batch.step()] == [0]
+        while len(batch):
+            results |= {one.key: one.result for one in batch.step()}
+    assert results == {2: alone[2]}
