@@ -23,7 +23,7 @@ from decoding.errors import QueueFull
 from decoding.types import ModelCard
 from transcription.errors import Cancelled
 from transcription.options import TranscriptionOptions
-from transcription.types import Recording, WindowDecoder
+from transcription.types import Ear, Recording, WindowDecoder
 
 GROUP_WINDOWS = 8  # the most windows of one step, as the pipeline groups them
 OPEN_STEPS = 8  # threads of one job; how many may decode at once is for `Turns` to say
@@ -113,6 +113,11 @@ class DurableWindows:
     @property
     def model(self) -> ModelCard:
         return self._engine.model
+
+    @property
+    def ear(self) -> Ear:
+        """Without checkpoints: what listening gave is kept beside the sound."""
+        return self._engine.ear
 
     def submit(
         self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
@@ -15,12 +15,13 @@ from app.job_documents import job_document
 from app.schemas import JOB, JOBS, RAW_BODY, content, form_body
 from app.service import Service
 from app.store import Page, Status
-from decoding.types import Task
 
 MAX_PAGE = 100
 ACCEPTED_JOB = {ACCEPTED: content(JOB, "The job, queued."), **ERRORS}
 FORM = form_body("transcribe", required=("file",))
-TaskIn = Annotated[Task, Query(description="transcribe, or translate into English")]
+TaskIn = Annotated[
+    Literal["transcribe", "translate"], Query(description="transcribe, or translate into English")
+]
 
 job_routes = APIRouter(prefix="/v1/jobs")
 

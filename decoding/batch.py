@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic
 
 from decoding.arrivals import Arrivals
@@ -23,6 +24,7 @@ from decoding.model import LoadedModel
 from decoding.search import Plan
 from decoding.table import Seated, Slot, Table, judge
 from decoding.types import Clip, Decoded, DecodingOptions
+from decoding.voice_activity import VoiceActivity, only_speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,21 @@ class Batch(Generic[Key]):
 
         Returns those that needed no decoding.
         """
-        self._arrivals.start([Newcomer(*newcomer) for newcomer in newcomers])
-        return self._receive(wait=False)
+        outcomes = self._find_speech([one for one in newcomers if not one[2].needs_slot])
+        self._arrivals.start([Newcomer(*one) for one in newcomers if one[2].needs_slot])
+        return outcomes + self._receive(wait=False)
+
+    @cached_property
+    def _voice_activity(self) -> VoiceActivity:
+        return VoiceActivity(self._model.device)
+
+    def _find_speech(
+        self, asking: Sequence[tuple[Key, Clip, DecodingOptions]]
+    ) -> list[Outcome[Key]]:
+        """Where speech is in the clips of those who ask for nothing else."""
+        found = self._voice_activity([clip.samples for _, clip, _ in asking]) if asking else []
+        pairs = zip(asking, found, strict=True)
+        return [Outcome(key, only_speech(probabilities)) for (key, _, _), probabilities in pairs]
 
     def step(self) -> list[Outcome[Key]]:
         """One token for every seated window; returns those that are decided.

@@ -16,12 +16,13 @@ from decoding.batch import Batch, Outcome
 from decoding.errors import EngineFailed
 from decoding.memory import release, slots_for, used_bytes
 from decoding.model import LoadedModel
+from decoding.queues import TwoQueues
 from decoding.types import Clip, Decoded, DecodingOptions, EngineStatistics, ModelCard
-from decoding.waiting import WaitingClips
 
 logger = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 1024
+SLOTLESS_AT_ONCE = 16  # clips between two steps in which only speech is looked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,12 +33,16 @@ class _Entry:
     options: DecodingOptions
     future: Future[Decoded] = field(default_factory=Future)
 
+    @property
+    def needs_slot(self) -> bool:
+        return self.options.needs_slot
+
 
 class Engine:
     """A `Decoder` on one device of this process.
 
     `slots`: windows decoded at once; `threads`: CPU threads of the device's thread, the machine's
-    when None; `queue_limit`: clips that may wait.
+    when None; `queue_limit`: clips that may wait for a slot, and as many that need none.
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class Engine:
         self._threads = threads
         self._slots = slots or slots_for(model)
         self._wake = threading.Condition()
-        self._waiting: WaitingClips[_Entry] = WaitingClips(queue_limit)
+        self._waiting: TwoQueues[_Entry] = TwoQueues(queue_limit)
         self._in_flight: list[_Entry] = []
         self._is_closing = False
         self._failure: BaseException | None = None
@@ -72,7 +77,7 @@ class Engine:
         with self._wake:
             if self._is_closing or self._failure is not None:
                 raise EngineFailed("the engine has stopped") from self._failure
-            self._waiting.put(clip, entry)
+            self._waiting.put(clip, entry, needs_slot=entry.needs_slot)
             self._wake.notify()
         return entry.future
 
@@ -88,7 +93,7 @@ class Engine:
             return replace(
                 self._counted,
                 slots=self._slots,
-                slots_in_use=len(self._in_flight),
+                slots_in_use=sum(entry.needs_slot for entry in self._in_flight),
                 queued=len(self._waiting),
                 device_memory_bytes=used_bytes(self._model.device),
             )
@@ -133,6 +138,8 @@ class Engine:
             self._deliver(outcomes)
 
     def _take(self, count: int) -> list[_Entry]:
+        """Up to `count` for slots, and those that need none."""
+        slotless = self._waiting.take_slotless(SLOTLESS_AT_ONCE)
         taken: list[_Entry] = []
         while len(taken) < count:
             following = self._waiting.take()
@@ -140,7 +147,7 @@ class Engine:
                 break
             if not following[1].future.cancelled():
                 taken.append(following[1])
-        return taken
+        return taken + [entry for entry in slotless if not entry.future.cancelled()]
 
     def _deliver(self, outcomes: list[Outcome[_Entry]]) -> None:
         done = {outcome.key for outcome in outcomes}
@@ -178,7 +185,7 @@ class Engine:
             self._batch = Batch(self._model, self._slots)
             lost, self._in_flight = self._in_flight, []
             for entry in reversed(lost):
-                self._waiting.put_back(entry.clip, entry)
+                self._waiting.put_back(entry.clip, entry, needs_slot=entry.needs_slot)
         release(self._model.device)
 
     def _cancel_all(self) -> None:
@@ -191,7 +198,8 @@ class Engine:
 
 
 def _counting(counted: EngineStatistics, outcomes: list[Outcome[_Entry]]) -> EngineStatistics:
-    """The counters after these outcomes."""
+    """The counters after these outcomes; where only speech was looked for, nothing was decoded."""
+    outcomes = [one for one in outcomes if one.key.needs_slot]
     results = [one.result for one in outcomes if isinstance(one.result, Decoded)]
     return replace(
         counted,

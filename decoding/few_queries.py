@@ -2,7 +2,8 @@
 
 For float32 on the CPU, where a library's batched product is slow with so few rows. Scores, softmax
 and sum are made head by head and stay in the core's own cache. A window's figures do not depend on
-the windows beside it, nor on positions that nobody may see: those are not looked at.
+the windows beside it, nor on positions that nobody may see (those are not looked at), nor on how
+many threads there are.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numba import carray
 from torch import Tensor
 
 from decoding.compiled import compiled
 from decoding.exponential import exponential
+from decoding.parallel import share_of, shared_loop
 
 WIDTH = 64  # of a head of every Whisper; known when the loops are compiled
 MOST_QUERIES = 16
@@ -23,8 +25,7 @@ POSITIONS_AT_ONCE = 4
 # Sums may be made of parts, always the same ones. Infinities and NaN keep their meaning.
 LIBERTIES = {"reassoc", "contract", "nsz", "arcp"}
 
-Place = tuple[int, int, int]  # elements between windows, heads and positions
-Flat = tuple[NDArray[np.float32], Place]
+_NUMBERS = 16  # the most that a loop is given
 
 
 def takes(query: Tensor, positions: Tensor) -> bool:
@@ -49,7 +50,8 @@ def takes_all(query: Tensor, positions: Tensor) -> bool:
 def attend_all(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """softmax(query keys) values, as [w, q, heads x 64]; every position is seen."""
     read = _nothing_read(query)
-    _attend_all(_flat(query), _flat(keys), _flat(values), keys.shape[2], read.numpy())
+    numbers = (*_sizes(query, keys), *_place(query), *_place(keys), *_place(values))
+    _attend_all(numbers, query, keys, values, read, work=query.numel() * keys.shape[2])
     return read.flatten(2)
 
 
@@ -61,126 +63,152 @@ def attend_seen(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Te
     windows, _, queries, _ = query.shape
     read = _nothing_read(query)
     seen = mask.expand(windows, 1, queries, keys.shape[2])
-    places = _flat(query), _flat(keys), _flat(values), _flat(seen)
-    _attend_seen(*places, keys.shape[2], read.numpy())
+    places = (*_place(query), *_place(keys), *_place(values), seen.stride(0), seen.stride(2))
+    numbers = (*_sizes(query, keys), *places)
+    _attend_seen(numbers, query, keys, values, seen, read, work=query.numel() * keys.shape[2])
     return read.flatten(2)
 
 
 def _nothing_read(query: Tensor) -> Tensor:
     windows, heads, queries, _ = query.shape
-    return query.new_zeros(windows, queries, heads, WIDTH)
+    return query.new_empty(windows, queries, heads, WIDTH)
 
 
-def _flat(numbers: Tensor) -> Flat:
-    """All memory between the first and the last number, and the way through it."""
-    window, head, position, _ = numbers.stride()
-    windows, heads, count, width = numbers.shape
-    last = window * (windows - 1) + head * (heads - 1) + position * (count - 1)
-    flat: NDArray[np.float32] = numbers.as_strided((last + width,), (1,)).numpy()
-    return flat, (window, head, position)
+def _sizes(query: Tensor, keys: Tensor) -> tuple[int, ...]:
+    return *query.shape[:3], keys.shape[2]
 
 
-@compiled(fastmath=LIBERTIES)
-def _attend_all(asking: Any, keyed: Any, valued: Any, positions: int, read: Any) -> None:  # noqa: C901 - plain loops
-    (query, query_place), (keys, place), (values, values_place) = asking, keyed, valued
-    windows, queries, heads, _ = read.shape
+def _place(numbers: Tensor) -> tuple[int, ...]:
+    """Elements between windows, heads and positions."""
+    return numbers.stride()[:3]
+
+
+@compiled()
+def _reach(windows: int, heads: int, positions: int, place: Any) -> Any:
+    """Elements between the first and the last number of such a tensor."""
+    return (windows - 1) * place[0] + (heads - 1) * place[1] + (positions - 1) * place[2] + WIDTH
+
+
+@shared_loop(fastmath=LIBERTIES)
+def _attend_all(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
+    given = carray(block[0], _NUMBERS, np.int64)
+    windows, heads, queries, positions = given[0], given[1], given[2], given[3]
+    query_place, place, values_place = given[4:7], given[7:10], given[10:13]
+    query = carray(block[1], _reach(windows, heads, queries, query_place), np.float32)
+    keys = carray(block[2], _reach(windows, heads, positions, place), np.float32)
+    values = carray(block[3], _reach(windows, heads, positions, values_place), np.float32)
+    read = carray(block[4], (windows, queries, heads, WIDTH), np.float32)
     weights = np.empty((queries, positions), np.float32)
     most = np.empty(queries, np.float32)
-    for window in range(windows):
-        for head in range(heads):
-            # 1. scores, and the largest of each query
-            asked = window * query_place[0] + head * query_place[1]
-            first = window * place[0] + head * place[1]
-            most[:] = -np.inf
-            for position in range(positions):
-                at = first + position * place[2]
-                key = keys[at : at + WIDTH]
-                for one in range(queries):
-                    begin = asked + one * query_place[2]
-                    row = query[begin : begin + WIDTH]
-                    total = np.float32(0)
-                    for c in range(WIDTH):
-                        total += row[c] * key[c]
-                    weights[one, position] = total
-                    if total > most[one]:
-                        most[one] = total
-            # 2. what the values weigh, and the sum
-            first = window * values_place[0] + head * values_place[1]
+    first, after = share_of(windows * heads)
+    for item in range(first, after):
+        window = item // heads
+        head = item - window * heads
+        # 1. scores, and the largest of each query
+        asked = window * query_place[0] + head * query_place[1]
+        start = window * place[0] + head * place[1]
+        most[:] = -np.inf
+        for position in range(0, positions, 2):  # two sums at a time keep the core busier than one
+            at = start + position * place[2]
+            key0 = keys[at : at + WIDTH]
+            key1 = keys[at + place[2] : at + place[2] + WIDTH]
             for one in range(queries):
-                weight, largest = weights[one], most[one]
-                total = np.float32(0)
-                for position in range(positions):
-                    exact = exponential(weight[position] - largest)
-                    weight[position] = exact
-                    total += exact
-                most[one] = total
-            for position in range(0, positions, POSITIONS_AT_ONCE):
-                at = first + position * values_place[2]
-                step = values_place[2]
-                value0 = values[at : at + WIDTH]
-                value1 = values[at + step : at + step + WIDTH]
-                value2 = values[at + 2 * step : at + 2 * step + WIDTH]
-                value3 = values[at + 3 * step : at + 3 * step + WIDTH]
-                for one in range(queries):
-                    sums, weight = read[window, one, head], weights[one]
-                    weight0, weight1 = weight[position], weight[position + 1]
-                    weight2, weight3 = weight[position + 2], weight[position + 3]
-                    for c in range(WIDTH):
-                        sums[c] += (
-                            weight0 * value0[c]
-                            + weight1 * value1[c]
-                            + weight2 * value2[c]
-                            + weight3 * value3[c]
-                        )
-            for one in range(queries):
-                sums, total = read[window, one, head], most[one]
+                begin = asked + one * query_place[2]
+                row = query[begin : begin + WIDTH]
+                total0 = total1 = np.float32(0)
                 for c in range(WIDTH):
-                    sums[c] /= total
+                    total0 += row[c] * key0[c]
+                    total1 += row[c] * key1[c]
+                weights[one, position], weights[one, position + 1] = total0, total1
+                most[one] = max(most[one], max(total0, total1))
+        # 2. what the values weigh, and the sum
+        start = window * values_place[0] + head * values_place[1]
+        for one in range(queries):
+            weight, largest = weights[one], most[one]
+            total = np.float32(0)
+            for position in range(positions):
+                exact = exponential(weight[position] - largest)
+                weight[position] = exact
+                total += exact
+            most[one] = total
+            read[window, one, head] = 0
+        for position in range(0, positions, POSITIONS_AT_ONCE):
+            at, step = start + position * values_place[2], values_place[2]
+            value0 = values[at : at + WIDTH]
+            value1 = values[at + step : at + step + WIDTH]
+            value2 = values[at + 2 * step : at + 2 * step + WIDTH]
+            value3 = values[at + 3 * step : at + 3 * step + WIDTH]
+            for one in range(queries):
+                sums, weight = read[window, one, head], weights[one]
+                weight0, weight1 = weight[position], weight[position + 1]
+                weight2, weight3 = weight[position + 2], weight[position + 3]
+                for c in range(WIDTH):
+                    sums[c] += (
+                        weight0 * value0[c]
+                        + weight1 * value1[c]
+                        + weight2 * value2[c]
+                        + weight3 * value3[c]
+                    )
+        for one in range(queries):
+            sums, total = read[window, one, head], most[one]
+            for c in range(WIDTH):
+                sums[c] /= total
 
 
-@compiled(fastmath=LIBERTIES)
-def _attend_seen(  # noqa: C901 - plain loops
-    asking: Any, keyed: Any, valued: Any, masked: Any, positions: int, read: Any
-) -> None:
-    (query, query_place), (keys, place), (values, values_place) = asking, keyed, valued
-    mask, mask_place = masked
-    windows, queries, heads, _ = read.shape
+@shared_loop(fastmath=LIBERTIES)
+def _attend_seen(block: Any) -> None:
+    given = carray(block[0], _NUMBERS, np.int64)
+    windows, heads, queries, positions = given[0], given[1], given[2], given[3]
+    query_place, place, values_place, mask_place = (
+        given[4:7],
+        given[7:10],
+        given[10:13],
+        given[13:15],
+    )
+    query = carray(block[1], _reach(windows, heads, queries, query_place), np.float32)
+    keys = carray(block[2], _reach(windows, heads, positions, place), np.float32)
+    values = carray(block[3], _reach(windows, heads, positions, values_place), np.float32)
+    masked = (windows - 1) * mask_place[0] + (queries - 1) * mask_place[1] + positions
+    mask = carray(block[4], masked, np.float32)
+    read = carray(block[5], (windows, queries, heads, WIDTH), np.float32)
     seen = np.empty(positions, np.int64)
     weights = np.empty(positions, np.float32)
-    for window in range(windows):
-        for one in range(queries):
-            # 1. the positions that this query sees, in order
-            first = window * mask_place[0] + one * mask_place[2]
-            count = 0
-            for position in range(positions):
-                seen[count] = position
-                if mask[first + position] > -np.inf:
-                    count += 1
-            for head in range(heads):
-                # 2. scores
-                begin = window * query_place[0] + head * query_place[1] + one * query_place[2]
-                row = query[begin : begin + WIDTH]
-                start = window * place[0] + head * place[1]
-                most = np.float32(-np.inf)
-                for number in range(count):
-                    at = start + seen[number] * place[2]
-                    key = keys[at : at + WIDTH]
-                    total = mask[first + seen[number]]
-                    for c in range(WIDTH):
-                        total += row[c] * key[c]
-                    weights[number] = total
-                    if total > most:
-                        most = total
-                # 3. what the values weigh, and their sum
-                start = window * values_place[0] + head * values_place[1]
-                sums = read[window, one, head]
-                whole = np.float32(0)
-                for number in range(count):
-                    weight = exponential(weights[number] - most)
-                    whole += weight
-                    at = start + seen[number] * values_place[2]
-                    value = values[at : at + WIDTH]
-                    for c in range(WIDTH):
-                        sums[c] += weight * value[c]
+    first, after = share_of(windows * queries)
+    for item in range(first, after):
+        window = item // queries
+        one = item - window * queries
+        # 1. the positions that this query sees, in order
+        look = window * mask_place[0] + one * mask_place[1]
+        count = 0
+        for position in range(positions):
+            seen[count] = position
+            if mask[look + position] > -np.inf:
+                count += 1
+        for head in range(heads):
+            # 2. scores
+            begin = window * query_place[0] + head * query_place[1] + one * query_place[2]
+            row = query[begin : begin + WIDTH]
+            start = window * place[0] + head * place[1]
+            most = np.float32(-np.inf)
+            for number in range(count):
+                at = start + seen[number] * place[2]
+                key = keys[at : at + WIDTH]
+                total = mask[look + seen[number]]
                 for c in range(WIDTH):
-                    sums[c] /= whole
+                    total += row[c] * key[c]
+                weights[number] = total
+                most = max(most, total)
+            # 3. what the values weigh, and their sum
+            start = window * values_place[0] + head * values_place[1]
+            sums = read[window, one, head]
+            sums[:] = 0
+            whole = np.float32(0)
+            for number in range(count):
+                weight = exponential(weights[number] - most)
+                whole += weight
+                at = start + seen[number] * values_place[2]
+                value = values[at : at + WIDTH]
+                for c in range(WIDTH):
+                    sums[c] += weight * value[c]
+            for c in range(WIDTH):
+                sums[c] /= whole

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from decoding.quantised import QuantisedLinear
+from decoding.quantised import X86, QuantisedLinear
 
-# Single-precision products on the CPU give a row the same bits whatever rows stand beside it, but
-# the library switches to another routine where one thread is left with less than four rows. Several
-# threads share rows out in multiples of four. tests/decoding/test_layers.py holds this on the
-# machine at hand, from one thread to many.
+# Plain single-precision products on the CPU give a row the same bits whatever rows stand beside it,
+# but the library switches to another routine where one thread is left with less than four rows.
+# Several threads share rows out in multiples of four. tests/decoding/test_layers.py holds this on
+# the machine at hand, from one thread to many.
 ROWS_OF_A_PART = 4
 ROWS_AT_ONCE = 250  # of a feed-forward on the CPU: its wide middle stays in the core's own cache
 NORM_EPSILON = 1e-5
@@ -53,6 +54,36 @@ class FloatLinear:
         if not self._is_on_cpu or (rows >= ROWS_OF_A_PART and torch.get_num_threads() == 1):
             return 0
         return -rows % ROWS_OF_A_PART
+
+
+class PackedLinear:
+    """Single-precision weights for an x86 CPU, laid out for oneDNN once.
+
+    The plain product lays them out anew each time, which for the few rows of a step costs as much
+    as the product: 5 rows over 51,865 tokens 14 ms, here 8. A row's bits do not depend on how many
+    rows or threads there are.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight)
+        self._bias = bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(
+            x, self._packed, self._bias, "none", [], ""
+        )
+        return product
+
+
+def packs(weight: Tensor) -> bool:
+    """Whether `PackedLinear` takes this weight on this machine."""
+    return (
+        weight.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and platform.machine() in X86
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +137,9 @@ def make_linear(weight: Tensor, bias: Tensor | None, placement: Placement) -> Li
     """A linear layer of `weight` [out, in] for the placement's precision."""
     if placement.precision.is_quantised:
         return QuantisedLinear(weight, bias)
-    return FloatLinear(placement.put(weight), None if bias is None else placement.put(bias))
+    placed = placement.put(weight)
+    make = PackedLinear if packs(placed) else FloatLinear
+    return make(placed, None if bias is None else placement.put(bias))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numba import carray
 from torch import Tensor
 
-from decoding.compiled import compiled
 from decoding.exponential import exponential
+from decoding.parallel import share_of, shared_loop
 
 BLOCK = 64  # columns of a block, as far from each other as there are blocks
 
@@ -32,15 +33,21 @@ def scan(logits: Tensor, length: int) -> tuple[Tensor, Tensor]:
         return whole.amax(-2), text.logsumexp(-1)
     rows = logits.contiguous().view(-1, logits.shape[-1])
     most, sums = rows.new_empty(len(rows), blocks), rows.new_empty(len(rows))
-    _scan(rows.numpy(), length, most.numpy(), sums.numpy())
+    sizes = (len(rows), rows.shape[1], blocks, length)
+    _scan(sizes, rows, most, sums, work=rows.numel())
     return most.view(*logits.shape[:-1], blocks), sums.view(logits.shape[:-1])
 
 
-@compiled()
-def _scan(logits: Any, length: int, most: Any, sums: Any) -> None:
-    blocks = most.shape[1]
+@shared_loop()
+def _scan(given: Any) -> None:
+    sizes = carray(given[0], 4, np.int64)
+    rows, columns, blocks, length = sizes[0], sizes[1], sizes[2], sizes[3]
+    logits = carray(given[1], (rows, columns), np.float32)
+    most = carray(given[2], (rows, blocks), np.float32)
+    sums = carray(given[3], rows, np.float32)
     parts = np.empty(blocks, np.float32)
-    for row in range(len(logits)):
+    first, after = share_of(rows)
+    for row in range(first, after):
         numbers, largest = logits[row], most[row]
         # 1. the largest of each block, and of the row
         largest[:] = -np.inf

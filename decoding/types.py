@@ -17,7 +17,7 @@ SAMPLE_RATE = 16_000
 CLIP_SECONDS = 30.0
 CLIP_SAMPLES = int(CLIP_SECONDS * SAMPLE_RATE)
 
-Task = Literal["transcribe", "translate", "lang_id"]
+Task = Literal["transcribe", "translate", "lang_id", "voice_activity"]
 Verdict = Literal["accepted", "no_speech", "repetitive", "improbable"]
 
 
@@ -92,6 +92,11 @@ class DecodingOptions:
         if not self.temperatures or not all(0.0 <= t <= 1.0 for t in self.temperatures):
             raise ValueError(f"temperatures must be one or more of 0 to 1, got {self.temperatures}")
 
+    @property
+    def needs_slot(self) -> bool:
+        """Whether the clip is decoded, token by token; where speech is, is found at once."""
+        return self.task != "voice_activity"
+
 
 @dataclass(frozen=True, slots=True)
 class DecodedWord:
@@ -129,7 +134,8 @@ class Decoded:
 
     `tokens` are the sampled tokens (timestamps included, prompt and end-of-text not).
     `is_truncated`: the token budget ended before end-of-text. `language_probabilities` is filled
-    when the language was detected. For task `lang_id` the tokens, text and words are empty.
+    when the language was detected. For task `lang_id` the tokens, text and words are empty; for
+    `voice_activity` the language too, and `speech_probabilities` has one for every 512 samples.
     """
 
     text: str
@@ -144,6 +150,7 @@ class Decoded:
     is_truncated: bool
     attempts: tuple[Attempt, ...]
     language_probabilities: Mapping[str, float] = field(default_factory=dict)
+    speech_probabilities: tuple[float, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import carray
 from torch import Tensor
 
-from decoding.compiled import compiled
+from decoding.parallel import share_of, shared_loop
 
 LARGEST = 127  # symmetric: -128 is not used
 SMALLEST_SCALE = 1e-12  # of a row of zeros
@@ -30,21 +31,26 @@ def to_whole(rows: Tensor) -> tuple[Tensor, Tensor]:
     """
     steps = rows.new_empty(len(rows) + 1, rows.shape[1])
     scales = rows.new_empty(len(rows))
-    given = rows.contiguous().numpy()
-    _to_whole(given, given.view(np.int32), steps.numpy(), scales.numpy())
+    _to_whole(rows.shape, rows.contiguous(), steps, scales, work=rows.numel())
     return steps, scales
 
 
 def to_real(products: Tensor, scales: Tensor, bias: Tensor, result: Tensor) -> None:
     """result [n, out] = products [n or more, out] x scales [n] + bias [out]."""
-    _to_real(products.numpy(), scales.numpy(), bias.numpy(), result.numpy())
+    _to_real(result.shape, products, scales, bias, result, work=result.numel())
 
 
-@compiled()
-def _to_whole(rows: Any, bits: Any, steps: Any, scales: Any) -> None:
-    count, width = rows.shape
+@shared_loop()
+def _to_whole(block: Any) -> None:
+    sizes = carray(block[0], 2, np.int64)
+    count, width = sizes[0], sizes[1]
+    rows = carray(block[1], (count, width), np.float32)
+    bits = carray(block[1], (count, width), np.int32)
+    steps = carray(block[2], (count + 1, width), np.float32)
+    scales = carray(block[3], count, np.float32)
     loudest = np.empty(1, np.int32)
-    for row in range(count):
+    first, after = share_of(count)
+    for row in range(first, after):
         # Numbers without their signs are in the order of their bits, which are compared eight at
         # a time; NaN is above all others and stays what it is.
         most = np.int32(0)
@@ -55,15 +61,22 @@ def _to_whole(rows: Any, bits: Any, steps: Any, scales: Any) -> None:
         scales[row] = scale
         for c in range(width):
             steps[row, c] = (rows[row, c] / scale + _ROUND) - _ROUND
-    steps[count] = 0
-    steps[count, 0] = LARGEST
-    steps[count, 1] = -LARGEST - 1
+    if after == count:
+        steps[count] = 0
+        steps[count, 0] = LARGEST
+        steps[count, 1] = -LARGEST - 1
 
 
-@compiled()
-def _to_real(products: Any, scales: Any, bias: Any, result: Any) -> None:
-    count, width = result.shape
-    for row in range(count):
+@shared_loop()
+def _to_real(block: Any) -> None:
+    sizes = carray(block[0], 2, np.int64)
+    count, width = sizes[0], sizes[1]
+    products = carray(block[1], (count, width), np.float32)
+    scales = carray(block[2], count, np.float32)
+    bias = carray(block[3], width, np.float32)
+    result = carray(block[4], (count, width), np.float32)
+    first, after = share_of(count)
+    for row in range(first, after):
         scale = scales[row]
         for c in range(width):
             result[row, c] = products[row, c] * scale + bias[c]

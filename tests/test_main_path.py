@@ -40,6 +40,10 @@ class Overheard:
     def model(self):
         return self._windows.model
 
+    @property
+    def ear(self):
+        return self._windows.ear
+
     def submit(self, recording, windows, options) -> Future:
         future = self._windows.submit(recording, windows, options)
         future.add_done_callback(

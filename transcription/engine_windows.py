@@ -12,8 +12,9 @@ from concurrent.futures import CancelledError, Future
 
 from chunking.types import Piece, Window
 from decoding.types import Clip, Decoded, Decoder, ModelCard
+from transcription.engine_ear import ear_of
 from transcription.options import TranscriptionOptions
-from transcription.types import Recording
+from transcription.types import Ear, Recording
 from transcription.words import place_words
 
 
@@ -29,6 +30,10 @@ class EngineWindows:
     @property
     def model(self) -> ModelCard:
         return self._decoder.model
+
+    @property
+    def ear(self) -> Ear:
+        return ear_of(self._decoder, group=self._group, caller=self._caller)
 
     def submit(
         self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions

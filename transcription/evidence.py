@@ -9,6 +9,8 @@ rustling have no pitch. Music and animals may pass, whispers do not.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,7 @@ FRAME_SAMPLES = 640
 FFT_SAMPLES = 1024
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP_SAMPLES
 FRAMES_PER_BLOCK = 1500
+FRAMES_AT_ONCE = 64  # of a product: so few that the library does not wake threads for it
 FULL_SCALE = 32768.0
 
 BAND_EDGES_HZ = (200, 300, 420, 560, 720, 920, 1160, 1450, 1800, 2250, 2800, 3400, 4000)
@@ -107,18 +110,21 @@ def _dips(bands: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 
 
 def _power(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    spectrum = np.fft.rfft(frames * _window(), FFT_SAMPLES, axis=1)
+    """Power below the highest band edge, shape (frames, bins)."""
+    highest = BAND_EDGES_HZ[-1] * FFT_SAMPLES // SAMPLE_RATE
+    spectrum = np.fft.rfft(frames * _window(), FFT_SAMPLES, axis=1)[:, :highest]
     power: NDArray[np.float32] = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
     return power
 
 
+@functools.cache
 def _window() -> NDArray[np.float32]:
     return np.hanning(FRAME_SAMPLES).astype(np.float32)
 
 
 def _band_levels(power: NDArray[np.float32]) -> NDArray[np.float32]:
     edges = [edge * FFT_SAMPLES // SAMPLE_RATE for edge in BAND_EDGES_HZ]
-    sums = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
+    sums = np.add.reduceat(power, edges[:-1], axis=1)
     full_scale = (FRAME_SAMPLES / 2) ** 2
     levels = 10.0 * np.log10(sums / full_scale + 1e-20)
     return np.maximum(levels, QUIETEST_DB).astype(np.float32)
@@ -126,15 +132,27 @@ def _band_levels(power: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _periodicity(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Highest autocorrelation at a lag of human pitch, corrected for the window's taper."""
-    low, high = (edge * FFT_SAMPLES // SAMPLE_RATE for edge in PITCH_BAND_HZ)
-    heard = np.zeros_like(power)
-    heard[:, low:high] = power[:, low:high]
-    correlation = np.fft.irfft(heard, FFT_SAMPLES, axis=1)
-    shortest, longest = (SAMPLE_RATE // edge for edge in reversed(PITCH_RANGE_HZ))
-    peaks = (correlation[:, shortest:longest] / _taper()[shortest:longest]).max(axis=1)
-    level = correlation[:, 0]
-    result: NDArray[np.float64] = np.where(level > 0, peaks / np.maximum(level, 1e-20), 0.0)
-    return result.astype(np.float32)
+    heard = power[:, _pitch_bins()]
+    parts = np.split(heard, range(FRAMES_AT_ONCE, len(heard), FRAMES_AT_ONCE))
+    peaks = np.concatenate([(part @ _lags()).max(axis=1) for part in parts])
+    level = heard.sum(axis=1)
+    return np.where(level > 0, peaks / np.maximum(level, 1e-20), 0.0).astype(np.float32)
+
+
+def _pitch_bins() -> slice:
+    return slice(*(edge * FFT_SAMPLES // SAMPLE_RATE for edge in PITCH_BAND_HZ))
+
+
+@functools.cache
+def _lags() -> NDArray[np.float32]:
+    """The cosine of each bin at each lag over the taper, shape (bins, lags).
+
+    Power times these is the autocorrelation: an inverse transform of the few numbers we need.
+    """
+    bins = _pitch_bins()
+    lags = np.arange(*(SAMPLE_RATE // edge for edge in reversed(PITCH_RANGE_HZ)))
+    turns = np.outer(np.arange(bins.start, bins.stop), lags) / FFT_SAMPLES
+    return (np.cos(2 * np.pi * turns) / _taper()[lags]).astype(np.float32)
 
 
 def _taper() -> NDArray[np.float64]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from transcription.audio import AudioLimits, AudioStream
 from transcription.kept_sound import find_sound, keep_sound, key_of
 from transcription.options import TranscriptionOptions
+from transcription.silero import speech_probabilities
 from transcription.speech import SpeechListener
-from transcription.types import Sound
+from transcription.types import Ear, Sound
 
 
 def listen(
@@ -21,17 +22,18 @@ def listen(
     options: TranscriptionOptions,
     limits: AudioLimits,
     listened: Callable[[float], None] = lambda _seconds: None,
+    ear: Ear = speech_probabilities,
 ) -> Sound:
     """Decode `source` into `workspace` and find its speech; raises transcription/errors.py.
 
     At once if an earlier call did so there. `listened` is told how far it is; what it raises ends
-    the work and leaves nothing.
+    the work and leaves nothing. `ear` runs Silero's model; what it raises ends the work too.
     """
     key = key_of(source, options, limits)
     if (kept := find_sound(workspace, key)) is not None:
         return kept
     with AudioStream(source, workspace, limits=limits, channels=options.channels) as stream:
-        listeners = [SpeechListener(options.speech) for _ in stream.so_far]
+        listeners = [SpeechListener(options.speech, ear=ear) for _ in stream.so_far]
         for _ in stream:
             for listener, recording in zip(listeners, stream.so_far, strict=True):
                 listener.advance(recording)

@@ -43,7 +43,9 @@ def transcribe(
     decoding/errors.py for the engine, and `CancelledError` when its windows were cancelled.
     """
     progress = Progress(observer)
-    sound = listen(source, workspace, options, limits or AudioLimits(), progress.listened)
+    sound = listen(
+        source, workspace, options, limits or AudioLimits(), progress.listened, windows.ear
+    )
     tracks = [
         transcribe_recording(recording, heard, options, windows, progress)
         for recording, heard in sound.channels

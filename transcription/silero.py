@@ -1,25 +1,22 @@
-"""Silero's voice activity model: a probability of speech for every 32 ms.
+"""Silero's voice activity model on the CPU: a probability of speech for every 32 ms.
 
-The model file of the `silero-vad` package is opened with onnxruntime, but the package itself is
-not imported: importing it loads torch and sets its threads to one for the whole process, in the
-middle of whatever another thread computes. A test holds our figures against the package's own.
+The model file of the `silero-vad` package is opened with onnxruntime. The package itself is not
+imported (decoding/silero_file.py says why); a test holds our figures against the package's own.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-FRAME_SAMPLES = 512
-CONTEXT_SAMPLES = 64
+from decoding.silero_file import CONTEXT_SAMPLES, FRAME_SAMPLES, model_file
+
+LEAD_IN_FRAMES = 320  # after so many it hardly matters where a cut was
 STATE_SHAPE = (1, 1, 128)
 FRAMES_PER_CALL = 512
-MODEL_FILE = Path("data", "silero_vad_16k_sequence.onnx")
 FULL_SCALE = 32768.0
 LOUD_PERCENTILE = 99.0
 LOUD_ENOUGH = FULL_SCALE * 10 ** (-30 / 20)
@@ -69,13 +66,9 @@ def _session() -> Any:
     """One session for all threads: it keeps nothing between calls."""
     import onnxruntime
 
-    package = importlib.util.find_spec("silero_vad")
-    assert package is not None, "silero-vad is a dependency"
-    assert package.origin is not None, "silero-vad is a package on disk"
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = 1
-    model = Path(package.origin).parent / MODEL_FILE
     return onnxruntime.InferenceSession(
-        str(model), sess_options=options, providers=["CPUExecutionProvider"]
+        str(model_file()), sess_options=options, providers=["CPUExecutionProvider"]
     )

@@ -12,19 +12,22 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chunking.types import Span
+from decoding.silero_file import FRAME_SAMPLES
 from decoding.types import SAMPLE_RATE
 from transcription import evidence, silero
 from transcription.options import SpeechOptions
-from transcription.types import Heard, Recording
+from transcription.silero import LEAD_IN_FRAMES
+from transcription.types import Ear, Heard, Recording
 
 STRETCH_SECONDS = 240.0
-LEAD_IN_SECONDS = 320 * silero.FRAME_SAMPLES / SAMPLE_RATE  # whole frames: the grid stays one grid
-SILERO_FRAME_SECONDS = silero.FRAME_SAMPLES / SAMPLE_RATE
+SILERO_FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
+LEAD_IN_SECONDS = LEAD_IN_FRAMES * SILERO_FRAME_SECONDS  # whole frames: the grid stays one grid
 EVIDENCE_FRAME_SECONDS = evidence.HOP_SAMPLES / SAMPLE_RATE
 MAX_THREADS = 4
 
@@ -48,10 +51,18 @@ class SpeechListener:
 
     `advance` judges the stretches that are complete by now; `finish` the rest. What was heard of
     the first `settled` seconds does not change any more, but for a span that reaches there.
+    `ear` is who runs Silero's model; what it raises ends the listening.
     """
 
-    def __init__(self, options: SpeechOptions, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        options: SpeechOptions,
+        *,
+        ear: Ear = silero.speech_probabilities,
+        threads: int | None = None,
+    ) -> None:
         self._options = options
+        self._ear = ear
         self._threads = threads or min(MAX_THREADS, os.cpu_count() or 1)
         self._stretches: list[_Frames] = []
 
@@ -85,32 +96,31 @@ class SpeechListener:
         """Judge the stretches up to number `until`, several at once."""
         missing = range(len(self._stretches), until)
         if len(missing) < 2 or self._threads == 1:
-            self._stretches += [_judge_stretch(recording, number) for number in missing]
+            self._stretches += [self._judge_stretch(recording, number) for number in missing]
             return
         with ThreadPoolExecutor(self._threads, "speech") as pool:
-            self._stretches += pool.map(lambda number: _judge_stretch(recording, number), missing)
+            self._stretches += pool.map(partial(self._judge_stretch, recording), missing)
+
+    def _judge_stretch(self, recording: Recording, number: int) -> _Frames:
+        start = number * STRETCH_SECONDS
+        end = min(start + STRETCH_SECONDS, recording.duration)
+        first = max(start - LEAD_IN_SECONDS, 0.0)
+        samples = recording.read(Span(first, end + evidence.MARGIN_SECONDS))
+        before = round((start - first) * SAMPLE_RATE)
+        here = round((end - start) * SAMPLE_RATE)
+        heard = samples[: before + here]
+        probabilities = self._ear(heard, gain=silero.gain_for(heard))
+        activity = evidence.hear_activity(samples)
+        skipped = before // evidence.HOP_SAMPLES
+        return _Frames(
+            probabilities[before // FRAME_SAMPLES :],
+            activity[skipped : skipped + -(-here // evidence.HOP_SAMPLES)],
+        )
 
 
 def find_speech(recording: Recording, options: SpeechOptions) -> Heard:
     """Where `recording` holds speech; both lists are in order and do not overlap."""
     return SpeechListener(options).finish(recording)
-
-
-def _judge_stretch(recording: Recording, number: int) -> _Frames:
-    start = number * STRETCH_SECONDS
-    end = min(start + STRETCH_SECONDS, recording.duration)
-    first = max(start - LEAD_IN_SECONDS, 0.0)
-    samples = recording.read(Span(first, end + evidence.MARGIN_SECONDS))
-    before = round((start - first) * SAMPLE_RATE)
-    here = round((end - start) * SAMPLE_RATE)
-    heard = samples[: before + here]
-    probabilities = silero.speech_probabilities(heard, gain=silero.gain_for(heard))
-    activity = evidence.hear_activity(samples)
-    skipped = before // evidence.HOP_SAMPLES
-    return _Frames(
-        probabilities[before // silero.FRAME_SAMPLES :],
-        activity[skipped : skipped + -(-here // evidence.HOP_SAMPLES)],
-    )
 
 
 def _spoken(

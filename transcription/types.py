@@ -1,4 +1,4 @@
-"""The nouns of the pipeline and the two ports it talks through."""
+"""The nouns of the pipeline and the ports it talks through."""
 
 from __future__ import annotations
 
@@ -96,6 +96,15 @@ class Transcript:
         return "".join(segment.text for segment in self.segments).strip()
 
 
+class Ear(Protocol):
+    """Says how probable speech is in each frame of 512 samples; shape (ceil(n / 512),).
+
+    `gain`: how much louder the samples are to be heard. Called from several threads at once.
+    """
+
+    def __call__(self, samples: NDArray[np.int16], *, gain: float = 1.0) -> NDArray[np.float32]: ...
+
+
 class WindowDecoder(Protocol):
     """Decodes a few consecutive windows of one recording; the unit that a job checkpoints.
 
@@ -105,6 +114,11 @@ class WindowDecoder(Protocol):
 
     @property
     def model(self) -> ModelCard: ...
+
+    @property
+    def ear(self) -> Ear:
+        """Who listens for speech before there are windows."""
+        ...
 
     def submit(
         self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions

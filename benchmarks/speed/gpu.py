@@ -21,7 +21,7 @@ import torch
 from benchmarks.checkpoints import cache_folder
 from benchmarks.cli.output import note
 from benchmarks.machine import describe_machine
-from benchmarks.speed import correctness
+from benchmarks.speed import correctness, listening
 from benchmarks.speed.plan import Scale, window_works
 from benchmarks.speed.report import COLUMNS, PACKAGES, Table, cells, version_of
 from benchmarks.speed.roofline import Load, device_named, seconds_per_window
@@ -51,14 +51,16 @@ class Part:
     batches: tuple[int, ...]
     tokens: int
     rounds: int
+    listening: int  # windows whose speech is looked for at once
 
 
 def full(device: str) -> Part:
-    return Part(device, ("fp16", "bf16"), 12, None, ("turbo", "large-v3"), (1, 16, 32, 64), 110, 3)
+    batches = (1, 16, 32, 64)
+    return Part(device, ("fp16", "bf16"), 12, None, ("turbo", "large-v3"), batches, 110, 3, 16)
 
 
 def rehearsal(device: str) -> Part:
-    return Part(device, ("bf16",), 1, 1, ("toy",), (1, 2), 4, 1)
+    return Part(device, ("bf16",), 1, 1, ("toy",), (1, 2), 4, 1, 2)
 
 
 def run(device: str, cache: Path | None, *, is_dry: bool) -> Path:
@@ -91,6 +93,7 @@ def _steps(part: Part, cache: Path | None) -> Iterator[tuple[str, Step]]:
     yield "Correctness: tokens", partial(_tokens, part)
     yield "Correctness: error rates", partial(_error_rates, part)
     yield "Correctness: alone and in a batch", partial(_batches, part)
+    yield "Voice activity: correctness and speed", partial(_listening, part)
     for size in part.sizes:
         title = f"Speed and memory: {size} size, random weights, beam 5, {part.tokens} tokens"
         yield title, partial(_speed, part, size, cache)
@@ -137,6 +140,24 @@ def _batches(part: Part) -> list[str]:
             f"{batch.differing_tokens} of {batch.tokens} tokens differ ({batch.rate:.2%})"
         )
     return lines
+
+
+def _listening(part: Part) -> list[str]:
+    found = listening.agreement(part.device, sound.windows(part.listening))
+    spans = listening.spans(part.device)
+    furthest = spans.furthest_edge
+    edges = "cannot be paired" if furthest is None else f"move by at most {1000 * furthest:.0f} ms"
+    took = listening.cost(part.device, part.listening, max(part.rounds, 5))
+    return [
+        f"- probabilities of {found.frames} frames, asked of {found.asked}, found on "
+        f"{found.ran_on}, against onnxruntime's on the CPU: they differ by at most "
+        f"{found.largest_difference:.1e}: {_mark(found.holds)}",
+        f"- spans of speech in the recording by the engine's ear: {spans.by_engine}, by the CPU: "
+        f"{spans.by_cpu}; their edges {edges}: {_mark(spans.holds)}",
+        f"- {1000 * took.median:.2f} ms ({1000 * took.least:.2f} to {1000 * took.most:.2f}) of the "
+        f"device's time per window of {WINDOW_SECONDS:.0f} s, {part.listening} at once, copies "
+        "to and from it included",
+    ]
 
 
 def _speed(part: Part, size: str, cache: Path | None) -> list[str]:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.speed.sizes import random_checkpoint
 from benchmarks.speed.systems import sound
@@ -28,6 +30,7 @@ from decoding.types import Clip, DecodingOptions
 from transcription.audio import AudioLimits
 from transcription.listening import listen
 from transcription.options import TranscriptionOptions
+from transcription.silero import speech_probabilities
 from transcription.types import Recording
 
 TOKENS: Final = 64
@@ -36,12 +39,16 @@ WINDOWS: Final = 8  # decoded; the others cost the same
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Processor seconds for a whole file of `seconds`, which makes `windows` windows."""
+    """Processor seconds for a whole file of `seconds`, which makes `windows` windows.
+
+    `voice_activity` is the part of `detectors` that an engine on a graphics processor takes over.
+    """
 
     seconds: float
     windows: int
     sound_decoding: float
     detectors: float
+    voice_activity: float
     log_mel: float
 
     @property
@@ -54,18 +61,32 @@ class Host:
         return self.per_window / (beside + decoding_per_window)
 
 
+class _TimedEar:
+    """An `Ear` that counts the processor seconds of its calls, whichever threads they come from."""
+
+    def __init__(self) -> None:
+        self.spent: list[float] = []
+
+    def __call__(self, samples: NDArray[np.int16], *, gain: float = 1.0) -> NDArray[np.float32]:
+        began = time.thread_time()
+        probabilities = speech_probabilities(samples, gain=gain)
+        self.spent.append(time.thread_time() - began)
+        return probabilities
+
+
 def measure_host(source: Path) -> Host:
     """Decode the file, listen to it, and make the log-mel of all of its windows; one thread."""
     torch.set_num_threads(1)
+    ear = _TimedEar()
     with tempfile.TemporaryDirectory() as folder:
         children, own = _used(resource.RUSAGE_CHILDREN), time.process_time()
-        heard = listen(source, Path(folder), TranscriptionOptions(), AudioLimits())
+        heard = listen(source, Path(folder), TranscriptionOptions(), AudioLimits(), ear=ear)
         own = time.process_time() - own
         children = _used(resource.RUSAGE_CHILDREN) - children
         recording, speech = heard.channels[0]
         plan = plan_windows(speech.speech, recording.duration, WindowOptions(), skip_silence=True)
         mel = _log_mel(recording, plan)
-    return Host(recording.duration, len(plan), children, own, mel)
+    return Host(recording.duration, len(plan), children, own, sum(ear.spent), mel)
 
 
 def _log_mel(recording: Recording, plan: Sequence[Window]) -> float:
@@ -118,7 +139,8 @@ def told(host: Host, size: str, precision: str, decoding: float) -> str:
 def told_alone(host: Host) -> str:
     return (
         f"{host.seconds:.0f} s of sound in {host.windows} windows: audio decoding "
-        f"{host.sound_decoding:.2f} s of CPU, detectors {host.detectors:.2f} s, log-mel "
-        f"{host.log_mel:.2f} s; {1000 * host.per_window:.0f} ms per window, "
+        f"{host.sound_decoding:.2f} s of CPU, detectors {host.detectors:.2f} s (voice activity "
+        f"{host.voice_activity:.2f} s of it), log-mel {host.log_mel:.2f} s; "
+        f"{1000 * host.per_window:.0f} ms per window, "
         f"{3600 * host.windows * host.per_window / host.seconds:.1f} s per hour"
     )

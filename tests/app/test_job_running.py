@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.app.conftest import Start
 from tests.app.planted import GIVE_UP_SECONDS, PlantedDecoder, engine_failure, text_of, wav
 from transcription.audio import AudioLimits
 from transcription.options import TranscriptionOptions
+from transcription.pipeline import transcribe
 from transcription.types import Observer, Transcript, WindowDecoder
 
 
@@ -119,6 +121,35 @@ def test_cancel_while_the_sound_is_listened_to(start: Start, is_deleted: bool):
         until(lambda: not running.service.jobs.running(), "the job has left")
         assert running.service.folders.names() == []
         assert client.get(f"/v1/jobs/{job['id']}").status_code == (404 if is_deleted else 200)
+
+
+def on_gpu(decoder: PlantedDecoder) -> PlantedDecoder:
+    """The decoder as if on a graphics processor: the pipeline has it listen for speech."""
+    decoder.model = replace(decoder.model, device="cuda:0")
+    return decoder
+
+
+def test_cancel_while_the_engine_listens(start: Start):
+    decoder = on_gpu(PlantedDecoder(slots=1, free_windows=0))
+    running = start(decoder, pipeline=transcribe)
+    with running.client() as client:
+        job = submit(client, wav(100)).json()
+        until(lambda: not decoder.is_idle, "the engine was asked")
+        assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+        until(lambda: not running.service.jobs.running(), "the job has left")
+        assert job["id"] in decoder.cancelled
+        assert {options.task for options in decoder.options} <= {"voice_activity"}
+        assert client.get(f"/v1/jobs/{job['id']}").json()["status"] == "cancelled"
+        assert running.service.folders.names() == []
+
+
+def test_an_engine_that_fails_while_it_listens_fails_the_job(start: Start):
+    decoder = on_gpu(PlantedDecoder(fail=engine_failure))
+    running = start(decoder, pipeline=transcribe)
+    with running.client() as client:
+        done = running.wait(submit(client, wav(100)).json()["id"])
+        assert (done["status"], done["error"]["code"]) == ("failed", "engine_failed")
+        assert {options.task for options in decoder.options} == {"voice_activity"}
 
 
 def test_cancel_while_queued(start: Start):

@@ -133,6 +133,18 @@ def test_raw_upload_with_options_in_the_query(shared: Running):
         assert client.put("/v1/jobs", content=SOUND, params={"beam_size": 0}).status_code == 400
 
 
+@pytest.mark.parametrize("task", ["lang_id", "voice_activity"])
+def test_what_the_engine_does_for_the_pipeline_alone_is_not_offered(shared: Running, task: str):
+    with shared.client() as client:
+        for answer in (
+            client.post("/v1/jobs", params={"task": task}, files={"file": ("a.wav", SOUND)}),
+            client.put("/v1/jobs", params={"task": task}, content=SOUND),
+        ):
+            error = answer.json()["error"]
+            assert (answer.status_code, error["param"]) == (400, "task")
+        assert task not in client.get("/openapi.json").text
+
+
 def test_bad_audio_fails_the_job_with_its_code(shared: Running):
     with shared.client() as client:
         job = submit(client, b"this is not sound").json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 import time
 from concurrent.futures import Future
@@ -12,7 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from decoding.errors import EngineFailed, ModelNotFound, QueueFull, UnsupportedOption
-from decoding.types import Attempt, Clip, Decoded, DecodingOptions, EngineStatistics, ModelCard
+from decoding.types import (
+    Attempt,
+    Clip,
+    Decoded,
+    Decoder,
+    DecodingOptions,
+    EngineStatistics,
+    ModelCard,
+)
 
 CARD = ModelCard("fake", True, ("en",), 7, "cpu", "fp32")
 POISON = 6666  # a clip that begins with this kills the process
@@ -139,3 +148,14 @@ def slow_start(seconds: float, marker: str) -> Summing:
         time.sleep(seconds)
     Path(marker).touch()
     return Summing(0.05)
+
+
+def engine_with_random_weights() -> Decoder:
+    """A real engine; torch is imported only in the process that asks for it."""
+    from decoding.engine import Engine
+    from decoding.loading import load_model
+    from tests.decoding.small_models import random_model, save
+
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = load_model(str(save(random_model(3), Path(folder) / "small.pt")))
+    return Engine(loaded, slots=1, threads=1)

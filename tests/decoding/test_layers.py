@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from decoding.layers import ROWS_OF_A_PART, FloatLinear
+from decoding.layers import ROWS_OF_A_PART, FloatLinear, PackedLinear, packs
 from decoding.text_decoder import SUM_POSITIONS, weighted_sum
 
 
@@ -18,9 +18,14 @@ def _threads(request):
     torch.set_num_threads(before)
 
 
+needs_packing = pytest.mark.skipif(not packs(torch.zeros(1)), reason="not an x86 CPU with oneDNN")
+KINDS = [FloatLinear, pytest.param(PackedLinear, marks=needs_packing)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("inner", "outer"), [(64, 192), (192, 768), (768, 192), (384, 5000)])
-def test_a_row_of_a_product_does_not_depend_on_its_neighbours(inner, outer):
-    linear = FloatLinear(torch.randn(outer, inner), torch.randn(outer))
+def test_a_row_of_a_product_does_not_depend_on_its_neighbours(kind, inner, outer):
+    linear = kind(torch.randn(outer, inner), torch.randn(outer))
     rows = torch.randn(48, inner)
     whole = linear(rows)
     for count in (1, 2, 3, ROWS_OF_A_PART, 5, 7, 8, 10, 15, 16, 17, 40):
@@ -29,8 +34,16 @@ def test_a_row_of_a_product_does_not_depend_on_its_neighbours(inner, outer):
             assert torch.equal(part, whole[start : start + count])
 
 
-def test_few_rows_keep_their_shape():
-    linear = FloatLinear(torch.randn(6, 4), None)
+@needs_packing
+def test_packed_weights_give_the_same_product():
+    weight, bias, rows = torch.randn(5000, 384), torch.randn(5000), torch.randn(40, 384)
+    product = PackedLinear(weight, bias)(rows)
+    assert torch.allclose(product, torch.nn.functional.linear(rows, weight, bias), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_few_rows_keep_their_shape(kind):
+    linear = kind(torch.randn(6, 4), None)
     assert linear(torch.randn(1, 1, 4)).shape == (1, 1, 6)
     assert linear(torch.randn(1, 9, 4)).shape == (1, 9, 6)
 

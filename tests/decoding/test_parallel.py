@@ -1,0 +1,88 @@
+"""Loops shared between threads: every piece of work is done once, with the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numba import carray
+
+from decoding import few_queries, parallel, text_scan, whole_numbers
+from decoding.parallel import WORTH_SHARING, share_of, shared_loop
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@shared_loop()
+def count_shares(block: Any) -> None:
+    """Add one to each of the pieces that are ours, and write how large our share is."""
+    count = carray(block[0], 1, np.int64)[0]
+    done = carray(block[1], (2, count), np.float32)
+    first, after = share_of(count)
+    for at in range(first, after):
+        done[0, at] += 1
+        done[1, at] = after - first
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("count", [1, 7, 48])
+def test_every_piece_is_done_once(threads: int, count: int) -> None:
+    torch.set_num_threads(threads)
+    done = torch.zeros(2, count)
+    count_shares([count], done, work=WORTH_SHARING)
+    assert (done[0] == 1).all()
+
+
+def test_work_is_shared_when_it_is_worth_it() -> None:
+    torch.set_num_threads(2)
+    done = torch.zeros(2, 10)
+    count_shares([10], done, work=WORTH_SHARING)
+    assert (done[1] == 5).all()
+    count_shares([10], done, work=WORTH_SHARING - 1)
+    assert (done[1] == 10).all()
+
+
+def test_one_thread_does_it_all_where_there_is_no_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_pool", lambda: None)
+    torch.set_num_threads(2)
+    done = torch.zeros(2, 10)
+    count_shares([10], done, work=WORTH_SHARING)
+    assert (done[1] == 10).all()
+
+
+def attended() -> tuple[torch.Tensor, ...]:
+    query, keys = torch.randn(3, 3, 5, 64), torch.randn(3, 3, 700, 64)
+    mask = torch.zeros(3, 1, 5, 700).masked_fill_(torch.rand(3, 1, 5, 700) < 0.7, float("-inf"))
+    mask[..., 0] = 0.0
+    all_seen = few_queries.attend_all(query, keys, keys)
+    return all_seen, few_queries.attend_seen(query, keys, keys, mask)
+
+
+def scanned() -> tuple[torch.Tensor, ...]:
+    return text_scan.scan(torch.randn(11, 9_000), 8_900)
+
+
+def rounded() -> tuple[torch.Tensor, ...]:
+    steps, scales = whole_numbers.to_whole(torch.randn(101, 640))
+    result = torch.empty(101, 640)
+    whole_numbers.to_real(steps, scales, torch.randn(640), result)
+    return steps, scales, result
+
+
+@pytest.mark.parametrize("work", [attended, scanned, rounded])
+def test_the_number_of_threads_changes_no_bit(work: Any) -> None:
+    found = []
+    for threads in (1, 2, 3, 8):
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        found.append(work())
+    for other in found[1:]:
+        assert all(torch.equal(*pair) for pair in zip(found[0], other, strict=True))
