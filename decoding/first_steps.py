@@ -8,6 +8,7 @@ from torch import Tensor
 
 from decoding.lane import FirstStep
 from decoding.model import LoadedModel
+from decoding.transfer import to_device
 from decoding.types import DecodingOptions
 from decoding.vocabulary import SECONDS_PER_TIMESTAMP
 
@@ -36,4 +37,4 @@ class FirstSteps:
         )
 
     def _make_bias(self, suppressed: frozenset[int]) -> Tensor:
-        return self._model.decoder.columns.bias(suppressed).to(self._model.device)
+        return to_device(self._model.decoder.columns.bias(suppressed), self._model.device)

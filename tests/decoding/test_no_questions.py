@@ -18,9 +18,11 @@ from torch.utils._pytree import tree_leaves
 
 from decoding import hearing, transfer
 from decoding.departures import Decided, Departures
+from decoding.first_steps import FirstSteps
 from decoding.hearing import Ear, Newcomer
 from decoding.hypotheses import Hypothesis
 from decoding.ladder import Climb
+from decoding.lane import Lane
 from decoding.language import HeardLanguage
 from decoding.loading import load_model
 from decoding.types import DecodingOptions
@@ -142,3 +144,19 @@ def test_words_up_to_their_way_to_the_host(numberless, watched):
     with watched:
         leaving.start(decided)
     assert leaving.keys() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.5])
+def test_seats_are_taken_and_left(numberless, watched, temperature):
+    """The first token included; then another attempt, sampled or not."""
+    ear, first_steps = Ear(numberless), FirstSteps(numberless)
+    lane = Lane(numberless, 5, 4)
+    with watched:
+        for one in ear.prompt(ear.hear(newcomers(language="en", temperatures=(temperature,)))):
+            newcomer, listened = one.newcomer, one.listened
+            length = len(listened.prompt.tokens)
+            plan = Climb(newcomer.clip, newcomer.options, one.language, length).plan(64)
+            lane.enter(listened, first_steps.of(newcomer.options), plan)
+        lane.restart(1, plan)
+        lane.leave(0)
+    assert len(lane) == 2
