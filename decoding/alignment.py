@@ -18,6 +18,7 @@ from torch import Tensor
 
 from decoding.model import LoadedModel
 from decoding.text_decoder import AttentionProbe, KeyValue, NoMemory, causal_mask
+from decoding.transfer import OnTheirWay, send
 from decoding.warping import token_frames
 
 FILTER_WIDTH = 7
@@ -58,25 +59,43 @@ def heard_frames(num_samples: int) -> int:
     return max(1, num_samples // SAMPLES_PER_FRAME)
 
 
+class Alignment:
+    """Several readings: read again by the device at once, warped on the host when asked for.
+
+    `audio` holds the same windows, each layer [w, ...], and is needed no longer than this is made.
+    No reading may be empty. Text beyond the model's context is given the end's time.
+    """
+
+    def __init__(
+        self, model: LoadedModel, audio: Sequence[KeyValue], readings: Sequence[Reading]
+    ) -> None:
+        self._readings = readings
+        layout = [_Layout.of(model, reading) for reading in readings]
+        probe = AttentionProbe(model.alignment_heads)
+        logits = _read(model, audio, layout, probe)
+        scores = torch.cat(probe.scores, 1)  # [w, heads, tokens, frames]
+        figures = []
+        for at, (reading, row) in enumerate(zip(readings, layout, strict=True)):
+            # each row without its padding, which would count in means and at a median's edges
+            matrix = _cost(scores[at, :, : row.length, : reading.frames])
+            spoken = slice(row.first, row.first + len(row.text))
+            likely = _probabilities(model, logits[at, spoken], row.text)
+            figures += [matrix[row.first : row.length - 1], likely]
+        self._figures = OnTheirWay(figures)
+
+    def times(self, at: int) -> TokenTimes:
+        """Of the tokens of one reading."""
+        cost, likely = self._figures.here()[2 * at : 2 * at + 2]
+        frames = token_frames(-cost.double().numpy())
+        return _padded(frames, likely.double().numpy(), len(self._readings[at].text))
+
+
 def align(
     model: LoadedModel, audio: Sequence[KeyValue], readings: Sequence[Reading]
 ) -> list[TokenTimes]:
-    """Times of the tokens of each reading; `audio` holds the same windows, each layer [w, ...].
-
-    No reading may be empty. Text beyond the model's context is given the end's time.
-    """
-    layout = [_Layout.of(model, reading) for reading in readings]
-    probe = AttentionProbe(model.alignment_heads)
-    logits = _read(model, audio, layout, probe)
-    scores = torch.cat(probe.scores, 1)  # [w, heads, tokens, frames]
-    times = []
-    for at, (reading, row) in enumerate(zip(readings, layout, strict=True)):
-        count = len(row.text)
-        matrix = _cost(scores[at, :, : row.length, : reading.frames])[row.first : row.length - 1]
-        frames = token_frames(-matrix.double().cpu().numpy())
-        probabilities = _probabilities(model, logits[at, row.first : row.first + count], row.text)
-        times.append(_padded(frames, probabilities, len(reading.text)))
-    return times
+    """Times of the tokens of each reading; as `Alignment`, all at once."""
+    alignment = Alignment(model, audio, readings)
+    return [alignment.times(at) for at in range(len(readings))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +125,21 @@ def _read(
     """Logits [w, tokens, n_vocab] of the padded rows."""
     longest, device = max(row.length for row in rows), model.device
     padding = model.vocabulary.eot
-    tokens = torch.tensor(
-        [row.tokens + (padding,) * (longest - row.length) for row in rows], device=device
-    )
+    tokens = send([row.tokens + (padding,) * (longest - row.length) for row in rows], device)
     positions = torch.arange(longest, device=device)[None]
     mask = causal_mask(longest, model.decoder.dtype, device)
     hidden = model.decoder(tokens, positions, audio, NoMemory(), mask, probe)
     return model.decoder.logits(hidden)
 
 
-def _probabilities(
-    model: LoadedModel, logits: Tensor, text: tuple[int, ...]
-) -> NDArray[np.float64]:
+def _probabilities(model: LoadedModel, logits: Tensor, text: tuple[int, ...]) -> Tensor:
     """Probability of each text token [n] among all text tokens, from logits [n, columns]."""
     columns = model.decoder.columns
-    chosen = columns.column_of[torch.tensor(text, device=logits.device)]
+    chosen = columns.column_of[send(text, logits.device)]
     counted = logits + columns.plain_bias
     counted[:, columns.layout.eot : columns.layout.end] = float("-inf")
     likely = logits.gather(1, chosen[:, None])[:, 0] - counted.logsumexp(-1)
-    return likely.exp().double().cpu().numpy()
+    return likely.exp()
 
 
 def _cost(scores: Tensor) -> Tensor:

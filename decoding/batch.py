@@ -6,25 +6,25 @@ No threads, futures or queues here: whoever owns the device calls `admit` and `s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Generic
 
-from torch import Tensor
-
-from decoding.alignment import Reading, align, heard_frames
-from decoding.hypotheses import best_hypothesis
-from decoding.ladder import Climb, with_words
-from decoding.lane import FirstStep, Lane, listen, width_for
-from decoding.language import HeardLanguage, detect_language
-from decoding.mel import LogMel
+from decoding.arrivals import Arrivals
+from decoding.beside import Beside, beside_for
+from decoding.departures import Departures
+from decoding.first_steps import FirstSteps
+from decoding.grouping import Grouping, grouping_for
+from decoding.hearing import Heard, Key, Newcomer
+from decoding.ladder import Climb
+from decoding.lane import Lane, width_for
+from decoding.language import only_language
+from decoding.listening import Listened
 from decoding.model import LoadedModel
+from decoding.search import Plan
+from decoding.table import Seated, Slot, Table, judge
 from decoding.types import Clip, Decoded, DecodingOptions
-from decoding.vocabulary import SECONDS_PER_TIMESTAMP
 from decoding.voice_activity import VoiceActivity, only_speech
-from decoding.words import to_words
-
-Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,174 +35,151 @@ class Outcome(Generic[Key]):
     result: Decoded | Exception
 
 
-@dataclass(slots=True)
-class _Table(Generic[Key]):
-    """A lane and, slot by slot, whose window sits there."""
-
-    lane: Lane
-    seated: list[tuple[Key, Climb]] = field(default_factory=list)
-
-    def leave(self, at: int) -> None:
-        self.lane.leave(at)
-        last = self.seated.pop()
-        if at < len(self.seated):
-            self.seated[at] = last
-
-
 class Batch(Generic[Key]):
-    """Up to `slots` windows in flight. Keys are the caller's and are never looked into."""
+    """Up to `slots` windows in flight. Keys are the caller's and are never looked into.
 
-    def __init__(self, model: LoadedModel, slots: int) -> None:
+    `grouping`: how much is done at once; `beside`: where newcomers are heard; the device's own when
+    None.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        slots: int,
+        *,
+        grouping: Grouping | None = None,
+        beside: Beside | None = None,
+    ) -> None:
         self.slots = slots
         self._model = model
-        self._mel = LogMel(model.dimensions.n_mels, model.device)
-        self._tables: dict[int, _Table[Key]] = {}
-        self._biases: dict[frozenset[int], Tensor] = {}
+        self._grouping = grouping or grouping_for(model.device)
+        self._arrivals: Arrivals[Key] = Arrivals(
+            model, self._grouping.heard, beside or beside_for(model.device)
+        )
+        self._departures: Departures[Key] = Departures(model, self._grouping.aligned)
+        self._first_steps = FirstSteps(model)
+        self._tables: dict[int, Table[Key]] = {}
 
     def __len__(self) -> int:
-        return sum(len(table.seated) for table in self._tables.values())
+        return len(self._arrivals) + self._num_seated + len(self._departures)
 
     @property
     def free(self) -> int:
+        """Slots that nobody is in, on the way to, or on the way out of."""
         return self.slots - len(self)
 
+    @property
+    def welcome(self) -> int:
+        """Newcomers to take now: so few that nobody's cancel, or memory, is burdened by them."""
+        return max(0, min(self.free, self._grouping.heard - len(self._arrivals)))
+
     def keys(self) -> list[Key]:
-        return [key for table in self._tables.values() for key, _ in table.seated]
+        seated = [one.key for table in self._tables.values() for one in table.seated]
+        return self._departures.keys() + seated + self._arrivals.keys()
 
     def drop(self, is_unwanted: Callable[[Key], bool]) -> None:
         """Take windows out at once, undecided."""
+        self._arrivals.drop(is_unwanted)
+        self._departures.drop(is_unwanted)
         for table in self._tables.values():
-            for at in reversed(range(len(table.seated))):
-                if is_unwanted(table.seated[at][0]):
-                    table.leave(at)
+            table.drop(is_unwanted)
 
     def admit(self, newcomers: Sequence[tuple[Key, Clip, DecodingOptions]]) -> list[Outcome[Key]]:
-        """Hear the newcomers and seat them. Returns those that needed no decoding."""
-        outcomes = self._judge([one for one in newcomers if not one[2].needs_slot])
-        newcomers = [one for one in newcomers if one[2].needs_slot]
-        if not newcomers:
-            return outcomes
-        features = self._model.encoder(self._mel([clip.samples for _, clip, _ in newcomers]))
-        for at, (key, clip, options) in enumerate(newcomers):
-            decided = self._enter(key, clip, options, features[at : at + 1])
-            if decided is not None:
-                outcomes.append(Outcome(key, decided))
-        return outcomes
+        """Begin to hear the newcomers; those who have been heard are seated.
+
+        Returns those that needed no decoding.
+        """
+        outcomes = self._find_speech([one for one in newcomers if not one[2].needs_slot])
+        self._arrivals.start([Newcomer(*one) for one in newcomers if one[2].needs_slot])
+        return outcomes + self._receive(wait=False)
 
     @cached_property
     def _voice_activity(self) -> VoiceActivity:
         return VoiceActivity(self._model.device)
 
-    def _judge(self, asking: Sequence[tuple[Key, Clip, DecodingOptions]]) -> list[Outcome[Key]]:
+    def _find_speech(
+        self, asking: Sequence[tuple[Key, Clip, DecodingOptions]]
+    ) -> list[Outcome[Key]]:
         """Where speech is in the clips of those who ask for nothing else."""
         found = self._voice_activity([clip.samples for _, clip, _ in asking]) if asking else []
         pairs = zip(asking, found, strict=True)
         return [Outcome(key, only_speech(probabilities)) for (key, _, _), probabilities in pairs]
 
     def step(self) -> list[Outcome[Key]]:
-        """One token for every window; returns those that are decided."""
-        outcomes: list[Outcome[Key]] = []
-        for table in list(self._tables.values()):
-            if table.seated:
-                table.lane.step()
-                for at in table.lane.done():
-                    outcomes.extend(self._conclude(table, at))
+        """One token for every seated window; returns those that are decided.
+
+        Waits for newcomers to be heard if there is nobody else.
+        """
+        outcomes = self._receive(wait=self._num_seated == 0)
+        tables = list(self._tables.values())
+        for table in tables:
+            table.step()
+        # 1. while the device takes this step: the words of those that were decided before it
+        outcomes += self._depart()
+        # 2. who is done now
+        pause = self._grouping.steps_between_looks
+        self._conclude([Slot(table, at) for table in tables for at in table.done(pause)])
+        if self._grouping.departs_at_once or self._num_seated == 0:
+            outcomes += self._depart()
         return outcomes
 
-    def _enter(
-        self, key: Key, clip: Clip, options: DecodingOptions, features: Tensor
-    ) -> Decoded | None:
-        model = self._model
-        language = self._language(options, features)
-        if options.task == "lang_id":
-            return _only_language(language)
-        prompt = model.vocabulary.prompt(options, language.code)
-        listened = listen(model, features, prompt)
-        climb = Climb(clip, options, language, listened.no_speech_prob, len(prompt.tokens))
-        table = self._table(climb.beams)
-        table.lane.enter(
-            listened, self._first_step(options), climb.plan(model.dimensions.n_text_ctx)
+    @property
+    def _num_seated(self) -> int:
+        return sum(len(table) for table in self._tables.values())
+
+    def _receive(self, *, wait: bool) -> list[Outcome[Key]]:
+        """Seat those who have been heard. Returns those that need no seat."""
+        outcomes = []
+        for one in self._arrivals.ready(wait=wait):
+            if one.listened is None:
+                outcomes.append(Outcome(one.newcomer.key, only_language(one.language)))
+            else:
+                self._enter(one, one.listened)
+        return outcomes
+
+    def _enter(self, heard: Heard[Key], listened: Listened) -> None:
+        climb = Climb(
+            heard.newcomer.clip,
+            heard.newcomer.options,
+            heard.language,
+            len(listened.prompt.tokens),
         )
-        table.seated.append((key, climb))
-        return None
+        seated = Seated(heard.newcomer.key, climb, listened.no_speech_prob)
+        self._seat(seated, listened, climb.plan(self._model.dimensions.n_text_ctx))
 
-    def _language(self, options: DecodingOptions, features: Tensor) -> HeardLanguage:
-        if options.language is not None and options.task != "lang_id":
-            return HeardLanguage(options.language)
-        audio = self._model.decoder.listen(features)
-        return detect_language(self._model, audio, options.languages)
+    def _seat(self, seated: Seated[Key], listened: Listened, plan: Plan) -> None:
+        table = self._table(seated.climb.beams)
+        table.lane.enter(listened, self._first_steps.of(seated.climb.options), plan)
+        table.seated.append(seated)
 
-    def _table(self, beams: int) -> _Table[Key]:
+    def _table(self, beams: int) -> Table[Key]:
         width = width_for(beams)
         if width not in self._tables:
-            self._tables[width] = _Table(Lane(self._model, width, self.slots))
+            self._tables[width] = Table(Lane(self._model, width, self.slots))
         return self._tables[width]
 
-    def _first_step(self, options: DecodingOptions) -> FirstStep:
-        vocabulary = self._model.vocabulary
-        last_initial = None
-        if not options.without_timestamps:
-            last_initial = vocabulary.size
-            if options.max_initial_timestamp:
-                last_initial = round(options.max_initial_timestamp / SECONDS_PER_TIMESTAMP)
-        suppressed = vocabulary.suppressed(options)
-        if suppressed not in self._biases:
-            bias = self._model.decoder.columns.bias(suppressed)
-            self._biases[suppressed] = bias.to(self._model.device)
-        blank = vocabulary.blank if options.suppress_blank else ()
-        columns = self._model.decoder.columns.column_of[list(blank)].tolist()
-        return FirstStep(tuple(columns), last_initial, self._biases[suppressed])
+    def _conclude(self, done: Sequence[Slot[Key]]) -> None:
+        """Judge the searches that are over; windows climb on or leave, the last of a table first.
 
-    def _conclude(self, table: _Table[Key], at: int) -> list[Outcome[Key]]:
-        """Judge the search in slot `at`; the window climbs on or leaves."""
-        key, climb = table.seated[at]
-        hypothesis = best_hypothesis(table.lane.search_of(at), climb.options.length_penalty)
-        tokens = self._model.decoder.columns.tokens(hypothesis.tokens)
-        hypothesis = replace(hypothesis, tokens=tokens)
-        if climb.judge(hypothesis, self._model.vocabulary):
-            decoded = self._with_words(table.lane, at, climb)
-            table.leave(at)
-            return [Outcome(key, decoded)]
-        self._try_again(table, at)
-        return []
+        Nobody moves before the device knows of all whose words it shall find.
+        """
+        verdicts = list(zip(done, judge(self._model, done), strict=True))
+        self._departures.start([slot.decided() for slot, is_decided in verdicts if is_decided])
+        for slot, is_decided in verdicts:
+            if is_decided:
+                slot.table.leave(slot.at)
+            else:
+                self._try_again(slot)
 
-    def _try_again(self, table: _Table[Key], at: int) -> None:
-        key, climb = table.seated[at]
-        plan = climb.plan(self._model.dimensions.n_text_ctx)
-        if width_for(climb.beams) == table.lane.width:
-            table.lane.restart(at, plan)
+    def _depart(self) -> list[Outcome[Key]]:
+        return [Outcome(key, decoded) for key, decoded in self._departures.ready()]
+
+    def _try_again(self, slot: Slot[Key]) -> None:
+        seated, lane = slot.seated, slot.table.lane
+        plan = seated.climb.plan(self._model.dimensions.n_text_ctx)
+        if width_for(seated.climb.beams) == lane.width:
+            lane.restart(slot.at, plan)
             return
-        listened = table.lane.listened(at)
-        table.leave(at)
-        other = self._table(climb.beams)
-        other.lane.enter(listened, self._first_step(climb.options), plan)
-        other.seated.append((key, climb))
-
-    def _with_words(self, lane: Lane, at: int, climb: Climb) -> Decoded:
-        vocabulary = self._model.vocabulary
-        decoded = climb.result(vocabulary)
-        found = climb.to_align(decoded, vocabulary)
-        if not found:
-            return decoded
-        tokenizer = vocabulary.tokenizer(climb.language.code, climb.options.task)
-        text = tuple(token for stretch in found for token in stretch.tokens)
-        reading = Reading(tokenizer.sot_sequence, text, heard_frames(len(climb.clip.samples)))
-        times = align(self._model, lane.audio_of(at), [reading])[0]
-        return with_words(decoded, to_words(found, times, tokenizer, vocabulary.eot))
-
-
-def _only_language(language: HeardLanguage) -> Decoded:
-    return Decoded(
-        text="",
-        tokens=(),
-        words=(),
-        timed_text=(),
-        language=language.code,
-        avg_logprob=0.0,
-        no_speech_prob=0.0,
-        compression_ratio=0.0,
-        temperature=0.0,
-        is_truncated=False,
-        attempts=(),
-        language_probabilities=language.probabilities,
-    )
+        listened = lane.listened(slot.at)
+        slot.table.leave(slot.at)
+        self._seat(seated, listened, plan)

@@ -40,6 +40,7 @@ class Columns:
         text = int((~is_shared[:eot]).sum())
         signs = dimensions.timestamp_begin - eot
         self.layout = TokenLayout(text, text + signs, len(self.token_of))
+        self._host_token_of, self._host_column_of = self.token_of, self.column_of
         self._members = torch.bincount(self.column_of, minlength=len(self.rows))
         self.plain_bias = self.bias()  # nothing suppressed
 
@@ -56,10 +57,14 @@ class Columns:
         Minus infinity where every token is suppressed.
         """
         left = self._members.clone()
-        taken = self.column_of[sorted(suppressed)].cpu()
+        taken = self._host_column_of[sorted(suppressed)]
         left -= torch.bincount(taken, minlength=len(left))
         return left.float().log()
 
     def tokens(self, columns: Iterable[int]) -> tuple[int, ...]:
-        """The tokens of chosen columns."""
-        return tuple(self.token_of[list(columns)].tolist())
+        """The tokens of chosen columns, without asking the device."""
+        return tuple(self._host_token_of[list(columns)].tolist())
+
+    def of(self, tokens: Iterable[int]) -> tuple[int, ...]:
+        """The columns of tokens, without asking the device."""
+        return tuple(self._host_column_of[list(tokens)].tolist())

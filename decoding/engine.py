@@ -14,7 +14,7 @@ import torch
 
 from decoding.batch import Batch, Outcome
 from decoding.errors import EngineFailed
-from decoding.memory import admitted_at_once, release, slots_for, used_bytes
+from decoding.memory import release, slots_for, used_bytes
 from decoding.model import LoadedModel
 from decoding.queues import TwoQueues
 from decoding.types import Clip, Decoded, DecodingOptions, EngineStatistics, ModelCard
@@ -130,8 +130,7 @@ class Engine:
         """Drop the cancelled, admit the next, take one step, deliver."""
         self._batch.drop(lambda entry: entry.future.cancelled())
         with self._wake:
-            most = admitted_at_once(self._model.device)
-            newcomers = self._take(min(most, self._batch.free))
+            newcomers = self._take(self._batch.welcome)
             self._in_flight = self._batch.keys() + newcomers
         outcomes = self._batch.admit([(entry, entry.clip, entry.options) for entry in newcomers])
         outcomes += self._batch.step()

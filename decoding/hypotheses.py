@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
 
 from decoding.search import IMPOSSIBLE, SearchState
+from decoding.transfer import fetch
+
+# What is read here of a search. The rest stays on the device.
+READ = (
+    "time", "total", "tokens", "parents", "beam_size",
+    "num_finished", "finished_total", "finished_time", "finished_beam",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +46,22 @@ class _End:
     is_truncated: bool
 
 
+def on_host(
+    states: Sequence[SearchState], numbers: Sequence[Tensor]
+) -> tuple[list[SearchState], list[float]]:
+    """The searches where the host can read them, and numbers beside them, with one question."""
+    parts = [getattr(state, name) for state in states for name in READ]
+    fetched = fetch([*parts, *numbers])
+    rows = [fetched[at : at + len(READ)] for at in range(0, len(parts), len(READ))]
+    readable = [
+        replace(state, **dict(zip(READ, row, strict=True)))
+        for state, row in zip(states, rows, strict=True)
+    ]
+    return readable, [float(number) for number in fetched[len(parts) :]]
+
+
 def best_hypothesis(state: SearchState, length_penalty: float | None) -> Hypothesis:
-    """The best ranked hypothesis of one window; `state` holds that window alone.
+    """The best ranked hypothesis of one window; `state` holds that window alone, on the host.
 
     Empty, and improbable, when the search found none.
     """

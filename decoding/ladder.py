@@ -29,8 +29,8 @@ class Climb:
     clip: Clip
     options: DecodingOptions
     language: HeardLanguage
-    no_speech_prob: float
     num_prompt_tokens: int
+    no_speech_prob: float = 0.0  # told with the first judgement
     tried: list[tuple[Attempt, Hypothesis]] = field(default_factory=list)
 
     @property
@@ -66,8 +66,9 @@ class Climb:
         generator = np.random.Generator(np.random.Philox(key=np.array(key, dtype=np.uint64)))
         return torch.from_numpy(generator.random((max(1, steps), self.beams)))
 
-    def judge(self, hypothesis: Hypothesis, vocabulary: Vocabulary) -> bool:
+    def judge(self, hypothesis: Hypothesis, no_speech_prob: float, vocabulary: Vocabulary) -> bool:
         """Record what the due attempt found. Returns whether the window is decided."""
+        self.no_speech_prob = no_speech_prob
         ratio = compression_ratio(vocabulary.text_of(hypothesis.tokens).strip())
         verdict = judge(hypothesis.avg_logprob, self.no_speech_prob, ratio, self.options)
         attempt = Attempt(self.temperature, hypothesis.avg_logprob, ratio, verdict)

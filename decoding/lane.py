@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from decoding.graphs import Runner, StepShape, runner_for
+from decoding.listening import Listened
 from decoding.model import LoadedModel
 from decoding.rules import forbid_at_start
 from decoding.search import Plan, SearchState, advance
-from decoding.text_decoder import SUM_POSITIONS, KeyValue, causal_mask
-from decoding.vocabulary import Prompt
+from decoding.text_decoder import SUM_POSITIONS, KeyValue
 
 UNSEEN = float("-inf")
 LIVE_STEP = SUM_POSITIONS  # attended positions are rounded up to a multiple: few shapes
@@ -40,45 +40,6 @@ class FirstStep:
     blank: tuple[int, ...]  # columns
     last_initial: int | None
     bias: Tensor  # [columns] added to all logits, shared between windows
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Listened:
-    """A window that was heard and prompted: all that a slot needs before its first token."""
-
-    audio: list[KeyValue]  # each [1, heads, 1500, width]
-    prompt: Prompt
-    text: list[KeyValue]  # of the prompt, each [1, heads, len(prompt), width]
-    first_logits: Tensor  # [columns]
-    no_speech_prob: float
-
-
-class _Collected:
-    """Keeps the prompt's keys and values."""
-
-    def __init__(self) -> None:
-        self.layers: list[KeyValue] = []
-
-    def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:
-        del layer  # they come in order
-        self.layers.append((key, value))
-        return key, value
-
-
-def listen(model: LoadedModel, features: Tensor, prompt: Prompt) -> Listened:
-    """Hear one window's features [1, 1500, d] and read its prompt."""
-    decoder, device = model.decoder, model.device
-    audio = decoder.listen(features)
-    tokens = torch.tensor([prompt.tokens], device=device)
-    positions = torch.arange(len(prompt.tokens), device=device)[None]
-    memory = _Collected()
-    mask = causal_mask(len(prompt.tokens), decoder.dtype, device)
-    hidden = decoder(tokens, positions, audio, memory, mask)
-    at_start, at_end = decoder.logits(hidden[:, [prompt.sot_index, -1]])[0]
-    columns = decoder.columns
-    heard = (at_start + columns.plain_bias).softmax(-1)
-    no_speech = float(heard[columns.column_of[model.vocabulary.no_speech]])
-    return Listened(audio, prompt, memory.layers, at_end, no_speech)
 
 
 class _LaneMemory:

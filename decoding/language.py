@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from decoding.model import LoadedModel
 from decoding.text_decoder import KeyValue, NoMemory, causal_mask
+from decoding.transfer import send
+from decoding.types import Decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +22,50 @@ class HeardLanguage:
     probabilities: Mapping[str, float] = field(default_factory=dict)
 
 
-def detect_language(
-    model: LoadedModel, audio: Sequence[KeyValue], among: Sequence[str]
-) -> HeardLanguage:
-    """The likeliest language of one window, among those given (all of the model's when none).
+def language_logits(model: LoadedModel, audio: Sequence[KeyValue]) -> Tensor:
+    """How likely each of the model's languages is, [w, languages], on the device.
 
-    The probabilities are over the languages considered, and sum to one.
+    `audio`: keys and values of the windows, each layer [w, ...].
     """
-    codes = tuple(among) or model.vocabulary.languages
-    vocabulary, device = model.vocabulary, model.device
-    if not model.dimensions.is_multilingual:
-        return HeardLanguage("en", {"en": 1.0})
+    vocabulary, device, windows = model.vocabulary, model.device, len(audio[0][0])
     hidden = model.decoder(
-        torch.tensor([[vocabulary.sot]], device=device),
+        send([[vocabulary.sot]] * windows, device),
         torch.zeros(1, 1, dtype=torch.int64, device=device),
         audio,
         NoMemory(),
         causal_mask(1, model.decoder.dtype, device),
     )
-    tokens = [vocabulary.language_token(code) for code in codes]
-    likely = (
-        model.decoder.logits(hidden)[0, 0, model.decoder.columns.column_of[tokens]]
-        .softmax(-1)
-        .tolist()
-    )
-    probabilities = dict(zip(codes, likely, strict=True))
+    tokens = [vocabulary.language_token(code) for code in vocabulary.languages]
+    columns = send(model.decoder.columns.of(tokens), device)
+    return model.decoder.logits(hidden)[:, 0].index_select(-1, columns)
+
+
+def likeliest(model: LoadedModel, logits: Tensor, among: Sequence[str]) -> HeardLanguage:
+    """The language of one window, among those given (all of the model's when none).
+
+    `logits` [languages] lie on the host. The probabilities are over the languages considered, and
+    sum to one.
+    """
+    languages = model.vocabulary.languages
+    codes = tuple(among) or languages
+    chosen = logits[[languages.index(code) for code in codes]]
+    probabilities = dict(zip(codes, chosen.softmax(-1).tolist(), strict=True))
     return HeardLanguage(max(codes, key=probabilities.__getitem__), probabilities)
+
+
+def only_language(language: HeardLanguage) -> Decoded:
+    """The answer to the task `lang_id`."""
+    return Decoded(
+        text="",
+        tokens=(),
+        words=(),
+        timed_text=(),
+        language=language.code,
+        avg_logprob=0.0,
+        no_speech_prob=0.0,
+        compression_ratio=0.0,
+        temperature=0.0,
+        is_truncated=False,
+        attempts=(),
+        language_probabilities=language.probabilities,
+    )

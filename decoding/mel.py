@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
 
+from decoding.transfer import to_device
 from decoding.types import CLIP_SAMPLES
 
 INT16_SCALE = 32_768.0
@@ -45,7 +46,7 @@ class LogMel:
             if clip.dtype == np.int16 and not is_integer:
                 samples = samples.float() / INT16_SCALE
             row[: len(clip)] = samples
-        on_device = batch.to(self._device)
+        on_device = to_device(batch, self._device)
         return on_device.float() / INT16_SCALE if is_integer else on_device
 
     def _of(self, samples: Tensor) -> Tensor:

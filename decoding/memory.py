@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 
 from decoding.dimensions import Dimensions
+from decoding.grouping import grouping_for
 from decoding.model import LoadedModel
 
 CPU_SLOTS = 8  # more do not decode faster on a processor
@@ -19,8 +20,26 @@ TYPICAL_BEAMS = 5
 def window_bytes(dims: Dimensions, item_bytes: int) -> int:
     """Keys and values of one window with all its beams, half of the context used."""
     text_positions = dims.n_text_ctx // 2 * (1 + TYPICAL_BEAMS)
-    positions = dims.n_audio_ctx + text_positions
+    return _bytes(dims, text_positions, item_bytes) + heard_bytes(dims, item_bytes)
+
+
+def heard_bytes(dims: Dimensions, item_bytes: int) -> int:
+    """Audio keys and values of one window."""
+    return _bytes(dims, dims.n_audio_ctx, item_bytes)
+
+
+def _bytes(dims: Dimensions, positions: int, item_bytes: int) -> int:
     return 2 * dims.n_text_layer * positions * dims.n_text_state * item_bytes
+
+
+def slots_within(memory: int, window: int, heard: int, on_their_way: int) -> int:
+    """Slots of `window` bytes, while up to `on_their_way` windows of `heard` bytes wait for one.
+
+    No more wait than there are slots.
+    """
+    few = min(on_their_way, memory // (window + heard))
+    many = (memory - on_their_way * heard) // window
+    return max(1, few, many)
 
 
 def slots_for(model: LoadedModel) -> int:
@@ -28,8 +47,10 @@ def slots_for(model: LoadedModel) -> int:
     if model.device.type != "cuda":
         return CPU_SLOTS
     free, _ = torch.cuda.mem_get_info(model.device)
-    each = window_bytes(model.dimensions, model.decoder.dtype.itemsize)
-    return max(1, min(MOST_SLOTS, int(free * SHARE) // each))
+    dims, item_bytes = model.dimensions, model.decoder.dtype.itemsize
+    window, heard = window_bytes(dims, item_bytes), heard_bytes(dims, item_bytes)
+    on_their_way = grouping_for(model.device).heard
+    return min(MOST_SLOTS, slots_within(int(free * SHARE), window, heard, on_their_way))
 
 
 def used_bytes(device: torch.device) -> int:
@@ -41,8 +62,3 @@ def release(device: torch.device) -> None:
     """Give cached blocks back after memory ran out."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
-
-
-def admitted_at_once(device: torch.device) -> int:
-    """Windows encoded between two steps: one on the CPU, so that nobody's cancel waits for many."""
-    return 16 if device.type == "cuda" else 1

@@ -102,7 +102,8 @@ def forbid_at_start(
     `blank`: tokens of an empty beginning. `last_initial`: None without timestamps, otherwise the
     offset of the last timestamp that may come first.
     """
-    logits[..., list(blank)] = NEVER
+    for column in blank:  # not the list as an index, which makes the host wait for the device
+        logits[..., column] = NEVER
     if last_initial is not None:
         logits[..., : layout.timestamp_begin] = NEVER
         logits[..., layout.timestamp_begin + last_initial + 1 :] = NEVER

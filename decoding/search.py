@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from decoding.rules import Scored, TokenLayout, allowed_logits, score
+from decoding.transfer import send, to_device
 
 IMPOSSIBLE = float("-inf")
 MOST_PATIENCE = 4
@@ -110,7 +111,8 @@ class SearchState:
         self.has_timestamps[at] = plan.has_timestamps
         if plan.uniforms is not None:
             steps, beams = plan.uniforms.shape
-            self.uniforms[at, :steps, :beams] = plan.uniforms
+            uniforms = to_device(plan.uniforms, self.uniforms.device)
+            self.uniforms[at, :steps, :beams] = uniforms
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def advance(
     scored = score(logits, state, layout, beams + 1)
     choice = _search(state, scored, layout.eot)
     if sampling:
-        rows = torch.tensor(sampling, device=logits.device)
+        rows = send(sampling, logits.device)
         _sample(state, scored, logits, layout, rows).put_into(choice, rows)
     _record_ended(state, choice)
     _record_step(state, choice, layout)

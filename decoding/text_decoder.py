@@ -57,7 +57,8 @@ class AttentionProbe:
     def see(self, layer: int, scores: Tensor) -> None:
         chosen = [head for at, head in self.heads if at == layer]
         if chosen:
-            self.scores.append(scores[:, chosen].float())
+            # not scores[:, chosen]: a list as index makes the host wait for the device
+            self.scores.append(torch.stack([scores[:, head] for head in chosen], 1).float())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ import torch
 from decoding.batch import Batch
 
 
-def decode(model, jobs, slots):
+def decode(model, jobs, slots, **how):
     """{key: Decoded} of (key, clip, options), seated as places become free."""
-    batch, results, left = Batch(model, slots), {}, list(jobs)
+    batch, results, left = Batch(model, slots, **how), {}, list(jobs)
     with torch.inference_mode():
         while left or len(batch):
             newcomers = [left.pop(0) for _ in range(min(batch.free, len(left)))]

@@ -16,7 +16,8 @@ import torch
 
 from decoding import few_queries, text_scan
 from decoding.graphs import PlainRunner, RecordingRunner, StepShape, runner_for
-from decoding.lane import FirstStep, Lane, Listened, listen
+from decoding.lane import FirstStep, Lane
+from decoding.listening import Listened, listen
 from decoding.loading import load_model
 from decoding.search import Plan
 from decoding.types import DecodingOptions
@@ -113,7 +114,7 @@ def newcomers(model) -> list[Newcomer]:
     for at in range(6):
         options = DecodingOptions(prompt="one two three " * at, language="en")
         prompt = model.vocabulary.prompt(options, "en")
-        heard = listen(model, features[at : at + 1], prompt)
+        (heard,) = listen(model, model.decoder.listen(features[at : at + 1]), [prompt])
         found.append(Newcomer(heard, FirstStep((220,), 50, biases[at % 3 == 0])))
     return found
 
@@ -217,7 +218,7 @@ def test_a_step_takes_nothing_from_the_host(tmp_path):
     layers = range(dims.n_text_layer)
     bias = decoder.columns.plain_bias
     listened = Listened(
-        [(sound, sound) for _ in layers], prompt, [(text, text) for _ in layers], bias, 0.0
+        [(sound, sound) for _ in layers], prompt, [(text, text) for _ in layers], bias, bias[0]
     )
     recorder = OperationRecorder()
     with torch.inference_mode():

@@ -7,7 +7,8 @@ import torch
 
 from decoding import few_queries
 from decoding.hypotheses import best_hypothesis
-from decoding.lane import FirstStep, Lane, listen
+from decoding.lane import FirstStep, Lane
+from decoding.listening import listen
 from decoding.search import Plan
 from decoding.types import DecodingOptions
 
@@ -19,7 +20,7 @@ def newcomer(small):
     """A window that was heard, and its first step."""
     sound = torch.randn(1, 80, 3000, generator=torch.Generator().manual_seed(1))
     prompt = small.vocabulary.prompt(DecodingOptions(language="en"), "en")
-    heard = listen(small, small.encoder(sound), prompt)
+    (heard,) = listen(small, small.decoder.listen(small.encoder(sound)), [prompt])
     return heard, FirstStep((220,), 50, small.decoder.columns.plain_bias)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from decoding.memory import (
     CPU_SLOTS,
-    admitted_at_once,
+    heard_bytes,
     release,
     slots_for,
+    slots_within,
     used_bytes,
     window_bytes,
 )
@@ -18,11 +21,17 @@ from tests.decoding.small_models import dimensions
 def test_a_window_of_large_v3_takes_what_its_parts_take():
     large = dataclasses.replace(dimensions(), n_text_ctx=448, n_text_state=1280, n_text_layer=32)
     audio = 32 * 2 * 1500 * 1280 * 2
+    assert heard_bytes(large, 2) == audio
     assert audio < window_bytes(large, 2) < 2 * audio
+
+
+@pytest.mark.parametrize(("memory", "slots"), [(0, 1), (29, 1), (30, 2), (150, 10), (160, 11)])
+def test_windows_that_wait_for_a_slot_have_room_too(memory, slots):
+    """Slots of 10 bytes, 5 for each of at most 10 windows on their way."""
+    assert slots_within(memory, 10, 5, 10) == slots
 
 
 def test_the_cpu_has_a_fixed_number(small):
     assert slots_for(small) == CPU_SLOTS
     assert used_bytes(small.device) == 0
-    assert admitted_at_once(small.device) == 1
     release(small.device)
