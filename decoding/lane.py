@@ -17,6 +17,7 @@ from torch import Tensor
 
 from decoding.graphs import Runner, StepShape, runner_for
 from decoding.listening import Listened
+from decoding.memory import lasting
 from decoding.model import LoadedModel
 from decoding.rules import forbid_at_start
 from decoding.search import Plan, SearchState, advance
@@ -268,7 +269,7 @@ def _larger(old: Tensor, shape: tuple[int, ...], default: float = 0.0) -> Tensor
     """A tensor with the old one in its first corner; the old one itself if it has the shape."""
     if old.shape == shape:
         return old
-    new = old.new_full(shape, default)
+    new = lasting(old, shape, default)
     if len(old):
         new[tuple(slice(size) for size in old.shape)] = old
     return new

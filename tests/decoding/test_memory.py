@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import torch
 
 from decoding.memory import (
     CPU_SLOTS,
     heard_bytes,
+    lasting,
     release,
     slots_for,
     slots_within,
@@ -35,3 +37,11 @@ def test_the_cpu_has_a_fixed_number(small):
     assert slots_for(small) == CPU_SLOTS
     assert used_bytes(small.device) == 0
     release(small.device)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(3, 2), (2, 6, 1500, 64)])
+def test_lasting_memory_is_like_any_other(dtype, shape):
+    found = lasting(torch.empty(0, dtype=dtype), shape, float("-inf"))
+    assert torch.equal(found, torch.full(shape, float("-inf"), dtype=dtype))
+    assert found.is_contiguous()
