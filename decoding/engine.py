@@ -16,6 +16,7 @@ from decoding.batch import Batch, Outcome
 from decoding.errors import EngineFailed
 from decoding.memory import release, slots_for, used_bytes
 from decoding.model import LoadedModel
+from decoding.parallel import end_pool
 from decoding.queues import TwoQueues
 from decoding.types import Clip, Decoded, DecodingOptions, EngineStatistics, ModelCard
 
@@ -64,6 +65,7 @@ class Engine:
         self._counted = EngineStatistics()
         self._batch: Batch[_Entry] = Batch(model, self._slots)
         self._thread = threading.Thread(target=self._run, name="decoding-engine", daemon=True)
+        end_pool()  # ours, from loading the model
         self._thread.start()
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,27 @@ def test_one_thread_does_it_all_where_there_is_no_runtime(monkeypatch: pytest.Mo
     done = torch.zeros(2, 10)
     count_shares([10], done, work=WORTH_SHARING)
     assert (done[1] == 10).all()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted by Linux")
+def test_the_pool_ends_and_comes_back() -> None:
+    torch.set_num_threads(2)
+    parallel.end_pool()
+    before = num_threads()
+    done = torch.zeros(2, 10)
+    count_shares([10], done, work=WORTH_SHARING)
+    assert num_threads() == before + 1
+    parallel.end_pool()
+    until = time.monotonic() + 60
+    while num_threads() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert num_threads() == before
+    count_shares([10], done, work=WORTH_SHARING)
+    assert (done[0] == 2).all()
+
+
+def num_threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def attended() -> tuple[torch.Tensor, ...]:
