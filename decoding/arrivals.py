@@ -33,15 +33,18 @@ class Arrivals(Generic[Key]):
         self._at_once = at_once
         self._beside = beside
         self._groups: list[_Group[Key]] = []
+        self._heard: list[Heard[Key]] = []  # for whom there was no slot yet
 
     def __len__(self) -> int:
-        return sum(len(group.wanted) for group in self._groups)
+        return len(self.keys())
 
     def keys(self) -> list[Key]:
-        return [one.key for group in self._groups for one in group.wanted]
+        heard = [one.newcomer.key for one in self._heard]
+        return heard + [one.key for group in self._groups for one in group.wanted]
 
     def drop(self, is_unwanted: Callable[[Key], bool]) -> None:
         """Forget some. A group is heard to its end as long as one of it is wanted."""
+        self._heard = [one for one in self._heard if not is_unwanted(one.newcomer.key)]
         for group in self._groups:
             group.wanted = [one for one in group.wanted if not is_unwanted(one.key)]
         self._groups = [group for group in self._groups if group.wanted]
@@ -55,8 +58,16 @@ class Arrivals(Generic[Key]):
             if sounds.languages is None:  # nothing to learn from the device before the prompts
                 self._read_prompts(group)
 
-    def ready(self, *, wait: bool) -> list[Heard[Key]]:
-        """Those who have been heard; they are here no longer. `wait`: for one group at least."""
+    def ready(self, free: int, *, wait: bool) -> list[Heard[Key]]:
+        """Those who have been heard, in order; they are here no longer. Of those that want a slot
+        as many as are free. `wait`: until at least one group has been heard, if there is any."""
+        self._heard += self._just_heard(wait=wait and not self._heard)
+        seated = [one for one in self._heard if one.listened is not None][:free]
+        leaving = [one for one in self._heard if one.listened is None or one in seated]
+        self._heard = [one for one in self._heard if one not in leaving]
+        return leaving
+
+    def _just_heard(self, *, wait: bool) -> list[Heard[Key]]:
         over: list[_Group[Key]] = []
         for group in self._groups:
             if self._is_over(group, wait=wait and not over):

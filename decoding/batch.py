@@ -66,12 +66,14 @@ class Batch(Generic[Key]):
     @property
     def free(self) -> int:
         """Slots that nobody is in, on the way to, or on the way out of."""
-        return self.slots - len(self)
+        return max(0, self.slots - len(self))
 
     @property
     def welcome(self) -> int:
         """Newcomers to take now: so few that nobody's cancel, or memory, is burdened by them."""
-        return max(0, min(self.free, self._grouping.heard - len(self._arrivals)))
+        grouping = self._grouping
+        places = self.slots + grouping.ahead - len(self)
+        return max(0, min(places, grouping.heard - len(self._arrivals)))
 
     def keys(self) -> list[Key]:
         seated = [one.key for table in self._tables.values() for one in table.seated]
@@ -130,7 +132,7 @@ class Batch(Generic[Key]):
     def _receive(self, *, wait: bool) -> list[Outcome[Key]]:
         """Seat those who have been heard. Returns those that need no seat."""
         outcomes = []
-        for one in self._arrivals.ready(wait=wait):
+        for one in self._arrivals.ready(self.slots - self._num_seated, wait=wait):
             if one.listened is None:
                 outcomes.append(Outcome(one.newcomer.key, only_language(one.language)))
             else:

@@ -48,7 +48,8 @@ class Passed:
 
 
 class AtOnce:
-    """No queue: the work is done when `run` returns. For the CPU, which has one pair of hands."""
+    """No queue: the work is done when `run` returns. For the CPU, which has one pair of hands, and
+    for devices whose copies to the host wait: all but CUDA."""
 
     def run(self, work: Callable[[], T]) -> T:
         return work()

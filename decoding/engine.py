@@ -95,7 +95,7 @@ class Engine:
             return replace(
                 self._counted,
                 slots=self._slots,
-                slots_in_use=sum(entry.needs_slot for entry in self._in_flight),
+                slots_in_use=min(self._slots, sum(entry.needs_slot for entry in self._in_flight)),
                 queued=len(self._waiting),
                 device_memory_bytes=used_bytes(self._model.device),
             )

@@ -12,7 +12,7 @@ from decoding.batch import Batch
 from decoding.beside import OnStream
 from decoding.engine import Engine
 from decoding.errors import EngineFailed
-from decoding.grouping import TOGETHER
+from decoding.grouping import ALONE, TOGETHER
 from decoding.hearing import Key
 from decoding.loading import load_model
 from decoding.types import DecodingOptions
@@ -25,7 +25,8 @@ from tests.decoding.test_batch import MIXED, ONCE
 
 BRIEF = DecodingOptions(sample_len=4, **ONCE)
 LONG = DecodingOptions(beam_size=1, **ONCE)
-TWO = dataclasses.replace(TOGETHER, heard=2)
+AHEAD = dataclasses.replace(TOGETHER, heard=2, ahead=1)
+TWO = dataclasses.replace(TOGETHER, heard=2, ahead=0)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,37 @@ def test_windows_dropped_while_heard_are_never_seated(small):
     assert_alike(results[0], decode(small, jobs[:1], 1)[0])
 
 
+def test_who_is_heard_ahead_takes_a_slot_as_soon_as_one_is_left(small):
+    grouping = dataclasses.replace(ALONE, heard=3, ahead=2)
+    batch = Batch(small, 1, grouping=grouping)
+    jobs = [(at, noise(at, 5), dataclasses.replace(BRIEF, sample_len=3)) for at in range(4)]
+    alone, order = decode(small, jobs, 1), []
+    with torch.inference_mode():
+        assert batch.welcome == 3
+        batch.admit(jobs[:3])
+        assert (batch.keys(), batch.welcome, batch.free) == ([0, 1, 2], 0, 0)
+        batch.drop(lambda key: key == 1)
+        assert (batch.keys(), batch.welcome) == ([0, 2], 1)
+        batch.admit(jobs[3:])
+        steps = 0
+        while len(batch):
+            order += batch.step()
+            steps += 1
+    assert {one.key: one.result for one in order} == {at: alone[at] for at in (0, 2, 3)}
+    assert [one.key for one in order] == [0, 2, 3]
+    assert steps == 3 * 2  # the first token of three comes with the seat
+
+
+def test_who_asks_for_a_language_needs_no_slot(small):
+    batch = Batch(small, 1, grouping=dataclasses.replace(ALONE, ahead=2))
+    asking = DecodingOptions(task="lang_id")
+    with torch.inference_mode():
+        assert batch.admit([(0, noise(0, 5), LONG), (1, noise(1, 5), LONG)]) == []
+        outcomes = batch.admit([(2, noise(2, 5), asking)])
+    assert [one.key for one in outcomes] == [2]
+    assert batch.keys() == [0, 1]
+
+
 @pytest.fixture
 def engine(small, monkeypatch):
     """An engine of four slots whose newcomers, two at once, are heard `engine.late`."""
@@ -115,7 +147,7 @@ def engine(small, monkeypatch):
 
     class LateBatch(Batch[Key]):
         def __init__(self, model, slots):
-            super().__init__(model, slots, grouping=TWO, beside=late)
+            super().__init__(model, slots, grouping=AHEAD, beside=late)
 
     monkeypatch.setattr("decoding.engine.Batch", LateBatch)
     engine = Engine(small, slots=4, threads=1)
