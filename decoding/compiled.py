@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numba
@@ -23,10 +24,15 @@ def compiled(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., An
     """
 
     def compile_later(function: Callable[..., Any]) -> Any:
-        try:
-            return numba.njit(function, nogil=True, fastmath=fastmath, cache=True)
-        except RuntimeError as error:  # no place to keep it
-            log.info("compiled loops are not kept: %s", error)
-            return numba.njit(function, nogil=True, fastmath=fastmath)
+        return kept(partial(numba.njit, function, nogil=True, fastmath=fastmath))
 
     return compile_later
+
+
+def kept(compile_it: Callable[..., Any]) -> Any:
+    """Compile with Numba's `cache=True`, or without where nothing can be written."""
+    try:
+        return compile_it(cache=True)
+    except RuntimeError as error:
+        log.info("compiled loops are not kept: %s", error)
+        return compile_it(cache=False)

@@ -89,14 +89,22 @@ def _reach(windows: int, heads: int, positions: int, place: Any) -> Any:
     return (windows - 1) * place[0] + (heads - 1) * place[1] + (positions - 1) * place[2] + WIDTH
 
 
-@shared_loop(fastmath=LIBERTIES)
-def _attend_all(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
+@compiled()
+def _given(block: Any) -> Any:
+    """The numbers, and all memory of query, keys and values."""
     given = carray(block[0], _NUMBERS, np.int64)
     windows, heads, queries, positions = given[0], given[1], given[2], given[3]
+    query = carray(block[1], _reach(windows, heads, queries, given[4:7]), np.float32)
+    keys = carray(block[2], _reach(windows, heads, positions, given[7:10]), np.float32)
+    values = carray(block[3], _reach(windows, heads, positions, given[10:13]), np.float32)
+    return given, (query, keys, values)
+
+
+@shared_loop(fastmath=LIBERTIES)
+def _attend_all(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
+    given, (query, keys, values) = _given(block)
+    windows, heads, queries, positions = given[0], given[1], given[2], given[3]
     query_place, place, values_place = given[4:7], given[7:10], given[10:13]
-    query = carray(block[1], _reach(windows, heads, queries, query_place), np.float32)
-    keys = carray(block[2], _reach(windows, heads, positions, place), np.float32)
-    values = carray(block[3], _reach(windows, heads, positions, values_place), np.float32)
     read = carray(block[4], (windows, queries, heads, WIDTH), np.float32)
     weights = np.empty((queries, positions), np.float32)
     most = np.empty(queries, np.float32)
@@ -157,17 +165,10 @@ def _attend_all(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
 
 @shared_loop(fastmath=LIBERTIES)
 def _attend_seen(block: Any) -> None:
-    given = carray(block[0], _NUMBERS, np.int64)
+    given, (query, keys, values) = _given(block)
     windows, heads, queries, positions = given[0], given[1], given[2], given[3]
-    query_place, place, values_place, mask_place = (
-        given[4:7],
-        given[7:10],
-        given[10:13],
-        given[13:15],
-    )
-    query = carray(block[1], _reach(windows, heads, queries, query_place), np.float32)
-    keys = carray(block[2], _reach(windows, heads, positions, place), np.float32)
-    values = carray(block[3], _reach(windows, heads, positions, values_place), np.float32)
+    query_place, place, values_place = given[4:7], given[7:10], given[10:13]
+    mask_place = given[13:15]
     masked = (windows - 1) * mask_place[0] + (queries - 1) * mask_place[1] + positions
     mask = carray(block[4], masked, np.float32)
     read = carray(block[5], (windows, queries, heads, WIDTH), np.float32)

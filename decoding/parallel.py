@@ -14,7 +14,7 @@ import ctypes
 import logging
 from array import array
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import llvmlite.binding
@@ -23,7 +23,7 @@ import torch
 from numba import types
 from torch import Tensor
 
-from decoding.compiled import compiled
+from decoding.compiled import compiled, kept
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +74,10 @@ class SharedLoop:
     def _body(self) -> Any:
         """The loop as a C function of the block's address."""
         _pool()  # what the loop asks must be known before it is loaded
-        signature = types.void(_BLOCK)
-        options = {"fastmath": self._fastmath, "error_model": "numpy"}
-        try:
-            return numba.cfunc(signature, cache=True, **options)(self._function)
-        except RuntimeError as error:  # no place to keep it
-            log.info("compiled loops are not kept: %s", error)
-            return numba.cfunc(signature, **options)(self._function)
+        compile_it = partial(
+            numba.cfunc, types.void(_BLOCK), fastmath=self._fastmath, error_model="numpy"
+        )
+        return kept(lambda cache: compile_it(cache=cache)(self._function))
 
 
 def shared_loop(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., None]], Any]:
