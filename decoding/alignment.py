@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from decoding.model import LoadedModel
-from decoding.text_decoder import AttentionProbe, KeyValue, NoMemory, causal_mask
+from decoding.text_decoder import AttentionProbe, KeyValue, NoMemory
 from decoding.transfer import OnTheirWay, send
 from decoding.warping import token_frames
 
@@ -72,7 +72,8 @@ class Alignment:
         self._readings = readings
         layout = [_Layout.of(model, reading) for reading in readings]
         probe = AttentionProbe(model.alignment_heads)
-        logits = _read(model, audio, layout, probe)
+        texts = [row.tokens for row in layout]
+        logits = model.decoder.logits(model.decoder.read(texts, audio, NoMemory(), probe))
         scores = torch.cat(probe.scores, 1)  # [w, heads, tokens, frames]
         figures = []
         for at, (reading, row) in enumerate(zip(readings, layout, strict=True)):
@@ -88,14 +89,6 @@ class Alignment:
         cost, likely = self._figures.here()[2 * at : 2 * at + 2]
         frames = token_frames(-cost.double().numpy())
         return _padded(frames, likely.double().numpy(), len(self._readings[at].text))
-
-
-def align(
-    model: LoadedModel, audio: Sequence[KeyValue], readings: Sequence[Reading]
-) -> list[TokenTimes]:
-    """Times of the tokens of each reading; as `Alignment`, all at once."""
-    alignment = Alignment(model, audio, readings)
-    return [alignment.times(at) for at in range(len(readings))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +110,6 @@ class _Layout:
     @property
     def length(self) -> int:
         return len(self.tokens)
-
-
-def _read(
-    model: LoadedModel, audio: Sequence[KeyValue], rows: Sequence[_Layout], probe: AttentionProbe
-) -> Tensor:
-    """Logits [w, tokens, n_vocab] of the padded rows."""
-    longest, device = max(row.length for row in rows), model.device
-    padding = model.vocabulary.eot
-    tokens = send([row.tokens + (padding,) * (longest - row.length) for row in rows], device)
-    positions = torch.arange(longest, device=device)[None]
-    mask = causal_mask(longest, model.decoder.dtype, device)
-    hidden = model.decoder(tokens, positions, audio, NoMemory(), mask, probe)
-    return model.decoder.logits(hidden)
 
 
 def _probabilities(model: LoadedModel, logits: Tensor, text: tuple[int, ...]) -> Tensor:

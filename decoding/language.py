@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from decoding.model import LoadedModel
-from decoding.text_decoder import KeyValue, NoMemory, causal_mask
+from decoding.text_decoder import KeyValue, NoMemory
 from decoding.transfer import send
 from decoding.types import Decoded
 
@@ -27,16 +26,10 @@ def language_logits(model: LoadedModel, audio: Sequence[KeyValue]) -> Tensor:
 
     `audio`: keys and values of the windows, each layer [w, ...].
     """
-    vocabulary, device, windows = model.vocabulary, model.device, len(audio[0][0])
-    hidden = model.decoder(
-        send([[vocabulary.sot]] * windows, device),
-        torch.zeros(1, 1, dtype=torch.int64, device=device),
-        audio,
-        NoMemory(),
-        causal_mask(1, model.decoder.dtype, device),
-    )
+    vocabulary, windows = model.vocabulary, len(audio[0][0])
+    hidden = model.decoder.read([(vocabulary.sot,)] * windows, audio, NoMemory())
     tokens = [vocabulary.language_token(code) for code in vocabulary.languages]
-    columns = send(model.decoder.columns.of(tokens), device)
+    columns = send(model.decoder.columns.of(tokens), model.device)
     return model.decoder.logits(hidden)[:, 0].index_select(-1, columns)
 
 
@@ -55,17 +48,6 @@ def likeliest(model: LoadedModel, logits: Tensor, among: Sequence[str]) -> Heard
 
 def only_language(language: HeardLanguage) -> Decoded:
     """The answer to the task `lang_id`."""
-    return Decoded(
-        text="",
-        tokens=(),
-        words=(),
-        timed_text=(),
-        language=language.code,
-        avg_logprob=0.0,
-        no_speech_prob=0.0,
-        compression_ratio=0.0,
-        temperature=0.0,
-        is_truncated=False,
-        attempts=(),
-        language_probabilities=language.probabilities,
+    return Decoded.without_text(
+        language=language.code, language_probabilities=language.probabilities
     )

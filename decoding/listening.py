@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from decoding.model import LoadedModel
-from decoding.text_decoder import KeyValue, causal_mask
+from decoding.text_decoder import KeyValue
 from decoding.transfer import send
 from decoding.vocabulary import Prompt
 
@@ -50,20 +49,12 @@ class _Collected:
 def listen(
     model: LoadedModel, audio: Sequence[KeyValue], prompts: Sequence[Prompt]
 ) -> list[Listened]:
-    """Read the prompts of the windows whose keys and values are `audio`, each layer [w, ...].
-
-    Shorter prompts are padded behind, where nobody looks.
-    """
+    """Read the prompts of the windows whose keys and values are `audio`, each layer [w, ...]."""
     if not prompts:
         return []
     decoder, device, columns = model.decoder, model.device, model.decoder.columns
-    longest = max(len(prompt.tokens) for prompt in prompts)
-    padding = model.vocabulary.eot
-    tokens = [one.tokens + (padding,) * (longest - len(one.tokens)) for one in prompts]
-    positions = torch.arange(longest, device=device)[None]
     memory = _Collected()
-    mask = causal_mask(longest, decoder.dtype, device)
-    hidden = decoder(send(tokens, device), positions, audio, memory, mask)
+    hidden = decoder.read([one.tokens for one in prompts], audio, memory)
     ends = send([(one.sot_index, len(one.tokens) - 1) for one in prompts], device)
     logits = decoder.logits(hidden.gather(1, ends[..., None].expand(-1, -1, hidden.shape[-1])))
     heard = (logits[:, 0] + columns.plain_bias).softmax(-1)

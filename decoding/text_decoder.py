@@ -26,7 +26,9 @@ from decoding.layers import (
     merged_query_key_value,
     output_projection,
 )
+from decoding.transfer import send
 
+PADDING = 0  # any token
 SUM_POSITIONS = 128  # summed in one product over text positions, on the CPU
 
 KeyValue = tuple[Tensor, Tensor]  # keys and values, each [w, heads, positions, head width]
@@ -184,6 +186,25 @@ class TextDecoder:
             x = layer.feed_forward(x)
         return self._norm(x)
 
+    def read(
+        self,
+        texts: Sequence[Sequence[int]],
+        audio: Sequence[KeyValue],
+        memory: TextMemory,
+        probe: AttentionProbe | None = None,
+    ) -> Tensor:
+        """Hidden states [w, longest, d] of whole texts, each from its first position on.
+
+        Shorter ones are padded behind, where nobody looks: what stands there means nothing.
+        """
+        device = self._embedding.device
+        longest = max(len(text) for text in texts)
+        tokens = send([(*text, *[PADDING] * (longest - len(text))) for text in texts], device)
+        positions = torch.arange(longest, device=device)[None]
+        return self(
+            tokens, positions, audio, memory, _causal_mask(longest, self.dtype, device), probe
+        )
+
 
 def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
     """weights [w, heads, q, n] @ values [w, heads, n, width], however far n was padded.
@@ -202,6 +223,6 @@ def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
     return total
 
 
-def causal_mask(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _causal_mask(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """[length, length]: zero where a position may look, minus infinity ahead of it."""
     return torch.full((length, length), float("-inf"), dtype=dtype, device=device).triu_(1)

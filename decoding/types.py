@@ -152,6 +152,31 @@ class Decoded:
     language_probabilities: Mapping[str, float] = field(default_factory=dict)
     speech_probabilities: tuple[float, ...] = ()
 
+    @classmethod
+    def without_text(
+        cls,
+        *,
+        language: str = "",
+        language_probabilities: Mapping[str, float] | None = None,
+        speech_probabilities: tuple[float, ...] = (),
+    ) -> Decoded:
+        """The answer to a task for which nothing is decoded."""
+        return cls(
+            text="",
+            tokens=(),
+            words=(),
+            timed_text=(),
+            language=language,
+            avg_logprob=0.0,
+            no_speech_prob=0.0,
+            compression_ratio=0.0,
+            temperature=0.0,
+            is_truncated=False,
+            attempts=(),
+            language_probabilities=language_probabilities or {},
+            speech_probabilities=speech_probabilities,
+        )
+
     @property
     def verdict(self) -> Verdict:
         """How the kept attempt was judged."""

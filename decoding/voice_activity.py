@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from decoding.mel import INT16_SCALE
 from decoding.silero_file import CONTEXT_SAMPLES, FRAME_SAMPLES, model_file, read_weights
+from decoding.transfer import to_device
 from decoding.types import Decoded
 
 logger = logging.getLogger(__name__)
@@ -69,20 +70,7 @@ class VoiceActivity:
 
 def only_speech(probabilities: NDArray[np.float32]) -> Decoded:
     """The answer to the task `voice_activity`."""
-    return Decoded(
-        text="",
-        tokens=(),
-        words=(),
-        timed_text=(),
-        language="",
-        avg_logprob=0.0,
-        no_speech_prob=0.0,
-        compression_ratio=0.0,
-        temperature=0.0,
-        is_truncated=False,
-        attempts=(),
-        speech_probabilities=tuple(probabilities.tolist()),
-    )
+    return Decoded.without_text(speech_probabilities=tuple(probabilities.tolist()))
 
 
 class _Network:
@@ -118,7 +106,7 @@ class _Network:
         longest = max(counts, default=0)
         if longest == 0:
             return [np.zeros(0, np.float32) for _ in clips]
-        samples = _padded(clips, longest).to(self._device)
+        samples = to_device(_padded(clips, longest), self._device)
         frames = samples.unfold(1, FRAME_AND_CONTEXT, FRAME_SAMPLES)
         at_once = max(FRAMES_AT_ONCE // len(clips), 1)
         blocks = [self._features(block) for block in torch.split(frames, at_once, dim=1)]

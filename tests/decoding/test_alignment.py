@@ -10,7 +10,7 @@ import torch
 from whisper.timing import add_word_timestamps, dtw_cpu, find_alignment, median_filter
 
 from decoding import alignment
-from decoding.alignment import Reading, _median, align, heard_frames
+from decoding.alignment import Alignment, Reading, _median, heard_frames
 from decoding.mel import LogMel
 from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
 from decoding.warping import token_frames
@@ -22,6 +22,12 @@ TEXTS = [
     " The old harbour was quiet in the early morning, and the boats had not yet come back.",
     ' She said: "Seven people (and a dog) were waiting." Was it late? No.',
 ]
+
+
+def align(model, audio, readings):
+    """Times of the tokens of all readings."""
+    alignment = Alignment(model, audio, readings)
+    return [alignment.times(at) for at in range(len(readings))]
 
 
 def audio_of(model, samples):
