@@ -47,7 +47,7 @@ class Operation:
 
     def again(self, olds: set[int]) -> None:
         made = self.function(*self.arguments, **self.named)
-        for kept, new in zip(self.fresh, _outside(_tensors(made), olds), strict=True):
+        for kept, new in zip(self.fresh, _outside(tensors_in(made), olds), strict=True):
             kept.copy_(new)
 
 
@@ -82,7 +82,7 @@ class _Tape(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.operations: list[Operation] = []
-        self._kept = {_storage(one) for one in _living_tensors()}  # from before, and made here
+        self._kept = {storage_of(one) for one in living_tensors()}  # from before, and made here
         self._made: set[int] = set()
         self._before: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
         self._device: torch.device | None = None
@@ -100,20 +100,20 @@ class _Tape(TorchDispatchMode):
             result = function.decompose(*arguments, **named)
         if result is not NotImplemented:
             return result
-        given = _tensors((arguments, named))
+        given = tensors_in((arguments, named))
         self._check(function, arguments, given)
         self._save(function, arguments, named)
         result = function(*arguments, **named)
-        fresh = _outside(_tensors(result), {_storage(one) for one in given})
+        fresh = _outside(tensors_in(result), {storage_of(one) for one in given})
         self._check_device(function, [*given, *fresh])
-        self._made |= {_storage(one) for one in fresh}
+        self._made |= {storage_of(one) for one in fresh}
         if fresh or function._schema.is_mutable:  # else it only looks at what is there
             self.operations.append(Operation(function, arguments, named, fresh))
         return result
 
     def replay(self) -> None:
         for one in self.operations:
-            one.again({_storage(given) for given in _tensors((one.arguments, one.named))})
+            one.again({storage_of(given) for given in tensors_in((one.arguments, one.named))})
 
     def undo(self) -> None:
         """A recording does nothing: put back what was there before."""
@@ -124,9 +124,9 @@ class _Tape(TorchDispatchMode):
         name = function._schema.name.removeprefix("aten::")
         if name in FORBIDDEN:
             raise NotReplayable(f"{function} {FORBIDDEN[name]}")
-        if name in INDEXING and any(one.dtype == torch.bool for one in _tensors(arguments[1])):
+        if name in INDEXING and any(one.dtype == torch.bool for one in tensors_in(arguments[1])):
             raise NotReplayable(f"{function} by truth values has a shape that depends on numbers")
-        if not {_storage(one) for one in given} <= self._kept | self._made:
+        if not {storage_of(one) for one in given} <= self._kept | self._made:
             raise NotReplayable(f"{function} reads what no operation made")
 
     def _check_device(self, function: Any, tensors: list[Tensor]) -> None:
@@ -141,24 +141,24 @@ class _Tape(TorchDispatchMode):
             if declared.alias_info is None or not declared.alias_info.is_write:
                 continue
             target = arguments[at] if at < len(arguments) else named[declared.name]
-            if _storage(target) not in self._made | self._before.keys():
+            if storage_of(target) not in self._made | self._before.keys():
                 storage = target.untyped_storage()
-                self._before[_storage(target)] = storage, storage.clone()
+                self._before[storage_of(target)] = storage, storage.clone()
 
 
-def _storage(tensor: Tensor) -> int:
+def storage_of(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-def _tensors(nested: Any) -> list[Tensor]:
+def tensors_in(nested: Any) -> list[Tensor]:
     return _plain(leaf for leaf in tree_leaves(nested) if isinstance(leaf, Tensor))
 
 
 def _outside(tensors: Iterable[Tensor], storages: set[int]) -> list[Tensor]:
-    return [one for one in tensors if _storage(one) not in storages]
+    return [one for one in tensors if storage_of(one) not in storages]
 
 
-def _living_tensors() -> list[Tensor]:
+def living_tensors() -> list[Tensor]:
     return _plain(one for one in gc.get_objects() if issubclass(type(one), Tensor))
 
 

@@ -25,8 +25,8 @@ from tests.decoding.decoding_alone import decode
 from tests.decoding.noise import noise
 from tests.decoding.operations import NotReplayable, OperationRecorder
 from tests.decoding.small_models import random_model, save
+from tests.decoding.test_batch import ONCE
 
-ONCE = {"temperatures": (0.0,), "no_speech_threshold": None, "language": "en"}
 MIXED = [
     DecodingOptions(**ONCE),
     DecodingOptions(prompt="the harbour", beam_size=4, **ONCE),

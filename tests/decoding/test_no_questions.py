@@ -7,14 +7,11 @@ that other devices than the CPU take. What only CUDA does (pinned memory, stream
 
 from __future__ import annotations
 
-import gc
 import sys
 
 import pytest
 import torch
-from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from decoding import hearing, transfer
 from decoding.departures import Decided, Departures
@@ -27,6 +24,7 @@ from decoding.language import HeardLanguage
 from decoding.loading import load_model
 from decoding.types import DecodingOptions
 from tests.decoding.noise import noise
+from tests.decoding.operations import living_tensors, storage_of, tensors_in
 from tests.decoding.small_models import random_model, save
 
 SPOKEN = tuple(range(1000, 1012))
@@ -39,31 +37,24 @@ class NothingSent(TorchDispatchMode):
     """
 
     def __enter__(self):
-        living = [one for one in gc.get_objects() if issubclass(type(one), Tensor)]
-        self._made = [one for one in living if one.device.type == "meta"]
-        self._storages = {_storage(one) for one in self._made}
+        self._made = [one for one in living_tensors() if one.device.type == "meta"]
+        self._storages = {storage_of(one) for one in self._made}
         return super().__enter__()
 
     def __torch_dispatch__(self, function, types, arguments=(), named=None):
-        given = _tensors((arguments, named))
+        given = tensors_in((arguments, named))
         result = function(*arguments, **(named or {}))
-        made = _tensors(result)
+        made = tensors_in(result)
         if any(one.device.type == "meta" for one in made) and transfer.__file__ not in _callers():
             are_there = all(one.device.type == "meta" or one.dim() == 0 for one in given)
             assert are_there, f"{function} makes the host wait: it takes what is on the host"
-        is_known = all(one.device.type == "cpu" or _storage(one) in self._storages for one in given)
+        is_known = all(
+            one.device.type == "cpu" or storage_of(one) in self._storages for one in given
+        )
         assert is_known, f"{function} makes the host wait: it takes what no operation made"
         self._made += made  # kept, so that no storage is taken for another
-        self._storages |= {_storage(one) for one in made}
+        self._storages |= {storage_of(one) for one in made}
         return result
-
-
-def _tensors(nested):
-    return [one for one in tree_leaves(nested) if isinstance(one, Tensor)]
-
-
-def _storage(tensor):
-    return tensor.untyped_storage()._cdata
 
 
 def _callers():
