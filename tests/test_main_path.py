@@ -72,7 +72,11 @@ def served(tmp_path_factory):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "LONGFORM_DATA_DIR": str(tmp_path_factory.mktemp("data"))}
+    environment = {
+        **os.environ,
+        "LONGFORM_MODEL": "demo",
+        "LONGFORM_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+    }
     service = subprocess.Popen(
         [sys.executable, "-m", "app", "--host", "127.0.0.1", "--port", str(port)],
         env=environment,
