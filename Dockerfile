@@ -52,7 +52,8 @@ RUN groupadd --gid 10001 longform \
     && install -d -o 10001 -g 10001 -m 0700 /data \
     && install -d -o 10001 -g 10001 -m 0755 /models
 COPY --from=build /opt/venv /opt/venv
-# /models keeps downloaded checkpoints: mount it, or they are fetched again with every container.
+# /models keeps the weights: mount it, or they are fetched again with every container. They are not
+# part of the image, which stays small, serves any model and is replaced without fetching again.
 # Numba must write somewhere; /tmp is the only other place that is writable in compose.yaml.
 # Inside a container the service listens on all addresses of the container; it refuses to without
 # API keys unless told that somebody else guards the door: compose.yaml publishes loopback only.
@@ -71,6 +72,6 @@ USER 10001:10001
 VOLUME ["/data", "/models"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=5s --start-period=600s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(r.Request('http://127.0.0.1:' + os.environ['LONGFORM_PORT'] + '/health'), timeout=4)"]
 ENTRYPOINT ["tini", "--", "python", "-m", "app"]

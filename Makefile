@@ -1,8 +1,10 @@
-# Every target uses .venv at the root; `make setup` makes it once, and again when a requirement changes.
+# Every target uses .venv at the root: made once, and again when a requirement changes. What running
+# needs is installed first (READY), the tools of tests only for the targets that use them (TOOLS).
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+TOOLS  := $(VENV)/.tools
 ROOMS  := app benchmarks chunking decoding training transcription
 
 .DEFAULT_GOAL := check
@@ -11,51 +13,55 @@ ROOMS  := app benchmarks chunking decoding training transcription
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(READY)  ## the environment alone (done once)
+setup: $(READY)  ## the environment that running needs, and the model (done once)
 
 $(READY): pyproject.toml constraints.txt setup.sh
 	@sh setup.sh "$(PYTHON)" "$(VENV)"
 	@touch $(READY)
 
-demo: $(READY)  ## start the service, post the shipped recording, print transcript, WER and speed
-	@$(BIN)/python -m benchmarks.demo
+$(TOOLS): $(READY)
+	@sh setup.sh --extra dev,training "$(VENV)"
+	@touch $(TOOLS)
+
+demo: $(READY)  ## start the service, post the shipped recording or FILE=…, print transcript, WER and speed
+	@$(BIN)/python -m benchmarks.demo $(if $(FILE),"$(FILE)")
 
 serve: $(READY)  ## the service with its page on 127.0.0.1:8000
 	$(BIN)/python -m app --host 127.0.0.1 --port 8000
 
-test: $(READY)  ## all tests (no GPU, network or system ffmpeg needed)
+test: $(TOOLS)  ## all tests (no GPU, network or system ffmpeg needed)
 	$(BIN)/python -m pytest -q
 
-quick: $(READY)  ## the fast tests alone
+quick: $(TOOLS)  ## the fast tests alone
 	$(BIN)/python -m pytest -q -m "not slow and not browser and not real"
 
 check: lint types layers cover  ## lint, types, layers, tests with coverage: what CI runs
 
-lint: $(READY)
+lint: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY)
+types: $(TOOLS)
 	$(BIN)/mypy
 
-layers: $(READY)
+layers: $(TOOLS)
 	$(BIN)/lint-imports
 
-cover: $(READY)
+cover: $(TOOLS)
 	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-report=xml
 
-format: $(READY)  ## format the code
+format: $(TOOLS)  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 bench: $(READY)  ## the benchmark command on the shipped recordings
 	$(BIN)/python -m benchmarks run --dataset demo
 
-recordings: $(READY)  ## make the evaluation recordings in data/recordings and check their checksums
+recordings: $(TOOLS)  ## make the evaluation recordings in data/recordings and check their checksums
 	$(BIN)/python -m training recordings --output data/recordings
 
 peers: $(READY)  ## install the other recognisers that `python -m benchmarks` can measure
-	$(BIN)/python -m pip install -c constraints.txt -e ".[peers]"
+	@sh setup.sh --extra peers "$(VENV)"
 
 lock: $(READY)  ## write constraints.txt anew from the newest versions that pyproject.toml allows
 	@sh setup.sh --lock "$(PYTHON)"

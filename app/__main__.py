@@ -41,14 +41,14 @@ def serve(
 
 @cli.command()
 def check() -> None:
-    """Check settings, key file, data folder and model name without starting anything."""
+    """Check settings, key file, data folder and where the model is, without starting anything."""
     from decoding.errors import ModelNotFound
-    from transcription.models import check_model
+    from transcription.models import whereabouts
 
     settings = read_settings({})
     try:
         keys = load_keys(settings.api_keys_file)
-        check_model(settings)
+        where = whereabouts(settings)
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (ModelNotFound, ValueError, OSError) as error:
         fail(str(error))
@@ -56,6 +56,7 @@ def check() -> None:
         fail(f"{settings.data_dir} cannot be written to")
     who = f"{len(keys.hashes)} API keys" if keys.are_required else "no API keys, loopback only"
     print(f"settings are fine: {settings.host}:{settings.port}, model {settings.model}, {who}")
+    print(f"the model {settings.model} {where}")
 
 
 @cli.command()
@@ -72,12 +73,14 @@ def key(name: Annotated[str, typer.Argument(help="Who the key is for.")]) -> Non
 def fetch(
     model: Annotated[str | None, typer.Argument(help="Its name (LONGFORM_MODEL).")] = None,
 ) -> None:
-    """Download a model now, so that no start needs the network; into LONGFORM_MODEL_DIR."""
+    """Fetch a model now and verify it, so that no start needs the network; LONGFORM_MODEL_DIR."""
     from decoding.errors import DecodingError
     from transcription import models
+    from transcription.fetch_report import ConsoleReport
 
     try:
-        print(models.fetch(read_settings({} if model is None else {"model": model})))
+        settings = read_settings({} if model is None else {"model": model})
+        print(models.fetch(settings, ConsoleReport()))
     except DecodingError as error:
         fail(str(error))
 

@@ -63,6 +63,16 @@ def official_names() -> tuple[str, ...]:
     return tuple(whisper.available_models())
 
 
+def official_digest(name: str) -> str:
+    """SHA-256 of the checkpoint of an official name, as openai-whisper publishes it."""
+    return str(whisper._MODELS[name]).split("/")[-2]
+
+
+def checkpoint_file(name: str) -> str:
+    """What the checkpoint of an official name is called in the model folder."""
+    return str(whisper._MODELS[name]).rpartition("/")[2]
+
+
 def _read(name: str, download_root: Path | None) -> Checkpoint:
     if name in whisper._MODELS:
         path = download(name, download_root)
@@ -91,7 +101,7 @@ def download(name: str, download_root: Path | None = None) -> Path:
     except (OSError, RuntimeError, TypeError) as error:  # TypeError: a reply without a length
         raise ModelNotFound(
             f"the model {name!r} could not be downloaded; check the network, or put "
-            f"{Path(whisper._MODELS[name]).name} into {root}"
+            f"{checkpoint_file(name)} into {root}"
         ) from error
 
 

@@ -63,7 +63,8 @@ def decoded(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """The verbose transcript of the shipped recording, as the running service gives it."""
-    with served_by(tmp_path_factory.mktemp("data")) as client, SHIPPED.open("rb") as file:
+    data = tmp_path_factory.mktemp("data")
+    with served_by(data, LONGFORM_MODEL="demo") as client, SHIPPED.open("rb") as file:
         answer = client.post(
             "/v1/audio/transcriptions",
             data={

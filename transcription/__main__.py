@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -50,7 +50,7 @@ Examples:\n
   longform talk.mp3 --format srt > talk.srt           subtitles\n
   longform recordings/ --output out --format text,srt a whole folder; run again to resume\n
   longform call.wav --channels split --report         each channel by itself, with a report\n
-  LONGFORM_MODEL=turbo longform talk.mp3              a model that understands people
+  LONGFORM_MODEL=turbo longform talk.mp3              a larger, more exact model
 """
 
 cli = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -75,7 +75,7 @@ def run(
     model: Annotated[
         str | None,
         typer.Option(
-            help="demo, tiny … large-v3, turbo, or a checkpoint's path. [LONGFORM_MODEL]",
+            help="base, tiny … large-v3, turbo, demo, or a checkpoint's path. [LONGFORM_MODEL]",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -278,16 +278,14 @@ def run(
             "precision": precision,
             "threads": threads,
         }
-        settings = Settings.model_validate(
-            Settings().model_dump()
-            | {name: value for name, value in given.items() if value is not None}
-        )
+        chosen: dict[str, Any] = {k: value for k, value in given.items() if value is not None}
+        settings = Settings(**chosen)
         decoder = open_decoder(settings)
     except ValidationError as error:
         _stop(console, complaint(error), WRONG_USE)
     except (ValueError, DecodingError) as error:
         _stop(console, str(error), WRONG_USE)
-    if settings.model == DEMO_MODEL and not quiet:
+    if decoder.model.name == DEMO_MODEL and not quiet:
         console.print(DEMO_LIMITS, style="dim", markup=False, highlight=False)
     limits = AudioLimits(max_seconds=settings.max_audio_seconds)
     batch = Batch(decoder, options, names, output or Path(), limits, files_at_once, overwrite, cues)

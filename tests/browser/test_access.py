@@ -318,7 +318,7 @@ def test_the_demo_model_is_called_one(service: StubService, open_page: OpenPage)
     page.reload()
     expect(page.locator("#model-name")).to_have_text("Model: demo")
     expect(page.locator("#demo-note")).to_contain_text("writes fluent nonsense for real people")
-    expect(page.locator("#demo-note")).to_contain_text("LONGFORM_MODEL=turbo")
+    expect(page.locator("#demo-note")).to_contain_text("LONGFORM_MODEL=base")
 
 
 def test_the_demo_model_brings_something_to_try(service: StubService, open_page: OpenPage) -> None:

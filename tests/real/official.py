@@ -18,6 +18,7 @@ from benchmarks.sound import read_samples
 from decoding.engine import Engine
 from decoding.model import LoadedModel
 from decoding.types import CLIP_SAMPLES, Clip, Decoded, DecodingOptions
+from transcription import model_sources
 from transcription.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -42,10 +43,11 @@ class Official:
 
 def weights(name: str) -> Path:
     """Where the official model lies; skips when this machine has none."""
-    folder = Settings().model_dir or Path.home() / ".cache" / "whisper"
-    for path in (folder / name, folder / f"{name}.pt"):
-        if path.exists():
-            return path
+    settings = Settings()
+    found = model_sources.find(name, settings.model_dir)
+    if found is not None:
+        return found
+    folder = model_sources.model_folder(settings.model_dir)
     pytest.skip(
         f"NOTHING IS PROVEN WITH REAL WEIGHTS: there is no {name} in {folder}; "
         f"get it with `python -m app fetch {name}` (or point LONGFORM_MODEL_DIR at it)"

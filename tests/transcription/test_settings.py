@@ -5,9 +5,16 @@ from transcription.models import DEMO_CHECKPOINT, checkpoint_of, model_name
 from transcription.settings import Settings, complaint
 
 
-def test_defaults_decode_with_the_demo_model(monkeypatch):
+def test_the_default_model_is_base_until_one_is_named(monkeypatch):
     monkeypatch.delenv("LONGFORM_MODEL", raising=False)
-    assert Settings().model == "demo"
+    assert Settings().model == "base"
+    assert not Settings().is_model_named
+    assert Settings(model="base").is_model_named
+    monkeypatch.setenv("LONGFORM_MODEL", "base")
+    assert Settings().is_model_named
+
+
+def test_the_demo_model_is_shipped_and_small():
     assert checkpoint_of("demo") == str(DEMO_CHECKPOINT)
     assert DEMO_CHECKPOINT.stat().st_size <= 16e6
 
