@@ -33,7 +33,7 @@ test: $(TOOLS)  ## all tests (no GPU, network or system ffmpeg needed)
 	$(BIN)/python -m pytest -q
 
 quick: $(TOOLS)  ## the fast tests alone
-	$(BIN)/python -m pytest -q -m "not slow and not browser"
+	$(BIN)/python -m pytest -q -m "not slow and not browser and not real"
 
 check: lint types layers cover  ## lint, types, layers, tests with coverage: what CI runs
 

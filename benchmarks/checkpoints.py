@@ -211,7 +211,7 @@ def _generation_config(dims: Mapping[str, int]) -> Any:
     encoding, is_multilingual = encoding_of(dims["n_vocab"])
     special = encoding._special_tokens
     languages = max(dims["n_vocab"] - TOKENS_OF_NO_LANGUAGE - int(is_multilingual), 0)
-    with _open_files_unreported():
+    with open_files_unreported():
         tokenizer = get_tokenizer(is_multilingual, num_languages=languages)
     settings: dict[str, Any] = {
         "decoder_start_token_id": special["<|startoftranscript|>"],
@@ -268,13 +268,13 @@ def encoding_of(vocabulary: int) -> tuple[Encoding, bool]:
     is_multilingual = vocabulary >= MULTILINGUAL_VOCABULARY
     languages = vocabulary - TOKENS_OF_NO_LANGUAGE - int(is_multilingual)
     name = "multilingual" if is_multilingual else "gpt2"
-    with _open_files_unreported():
+    with open_files_unreported():
         encoding: Encoding = get_encoding(name=name, num_languages=languages)
     return encoding, is_multilingual
 
 
 @contextmanager
-def _open_files_unreported() -> Iterator[None]:
+def open_files_unreported() -> Iterator[None]:
     """openai-whisper leaves its vocabulary file open; nothing here can close it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

@@ -1,21 +1,15 @@
 """The shipped recording through the service, and through the pipeline, must be one transcript."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from concurrent.futures import Future
 from itertools import pairwise
 from pathlib import Path
 
-import httpx
 import pytest
 
 from benchmarks.scoring import score
 from chunking.keys import key
+from tests.service import served as served_by
 from transcription.engine_windows import EngineWindows
 from transcription.models import open_decoder
 from transcription.options import TranscriptionOptions
@@ -69,49 +63,19 @@ def decoded(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """The verbose transcript of the shipped recording, as the running service gives it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "LONGFORM_MODEL": "demo",
-        "LONGFORM_DATA_DIR": str(tmp_path_factory.mktemp("data")),
-    }
-    service = subprocess.Popen(
-        [sys.executable, "-m", "app", "--host", "127.0.0.1", "--port", str(port)],
-        env=environment,
-        cwd=RECORDINGS.parent.parent,
-    )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=200.0) as client:
-            wait_until_ready(client, service)
-            with SHIPPED.open("rb") as file:
-                answer = client.post(
-                    "/v1/audio/transcriptions",
-                    data={
-                        "model": "whisper-1",
-                        "response_format": "verbose_json",
-                        "timestamp_granularities[]": ["word", "segment"],
-                    },
-                    files={"file": (SHIPPED.name, file)},
-                )
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-    finally:
-        service.send_signal(signal.SIGTERM)
-        service.wait(30)
-
-
-def wait_until_ready(client: httpx.Client, service: subprocess.Popen) -> None:
-    for _ in range(600):
-        assert service.poll() is None, "the service ended"
-        try:
-            if client.get("/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("the service was not ready after a minute")
+    data = tmp_path_factory.mktemp("data")
+    with served_by(data, LONGFORM_MODEL="demo") as client, SHIPPED.open("rb") as file:
+        answer = client.post(
+            "/v1/audio/transcriptions",
+            data={
+                "model": "whisper-1",
+                "response_format": "verbose_json",
+                "timestamp_granularities[]": ["word", "segment"],
+            },
+            files={"file": (SHIPPED.name, file)},
+        )
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def test_service_and_pipeline_agree_word_for_word(served, decoded):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +45,9 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
     audio: Annotated[
         list[Path] | None, typer.Option(help="File for that; the shipped recording if not given.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Model of the whole files.")] = "demo",
+    model: Annotated[
+        str, typer.Option(help="Model of the whole files, or of the part real.")
+    ] = "demo",
     device: Annotated[str, typer.Option(help="cpu or cuda:N.")] = "cpu",
     cache: Annotated[Path | None, typer.Option(help="Folder of checkpoints made here.")] = None,
     json_file: JsonFile = None,
@@ -56,9 +59,16 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
         str,
         typer.Option(
             help="Prove equality with openai-whisper instead of timing: all, or some of "
-            f"{','.join(proof.PARTS)}."
+            f"{','.join(proof.PARTS)}; or real, with --model and --sound of your own."
         ),
     ] = "",
+    sound: Annotated[
+        list[Path] | None,
+        typer.Option(help="For the part real: a folder of speech, or a file. May be repeated."),
+    ] = None,
+    windows: Annotated[
+        int | None, typer.Option(min=1, help="For the part real: so many windows, evenly spread.")
+    ] = None,
     load: Annotated[
         bool, typer.Option("--load", help="200 mixed requests at once instead: equality, waiting.")
     ] = False,
@@ -76,7 +86,8 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
             return
         if correctness:
             parts = proof.PARTS if correctness == "all" else _names(correctness)
-            if failed := proof.prove(parts, cache):
+            speech = partial(proof.RealSpeech, model, tuple(sound or ()), windows)
+            if failed := proof.prove(parts, cache, speech=speech):
                 fail(f"not proven: {', '.join(failed)}")
             return
         if load:

@@ -9,14 +9,13 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import whisper
 from numpy.typing import NDArray
 
-from benchmarks.checkpoints import full_checkpoint
 from benchmarks.scoring import score
+from benchmarks.speed.reference import Reference
 from benchmarks.speed.systems import sound
 from decoding.engine import Engine
 from decoding.loading import load_model
@@ -45,7 +44,7 @@ class Equality:
     """Our tokens at fp32 against openai-whisper's `decode`, window by window.
 
     `near_ties`: windows whose tokens differ although the two texts' summed log probabilities lie
-    within the tolerance.
+    within the tolerance. `differing`: which windows' tokens or languages differ, from 0.
     """
 
     windows: int
@@ -53,6 +52,7 @@ class Equality:
     near_ties: int
     tokens: int
     largest_score_difference: float
+    differing: tuple[int, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -140,33 +140,23 @@ def equality(
         (samples, replace(OPTIONS, prompt=prompt, sample_len=most_tokens))
         for samples, prompt in zip(windows, given, strict=True)
     ]
+    return equality_of_jobs(model, device, jobs, Reference(model, device))
+
+
+def equality_of_jobs(model: str, device: str, jobs: Jobs, reference: Reference) -> Equality:
+    """Windows with options of their own against `reference`."""
+    answers = [reference.decode(samples, options) for samples, options in jobs]
     ours = decode_jobs(model, device, "fp32", jobs, slots=min(len(jobs), 8))
-    reference = whisper.load_model(str(full_checkpoint(model)), device=device)
-    equal, ties, tokens, largest = 0, 0, 0, 0.0
-    for (samples, options), mine in zip(jobs, ours, strict=True):
-        theirs = _reference(reference, samples, options, device)
+    differing, ties, tokens, largest = [], 0, 0, 0.0
+    for at, (theirs, mine) in enumerate(zip(answers, ours, strict=True)):
         difference = abs(theirs.avg_logprob - mine.avg_logprob)
-        is_equal = tuple(theirs.tokens) == mine.tokens
-        equal += is_equal
-        ties += not is_equal and difference * len(mine.tokens) < SCORE_TOLERANCE
+        if (theirs.tokens, theirs.language) != (mine.tokens, mine.language):
+            differing.append(at)
+            ties += difference * len(mine.tokens) < SCORE_TOLERANCE
         tokens += len(mine.tokens)
         largest = max(largest, difference)
-    return Equality(len(windows), equal, ties, tokens, largest)
-
-
-def _reference(
-    model: Any, samples: NDArray[np.int16], options: DecodingOptions, device: str
-) -> Any:
-    padded = whisper.pad_or_trim(sound.as_float(samples))  # silence, not frames of zeros
-    mel = whisper.log_mel_spectrogram(padded, model.dims.n_mels, device=device)
-    theirs = whisper.DecodingOptions(
-        language="en",
-        beam_size=options.beam_size,
-        fp16=False,
-        prompt=options.prompt,
-        sample_len=options.sample_len,
-    )
-    return whisper.decode(model, mel, theirs)
+    equal = len(jobs) - len(differing)
+    return Equality(len(jobs), equal, ties, tokens, largest, tuple(differing))
 
 
 def company(model: str, device: str, precision: str, windows: Windows) -> Company:

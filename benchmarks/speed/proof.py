@@ -1,17 +1,23 @@
 """The proof of equality at full size: `python -m benchmarks speed --correctness PARTS`.
 
-Every part prints its counts and fails the command when it does not hold. Times nothing.
+Every part prints its counts and fails the command when it does not hold. Times nothing. The part
+`real` takes weights and sound of your own; openai-whisper's answers are kept, so that it can be
+stopped and taken up again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
+from benchmarks.checkpoints import cache_folder
 from benchmarks.cli.output import note
 from benchmarks.speed import correctness
-from benchmarks.speed.correctness import PROMPT, SCORE_TOLERANCE, Company, Equality
+from benchmarks.speed.correctness import OPTIONS, PROMPT, SCORE_TOLERANCE, Company, Equality
+from benchmarks.speed.reference import Reference
 from benchmarks.speed.search_equality import compare_many
 from benchmarks.speed.sizes import random_checkpoint
 from benchmarks.speed.systems import sound
@@ -20,13 +26,37 @@ SEARCH_CASES: Final = 4000
 TOKENS: Final = 64
 WINDOWS: Final = {"tiny": 100, "base": 40, "toy": 2}
 PROMPTS: Final = (None, PROMPT)
-PARTS: Final = ("search", "speech", "tiny", "base", "company")
+PARTS: Final = ("search", "speech", "tiny", "base", "company")  # those that need nothing
+REAL: Final = "real"
+MOST_TOKENS: Final = 224  # of a window, as in openai-whisper
 
 Line = tuple[str, bool]
 
 
-def prove(parts: Sequence[str], cache: Path | None, *, cases: int = SEARCH_CASES) -> list[str]:
-    """Run the parts. Returns those that do not hold; says what was counted as it goes."""
+@dataclass(frozen=True, slots=True)
+class RealSpeech:
+    """A model and people's speech; `count`: so many windows, evenly spread, or all."""
+
+    model: str
+    sound: tuple[Path, ...]
+    count: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.sound:
+            raise ValueError("the part real needs sound: --sound FOLDER")
+
+
+def prove(
+    parts: Sequence[str],
+    cache: Path | None,
+    *,
+    cases: int = SEARCH_CASES,
+    speech: Callable[[], RealSpeech] | None = None,
+) -> list[str]:
+    """Run the parts. Returns those that do not hold; says what was counted as it goes.
+
+    `speech`: what the part `real` decodes.
+    """
     proofs: dict[str, Callable[[], Sequence[Line]]] = {
         "search": lambda: [_search(cases)],
         "speech": lambda: [_speech(prompt) for prompt in PROMPTS],
@@ -35,6 +65,8 @@ def prove(parts: Sequence[str], cache: Path | None, *, cases: int = SEARCH_CASES
         "base": lambda: [_random("base", cache)],
         "toy": lambda: [_random("toy", cache)],
     }
+    if speech is not None:
+        proofs[REAL] = lambda: [_real(speech(), cache)]
     unknown = [part for part in parts if part not in proofs]
     if unknown:
         raise ValueError(f"no part is called {unknown[0]!r}; there are {', '.join(proofs)}")
@@ -67,6 +99,22 @@ def _random(size: str, cache: Path | None) -> Line:
     checkpoint = str(random_checkpoint(size, cache))
     found = correctness.equality(checkpoint, "cpu", windows, PROMPTS, TOKENS)
     return f"every other window with a prompt, {_equality(found)}", found.holds
+
+
+def _real(speech: RealSpeech, cache: Path | None) -> Line:
+    """Languages are detected by both; English models have one."""
+    windows = sound.windows_below(speech.sound, speech.count)
+    jobs = [
+        (samples, replace(OPTIONS, language=None, prompt=prompt, sample_len=MOST_TOKENS))
+        for samples, prompt in zip(windows.values(), cycle(PROMPTS), strict=False)
+    ]
+    kept = (cache or cache_folder()) / f"openai-whisper-{Path(speech.model).stem}.jsonl"
+    note(f"{REAL}: {len(windows)} windows; openai-whisper's answers are kept in {kept}")
+    reference = Reference(speech.model, "cpu", kept)
+    found = correctness.equality_of_jobs(speech.model, "cpu", jobs, reference)
+    for at in found.differing:
+        note(f"{REAL}: differs: {list(windows)[at]}")
+    return f"{speech.model}, every other window with a prompt, {_equality(found)}", found.holds
 
 
 def _equality(found: Equality) -> str:

@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
-from whisper.timing import add_word_timestamps, dtw_cpu, find_alignment, median_filter
+from whisper.timing import dtw_cpu, find_alignment, median_filter
 
 from decoding import alignment
 from decoding.alignment import Alignment, Reading, _median, heard_frames
@@ -15,7 +15,7 @@ from decoding.mel import LogMel
 from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
 from decoding.warping import token_frames
 from decoding.words import stretches, to_words
-from tests.decoding.oracle import demo_oracle, openai_mel
+from tests.decoding.oracle import demo_oracle, openai_mel, openai_words
 from tests.decoding.speech import speak, window
 
 TEXTS = [
@@ -78,18 +78,7 @@ def test_words_are_openais(demo):
     with torch.inference_mode():
         times = align(demo, audio_of(demo, samples), [reading])[0]
     ours = to_words(found, times, tokenizer, vocabulary.eot)
-    segments = [
-        {"seek": 0, "start": one.start, "end": one.end, "tokens": list(one.tokens)} for one in found
-    ]
-    add_word_timestamps(
-        segments=segments,
-        model=demo_oracle(),
-        tokenizer=tokenizer,
-        mel=openai_mel(samples),
-        num_frames=len(samples) // 160,
-        last_speech_timestamp=0.0,
-    )
-    theirs = [word for segment in segments for word in segment["words"]]
+    theirs = openai_words(demo_oracle(), tokenizer, samples, found)
     assert [word.text for word in ours] == [word["word"] for word in theirs]
     for word, expected in zip(ours, theirs, strict=True):
         assert word.start == pytest.approx(expected["start"], abs=0.0201)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.datasets.folder import AUDIO_SUFFIXES
 from benchmarks.sound import read_samples
-from decoding.types import CLIP_SAMPLES
+from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
 
+Window = NDArray[np.int16]
 RECORDING: Final = Path(__file__).parents[2] / "recordings" / "demo-meeting.opus"
 LAST_INITIAL_TIMESTAMP: Final = 50  # steps of 20 ms, openai-whisper's 1.0 s
 
@@ -32,6 +35,31 @@ def spread_windows(count: int) -> list[NDArray[np.int16]]:
     samples = read_samples(RECORDING).astype(np.int16, copy=False)
     starts = np.linspace(0, len(samples) - CLIP_SAMPLES, count).astype(int)
     return [samples[at : at + CLIP_SAMPLES] for at in starts]
+
+
+def windows_below(folders: Sequence[Path], count: int | None = None) -> dict[str, Window]:
+    """Sound files, and all that lie below folders, cut every 30 s; the names say where.
+
+    What is left of a file is a window too from a second on. `count`: that many, evenly spread.
+    """
+    found = {}
+    for folder in folders:
+        files = sorted(folder.rglob("*")) if folder.is_dir() else [folder]
+        for path in files:
+            if path.suffix.lower() in AUDIO_SUFFIXES:
+                found.update(_cut(path))
+    if not found:
+        raise ValueError(f"no sound in {', '.join(map(str, folders))}")
+    names = list(found)
+    if count is not None and count < len(names):
+        names = [names[at] for at in np.linspace(0, len(names) - 1, count).astype(int)]
+    return {name: found[name] for name in names}
+
+
+def _cut(path: Path) -> Iterator[tuple[str, Window]]:
+    samples = read_samples(path).astype(np.int16, copy=False)
+    for at in range(0, max(1, len(samples) - SAMPLE_RATE + 1), CLIP_SAMPLES):
+        yield f"{path} at {at // SAMPLE_RATE} s", samples[at : at + CLIP_SAMPLES]
 
 
 def as_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.speed import correctness, proof
-from benchmarks.speed.correctness import PROMPT, Company, Equality
+from benchmarks.speed.correctness import PROMPT, Company, Equality, Jobs
+from benchmarks.speed.reference import Reference
 from benchmarks.speed.search_equality import SearchEquality
 from benchmarks.speed.sizes import random_checkpoint
 from benchmarks.speed.systems import sound
+from tests.benchmarks.conftest import MakeSound
 
 # openai-whisper sorts tensors with numpy, which NumPy 2 deplores
 pytestmark = pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")
@@ -46,6 +48,37 @@ def test_parts_that_do_not_hold_are_named(
 def test_unknown_part() -> None:
     with pytest.raises(ValueError, match="no part is called 'everything'"):
         proof.prove(("search", "everything"), None)
+
+
+def test_real_speech_is_told_with_what_differs(
+    make_sound: MakeSound,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = []
+
+    def equality(model: str, device: str, jobs: Jobs, reference: Reference) -> Equality:
+        asked.extend(options for _, options in jobs)
+        return replace(GOOD, equal=3, differing=(1,))
+
+    monkeypatch.setattr(correctness, "equality_of_jobs", equality)
+    for name in ("a.wav", "b.wav", "c.wav"):
+        make_sound(tmp_path / name, 2.0)
+    speech = proof.RealSpeech("demo", (tmp_path,))
+    assert proof.prove(("real",), tmp_path, speech=lambda: speech) == ["real"]
+    told = capsys.readouterr().err.replace("\n", "")
+    assert "3 of 4 windows" in told
+    assert f"differs: {tmp_path / 'b.wav'} at 0 s" in told
+    assert [one.prompt for one in asked] == [None, PROMPT, None]
+    assert {one.language for one in asked} == {None}
+
+
+def test_real_speech_must_be_given() -> None:
+    with pytest.raises(ValueError, match="--sound FOLDER"):
+        proof.RealSpeech("base", ())
+    with pytest.raises(ValueError, match="no part is called 'real'"):
+        proof.prove(("real",), None)
 
 
 def test_spread_windows_are_whole_and_different() -> None:

@@ -1,0 +1,111 @@
+"""Windows that loop, or hold no speech, judged with official weights by openai-whisper's rules.
+
+Budgets are short: what loops does so within a few words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.speed.correctness import SCORE_TOLERANCE
+from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
+from tests.decoding.oracle import openai_decode
+from tests.decoding.speech import speak, window
+from tests.real.official import as_float, window_of
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning"),
+]
+
+LADDER = (0.0, 0.4, 0.8)
+BUDGET = 60
+RATIO_TOLERANCE = 0.1  # each distinct letter is one byte to us: zlib then differs a little
+
+
+def noise(loudness):
+    generator = np.random.default_rng(0)
+    return (loudness * generator.standard_normal(CLIP_SAMPLES)).astype(np.float32)
+
+
+def repeated(text, pause):
+    once = np.concatenate([speak(text), np.zeros(round(pause * SAMPLE_RATE), np.float32)])
+    return np.tile(once, CLIP_SAMPLES // len(once))
+
+
+def decoded(official, samples, **options):
+    options = {"temperatures": LADDER, "sample_len": BUDGET, "word_timestamps": False, **options}
+    return official.decode(samples, language="en", **options)
+
+
+def must_climb(theirs):
+    """openai-whisper's `decode_with_fallback`, at its default thresholds."""
+    if theirs.no_speech_prob > 0.6 and theirs.avg_logprob < -1.0:
+        return False
+    return theirs.compression_ratio > 2.4 or theirs.avg_logprob < -1.0
+
+
+def assert_judged_alike(official, samples, ours):
+    """The first attempt has openai-whisper's figures, and is followed by another as there."""
+    theirs = openai_decode(official.oracle, as_float(samples), sample_len=BUDGET)
+    first = ours.attempts[0]
+    assert first.temperature == 0.0
+    assert first.avg_logprob == pytest.approx(theirs.avg_logprob, abs=SCORE_TOLERANCE)
+    assert first.compression_ratio == pytest.approx(theirs.compression_ratio, rel=RATIO_TOLERANCE)
+    assert ours.no_speech_prob == pytest.approx(theirs.no_speech_prob, abs=SCORE_TOLERANCE)
+    assert (len(ours.attempts) > 1) == must_climb(theirs)
+
+
+@pytest.mark.parametrize(("text", "pause"), [("No.", 0.1), ("Hello there.", 0.2)])
+def test_a_window_that_loops_climbs(base, text, pause):
+    samples = repeated(text, pause)
+    ours = decoded(base, samples)
+    assert_judged_alike(base, samples, ours)
+    assert ours.attempts[0].verdict == "repetitive"
+    assert [attempt.temperature for attempt in ours.attempts[:2]] == [0.0, 0.4]
+
+
+def test_noise_climbs(base):
+    samples = noise(0.01)
+    ours = decoded(base, samples)
+    assert_judged_alike(base, samples, ours)
+    assert ours.attempts[0].verdict == "repetitive"
+
+
+def test_an_improbable_window_climbs(base):
+    samples = window(0, 4)[::-1].copy()  # speech backwards
+    ours = decoded(base, samples)
+    assert_judged_alike(base, samples, ours)
+    assert ours.attempts[0].verdict == "improbable"
+
+
+def test_speech_does_not_climb(base):
+    samples = window(0, 2)
+    ours = decoded(base, samples)
+    assert_judged_alike(base, samples, ours)
+    assert [attempt.verdict for attempt in ours.attempts] == ["accepted"]
+    assert "the old harbour was quiet" in ours.text.lower().replace("harbor", "harbour")
+
+
+def test_silence_is_judged_as_openai_whisper_judges_it(base):
+    """Its decoder is sure of a word in silence; that is why silence is never decoded here."""
+    samples = np.zeros(CLIP_SAMPLES, np.float32)
+    ours = decoded(base, samples)
+    assert_judged_alike(base, samples, ours)
+    assert ours.no_speech_prob > 0.6
+
+
+@pytest.mark.parametrize("name", ["rain.ogg", "pink-noise.ogg"])
+def test_sounds_without_speech_are_judged_as_openai_whisper_judges_them(base, name):
+    samples = window_of(f"human/nonspeech-ambience/{name}")
+    assert_judged_alike(base, samples, decoded(base, samples))
+
+
+def test_the_rule_of_no_speech_alone_leaves_no_text(base):
+    for samples in (noise(0.01), np.zeros(CLIP_SAMPLES, np.float32)):
+        ours = decoded(base, samples, logprob_threshold=None)
+        assert (ours.text, ours.words, ours.verdict) == ("", (), "no_speech")
+        assert ours.tokens  # it would have had some
+        assert len(ours.attempts) == 1

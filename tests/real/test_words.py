@@ -1,0 +1,70 @@
+"""Word times with official weights and their alignment heads, against openai-whisper's.
+
+Ours go through the same function on the same tokens. Both come from attention in frames of 20 ms:
+where two frames fit a word equally well, single precision decides, so that a time may lie one frame
+apart (half a frame is added because both are rounded to 10 ms).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.speed.systems import sound
+from decoding import alignment
+from decoding.words import stretches
+from tests.decoding.oracle import openai_words
+from tests.real.official import as_float, window_of
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning"),
+]
+
+FRAME_SECONDS = 0.02
+ROUNDING_SECONDS = 0.01
+
+
+@pytest.fixture
+def no_faint_frames(monkeypatch):
+    """openai-whisper's own rule, without ours for frames that no token looks at."""
+    monkeypatch.setattr(alignment, "FAINT", 0.0)
+
+
+def both(official, samples):
+    """The words of a window by us, and openai-whisper's of the same tokens."""
+    ours = official.decode(samples, language="en", temperatures=(0.0,))
+    vocabulary = official.loaded.vocabulary
+    tokenizer = vocabulary.tokenizer("en", "transcribe")
+    found = stretches(ours.tokens, vocabulary, len(samples) / 16_000)
+    theirs = openai_words(official.oracle, tokenizer, as_float(samples), found)
+    assert [word.text for word in ours.words] == [word["word"] for word in theirs]
+    assert len(theirs) > 15
+    return list(zip(ours.words, theirs, strict=True))
+
+
+def furthest(pairs):
+    return max(
+        max(abs(ours.start - theirs["start"]), abs(ours.end - theirs["end"]))
+        for ours, theirs in pairs
+    )
+
+
+@pytest.mark.usefixtures("no_faint_frames")
+@pytest.mark.parametrize("name", ["base", "tiny.en"])
+def test_times_of_a_persons_words(official, name):
+    pairs = both(official(name), window_of("jfk/jfk.flac"))
+    assert furthest(pairs) <= FRAME_SECONDS + ROUNDING_SECONDS
+    for ours, theirs in pairs:
+        assert ours.probability == pytest.approx(theirs["probability"], abs=1e-3)
+
+
+@pytest.mark.usefixtures("no_faint_frames")
+def test_times_of_synthetic_words(base):
+    pairs = both(base, sound.stretches()[0])
+    assert furthest(pairs) <= FRAME_SECONDS + ROUNDING_SECONDS
+
+
+def test_our_rule_for_faint_frames_moves_no_word_of_fluent_speech(base):
+    pairs = both(base, window_of("jfk/jfk.flac"))
+    assert furthest(pairs) <= 0.1
