@@ -78,7 +78,8 @@ class Engine:
         entry = _Entry(clip, options)
         with self._wake:
             if self._is_closing or self._failure is not None:
-                raise EngineFailed("the engine has stopped") from self._failure
+                state = "closed" if self._failure is None else "lost"
+                raise EngineFailed(f"the engine is {state}") from self._failure
             self._waiting.put(clip, entry, needs_slot=entry.needs_slot)
             self._wake.notify()
         return entry.future

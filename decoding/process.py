@@ -100,7 +100,7 @@ class EngineProcess:
 
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         if self._closing.is_set():
-            raise RuntimeError("the engine is closed")
+            raise EngineFailed("the engine is closed")
         if self._is_given_up:
             raise EngineFailed(f"{self._name} died too often and was given up")
         future = self._ledger.add(clip, options)

@@ -217,7 +217,8 @@ class Decoder(Protocol):
     def model(self) -> ModelCard: ...
 
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
-        """Queue one clip. Raises `decoding.errors.QueueFull` when the bounded queue is full."""
+        """Queue one clip. Raises the errors of `decoding.errors`: `QueueFull` when the bounded queue
+        is full, `UnsupportedOption`, and `EngineFailed` when the engine is closed or lost."""
         ...
 
     def cancel(self, group: str) -> None:
