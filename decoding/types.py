@@ -133,6 +133,7 @@ class Decoded:
     """What was heard in one clip.
 
     `tokens` are the sampled tokens (timestamps included, prompt and end-of-text not).
+    `kept`: index of the attempt that all this is of.
     `is_truncated`: the token budget ended before end-of-text. `language_probabilities` is filled
     when the language was detected. For task `lang_id` the tokens, text and words are empty; for
     `voice_activity` the language too, and `speech_probabilities` has one for every 512 samples.
@@ -151,6 +152,7 @@ class Decoded:
     attempts: tuple[Attempt, ...]
     language_probabilities: Mapping[str, float] = field(default_factory=dict)
     speech_probabilities: tuple[float, ...] = ()
+    kept: int = 0
 
     @classmethod
     def without_text(
@@ -180,8 +182,7 @@ class Decoded:
     @property
     def verdict(self) -> Verdict:
         """How the kept attempt was judged."""
-        kept = [a for a in self.attempts if a.temperature == self.temperature]
-        return kept[-1].verdict if kept else "accepted"
+        return self.attempts[self.kept].verdict if self.attempts else "accepted"
 
 
 @dataclass(frozen=True, slots=True)
