@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from decoding.errors import DecodingError, QueueFull, UnsupportedOption
+from decoding.errors import DecodingError, PoisonClip, QueueFull, UnsupportedOption
 from transcription.errors import AudioTooLong, TranscriptionError, UnreadableAudio
 
 OK = 200
@@ -155,6 +155,9 @@ def failure_of(error: BaseException) -> Failure:
         return Failure("unsupported_option", str(error))
     if isinstance(error, QueueFull):
         return Failure("engine_busy", "The engine was too busy for too long.", is_ours=True)
+    if isinstance(error, PoisonClip):
+        message = "The engine stopped twice at this recording, and at nothing else."
+        return Failure("recording_stops_engine", message, is_ours=True)
     if isinstance(error, DecodingError):
         return Failure("engine_failed", "The engine could not decode this.", is_ours=True)
     if isinstance(error, OSError):

@@ -21,7 +21,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, er
 
 from app.checkpoints import Interrupted, Step
 from app.tables import open_engine
-from decoding.errors import EngineFailed
+from decoding.errors import EngineAway, EngineFailed, PoisonClip
 
 # Raise it when the order or meaning of steps changes: jobs of the old scheme then start over.
 STEP_SCHEME = "1"
@@ -138,4 +138,5 @@ def webhook_id(job_id: str) -> str:
 
 
 def _may_succeed_next_time(failure: BaseException) -> bool:
-    return isinstance(failure, EngineFailed)
+    is_final = isinstance(failure, EngineAway | PoisonClip)  # for this step: see app/obstacles.py
+    return isinstance(failure, EngineFailed) and not is_final

@@ -199,7 +199,11 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatistics:
-    """Counters since start and gauges of now."""
+    """Counters since start and gauges of now.
+
+    `steps`: turns of the engine's loop; while there is work it grows, or the engine is stuck.
+    `deaths`: processes of the engine that died, or were ended because they were stuck.
+    """
 
     slots: int = 0
     slots_in_use: int = 0
@@ -209,6 +213,8 @@ class EngineStatistics:
     tokens_decoded: int = 0
     audio_seconds: float = 0.0
     device_memory_bytes: int = 0
+    steps: int = 0
+    deaths: int = 0
 
 
 class Decoder(Protocol):
@@ -217,9 +223,14 @@ class Decoder(Protocol):
     @property
     def model(self) -> ModelCard: ...
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether clips are taken now. An engine that is lost may come back; a closed one not."""
+        ...
+
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
-        """Queue one clip. Raises the errors of `decoding.errors`: `QueueFull` when the bounded queue
-        is full, `UnsupportedOption`, and `EngineFailed` when the engine is closed or lost."""
+        """Queue one clip. Raises, of `decoding.errors`, `QueueFull` when the bounded queue is full,
+        `UnsupportedOption`, `EngineAway`, and `EngineFailed` when it is closed or lost."""
         ...
 
     def cancel(self, group: str) -> None:

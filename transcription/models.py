@@ -13,6 +13,7 @@ from decoding.cluster import Cluster
 from decoding.errors import ModelNotFound
 from decoding.process import EngineProcess
 from decoding.types import Decoder
+from decoding.watchdog import Patience
 from transcription.settings import Settings
 
 DEMO_MODEL = "demo"
@@ -70,11 +71,12 @@ def open_decoder(settings: Settings, *, own_process: bool = False) -> Decoder:
     names = devices.parse(settings.devices)
     if len(names) == 1 and not own_process:
         return open_engine(settings, names[0])
+    patience = Patience(longest=settings.watchdog_seconds)
     engines: list[EngineProcess] = []
     try:
         for name in names:
             factory = partial(open_engine, settings, name)
-            engines.append(EngineProcess(factory, name=f"engine on {name}"))
+            engines.append(EngineProcess(factory, name=f"engine on {name}", patience=patience))
     except BaseException:
         for engine in engines:
             engine.close()

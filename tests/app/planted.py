@@ -59,6 +59,7 @@ class PlantedDecoder:
         free_windows: int | None = None,
     ) -> None:
         languages = ("en", "de", "hi") if is_multilingual else ("en",)
+        self.is_alive = True
         self.model = ModelCard("planted", is_multilingual, languages, 1, "cpu", "fp32")
         self.seconds_per_window = seconds_per_window
         self.fail = fail
@@ -236,10 +237,14 @@ def wav(seconds: float, *, seed: int = 0, channels: int = 1) -> bytes:
     """A WAV file of noise: every window of it differs from every other."""
     noise = np.random.default_rng(seed)
     count = round(seconds * SAMPLE_RATE)
-    samples = noise.integers(-3000, 3000, (count, channels)).astype("<i2")
+    return wav_of(noise.integers(-3000, 3000, (count, channels)).astype("<i2"))
+
+
+def wav_of(samples: np.ndarray) -> bytes:
+    """A WAV file of int16 samples, one channel or (n, channels)."""
     sound = io.BytesIO()
     with wave.open(sound, "wb") as file:
-        file.setnchannels(channels)
+        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
         file.writeframes(samples.tobytes())
