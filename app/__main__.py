@@ -100,7 +100,7 @@ def run(settings: Settings) -> None:
     from app.logs import log_to_stderr
     from app.main import create_app
     from app.server import server_of
-    from app.tables import DatabaseTooNew
+    from app.tables import DATABASE_ERRORS, DatabaseTooNew
     from decoding.errors import DecodingError
     from transcription.models import open_decoder
 
@@ -116,6 +116,9 @@ def run(settings: Settings) -> None:
     except (FolderInUse, DatabaseTooNew, ValueError, OSError) as error:
         decoder.close()
         fail(str(error))
+    except DATABASE_ERRORS as error:
+        decoder.close()
+        fail(f"the database cannot be opened: {getattr(error, 'orig', error)}")
     server = server_of(app, settings)
     _spare_the_collector()
     # uvicorn sends itself the signal again after it has stopped: by then it has done its work.

@@ -22,7 +22,7 @@ from transcription.types import Transcript
 
 NOT_STORED = {"Cache-Control": "no-store"}
 RENDERING_FIELDS = {
-    *("response_format", "timestamp_granularities", "include", "known_speaker_names"),
+    *("timestamp_granularities", "include", "known_speaker_names"),
     *CUE_FIELDS,
 }
 EVENT = {
@@ -65,6 +65,7 @@ async def transcript(
         for name, value in request.query_params.multi_items()
         if name.removesuffix("[]") in RENDERING_FIELDS
     ]
+    pairs.append(("response_format", response_format))
     pairs.append(("channels", decode_options(job.options).channels))
     asked = read_form(Fields(pairs), service.card)
     body = await asyncio.to_thread(_rendered, service, job, asked)
