@@ -43,14 +43,17 @@ def serve(
 def check() -> None:
     """Check settings, key file, data folder and model name without starting anything."""
     from decoding.errors import ModelNotFound
+    from transcription.errors import DecoderFailed
+    from transcription.ffmpeg import check_ffmpeg
     from transcription.models import check_model
 
     settings = read_settings({})
     try:
         keys = load_keys(settings.api_keys_file)
         check_model(settings)
+        check_ffmpeg()
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (ModelNotFound, ValueError, OSError) as error:
+    except (ModelNotFound, DecoderFailed, ValueError, OSError) as error:
         fail(str(error))
     if not os.access(settings.data_dir, os.W_OK):
         fail(f"{settings.data_dir} cannot be written to")
@@ -102,14 +105,17 @@ def run(settings: Settings) -> None:
     from app.server import server_of
     from app.tables import DATABASE_ERRORS, DatabaseTooNew
     from decoding.errors import DecodingError
+    from transcription.errors import DecoderFailed
+    from transcription.ffmpeg import check_ffmpeg
     from transcription.models import open_decoder
 
     log_to_stderr()
     os.umask(PRIVATE_UMASK)
     try:
+        check_ffmpeg()
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         decoder = open_decoder(settings, own_process=True)
-    except (DecodingError, ValueError, OSError) as error:
+    except (DecodingError, DecoderFailed, ValueError, OSError) as error:
         fail(str(error))
     try:
         app = create_app(settings, decoder)

@@ -18,7 +18,7 @@ from typing import Any
 
 from app.obstacles import FULL_DISK, OBSTACLES, Obstacle, obstacle_of
 from decoding.errors import DecodingError, PoisonClip, QueueFull, UnsupportedOption
-from transcription.errors import AudioTooLong, TranscriptionError, UnreadableAudio
+from transcription.errors import AudioTooLong, DecoderFailed, TranscriptionError, UnreadableAudio
 
 OK = 200
 ACCEPTED = 202
@@ -27,7 +27,7 @@ UNFINISHED = 499  # of the log and the figures alone: the answer broke off, or i
 INVALID = "invalid_request_error"
 SERVER = "server_error"
 MAX_RETRY_AFTER = 120  # OpenAI's client ignores longer waits
-PASSING_FAILURES = {*(obstacle.code for obstacle in OBSTACLES), "engine_busy"}
+PASSING_FAILURES = {*(obstacle.code for obstacle in OBSTACLES), "engine_busy", DecoderFailed.code}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, UnreadableAudio | AudioTooLong):
         return Failure(error.code, str(error), "file")
     if isinstance(error, TranscriptionError):
-        return Failure(error.code, str(error))
+        return Failure(error.code, str(error), is_ours=isinstance(error, DecoderFailed))
     if isinstance(error, UnsupportedOption):
         return Failure("unsupported_option", str(error))
     if isinstance(error, QueueFull):
