@@ -43,14 +43,17 @@ def serve(
 def check() -> None:
     """Check settings, key file, data folder and where the model is, without starting anything."""
     from decoding.errors import ModelNotFound
+    from transcription.errors import DecoderFailed
+    from transcription.ffmpeg import check_ffmpeg
     from transcription.models import whereabouts
 
     settings = read_settings({})
     try:
         keys = load_keys(settings.api_keys_file)
         where = whereabouts(settings)
+        check_ffmpeg()
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (ModelNotFound, ValueError, OSError) as error:
+    except (ModelNotFound, DecoderFailed, ValueError, OSError) as error:
         fail(str(error))
     if not os.access(settings.data_dir, os.W_OK):
         fail(f"{settings.data_dir} cannot be written to")
@@ -103,22 +106,28 @@ def run(settings: Settings) -> None:
     from app.logs import log_to_stderr
     from app.main import create_app
     from app.server import server_of
-    from app.tables import DatabaseTooNew
+    from app.tables import DATABASE_ERRORS, DatabaseTooNew
     from decoding.errors import DecodingError
+    from transcription.errors import DecoderFailed
+    from transcription.ffmpeg import check_ffmpeg
     from transcription.models import open_decoder
 
     log_to_stderr()
     os.umask(PRIVATE_UMASK)
     try:
+        check_ffmpeg()
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         decoder = open_decoder(settings, own_process=True)
-    except (DecodingError, ValueError, OSError) as error:
+    except (DecodingError, DecoderFailed, ValueError, OSError) as error:
         fail(str(error))
     try:
         app = create_app(settings, decoder)
     except (FolderInUse, DatabaseTooNew, ValueError, OSError) as error:
         decoder.close()
         fail(str(error))
+    except DATABASE_ERRORS as error:
+        decoder.close()
+        fail(f"the database cannot be opened: {getattr(error, 'orig', error)}")
     server = server_of(app, settings)
     _spare_the_collector()
     # uvicorn sends itself the signal again after it has stopped: by then it has done its work.

@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from decoding.errors import DecodingError, QueueFull, UnsupportedOption
-from transcription.errors import AudioTooLong, TranscriptionError, UnreadableAudio
+from app.obstacles import FULL_DISK, OBSTACLES, Obstacle, obstacle_of
+from decoding.errors import DecodingError, PoisonClip, QueueFull, UnsupportedOption
+from transcription.errors import AudioTooLong, DecoderFailed, TranscriptionError, UnreadableAudio
 
 OK = 200
 ACCEPTED = 202
@@ -26,6 +27,7 @@ UNFINISHED = 499  # of the log and the figures alone: the answer broke off, or i
 INVALID = "invalid_request_error"
 SERVER = "server_error"
 MAX_RETRY_AFTER = 120  # OpenAI's client ignores longer waits
+PASSING_FAILURES = {*(obstacle.code for obstacle in OBSTACLES), "engine_busy", DecoderFailed.code}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Failure:
     message: str
     param: str | None = None
     is_ours: bool = False
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may succeed when it comes again."""
+        return self.code in PASSING_FAILURES
 
 
 @dataclass(eq=False)
@@ -126,7 +133,15 @@ def unavailable(message: str, code: str = "unavailable", retry_after: int = 5) -
 
 
 def disk_full() -> ApiError:
-    return ApiError(507, "The server has no room for this upload.", "disk_full", type=SERVER)
+    message = "The server has no room for this upload."
+    return ApiError(507, message, "disk_full", type=SERVER, headers={"Retry-After": "60"})
+
+
+def hindered(obstacle: Obstacle) -> ApiError:
+    """The service cannot do it now and will be able to."""
+    if obstacle == FULL_DISK:
+        return disk_full()
+    return unavailable(obstacle.message, obstacle.code)
 
 
 def http_error(status: int, detail: str, headers: Mapping[str, str] | None = None) -> ApiError:
@@ -137,7 +152,10 @@ def http_error(status: int, detail: str, headers: Mapping[str, str] | None = Non
 
 
 def of_failure(failure: Failure) -> ApiError:
-    """The stored failure of a job as an answer. It is final: the same file would fail again."""
+    """The stored failure of a job as an answer. It is final, the same file would fail again,
+    unless the failure was one that passes."""
+    if failure.is_passing:
+        return unavailable(failure.message, failure.code)
     final = {"x-should-retry": "false"}
     if failure.is_ours:
         status = 503 if failure.code == "cancelled" else 500
@@ -147,14 +165,19 @@ def of_failure(failure: Failure) -> ApiError:
 
 def failure_of(error: BaseException) -> Failure:
     """What a job's owner is told about `error`; never a path or a stack."""
+    if (obstacle := obstacle_of(error)) is not None:
+        return Failure(obstacle.code, obstacle.message, is_ours=True)
     if isinstance(error, UnreadableAudio | AudioTooLong):
         return Failure(error.code, str(error), "file")
     if isinstance(error, TranscriptionError):
-        return Failure(error.code, str(error))
+        return Failure(error.code, str(error), is_ours=isinstance(error, DecoderFailed))
     if isinstance(error, UnsupportedOption):
         return Failure("unsupported_option", str(error))
     if isinstance(error, QueueFull):
         return Failure("engine_busy", "The engine was too busy for too long.", is_ours=True)
+    if isinstance(error, PoisonClip):
+        message = "The engine stopped twice at this recording, and at nothing else."
+        return Failure("recording_stops_engine", message, is_ours=True)
     if isinstance(error, DecodingError):
         return Failure("engine_failed", "The engine could not decode this.", is_ours=True)
     if isinstance(error, OSError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,7 @@ from transcription.kept_sound import NOTE
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+PROBE_BYTES = 64 << 10
 
 
 class FolderInUse(Exception):
@@ -62,9 +64,12 @@ class JobFolder:
             if samples.is_file():
                 samples.replace(self.sound(channel))
 
+    def drop_workspace(self) -> None:
+        shutil.rmtree(self.workspace, ignore_errors=True)
+
     def drop_work(self) -> None:
         """Remove what a completed job no longer needs: its workspace and the upload."""
-        shutil.rmtree(self.workspace, ignore_errors=True)
+        self.drop_workspace()
         self.upload.unlink(missing_ok=True)
 
     def remove(self) -> None:
@@ -86,6 +91,12 @@ class Folders:
     def names(self) -> list[str]:
         """The jobs that have a folder."""
         return [path.name for path in self.jobs.iterdir()]
+
+    def check_writable(self) -> None:
+        """Write a little where jobs write much. Raises `OSError` where that cannot be."""
+        with tempfile.TemporaryFile(dir=self.root) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.jobs).free

@@ -6,14 +6,15 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 from starlette.requests import Request
 
 from app.codecs import encode_options
-from app.errors import bad_request, conflicting_key, too_busy
+from app.errors import bad_request, conflicting_key, hindered, too_busy
 from app.folders import PRIVATE_FOLDER, JobFolder
 from app.forms import Asked, Fields, check_model, read_form
 from app.gate import declared_bytes
@@ -81,6 +82,8 @@ async def _take(
     kind: Kind,
     receive: Callable[[str, JobFolder], Awaitable[Taken]],
 ) -> Taken:
+    if kind == "request" and (obstacle := service.obstacle()) is not None:
+        raise hindered(obstacle)
     await asyncio.to_thread(_check_queue, service, request.state.caller, kind)
     expected = declared_bytes(request.headers)
     await on_disk(check_room, service.folders, service.settings, expected)
@@ -101,7 +104,9 @@ async def _take(
 def accept_job(service: Service, caller: str, taken: Taken, idempotency_key: str | None) -> Job:
     """Queue a job, or find the one that this idempotency key made before. Blocks."""
     job = replace(_job(service, caller, taken, "job"), idempotency_key=idempotency_key)
-    if service.jobs.add(job):
+    with _tidying(service, job):
+        is_new = service.jobs.add(job)
+    if is_new:
         return job
     service.folders.of(job.id).remove()
     known = service.store.find_by_idempotency_key(caller, idempotency_key or "")
@@ -117,10 +122,24 @@ def accept_request(service: Service, caller: str, taken: Taken, *, is_retry: boo
     tries again; for anyone else the work is done anew.
     """
     job = _job(service, caller, taken, "request")
-    same = service.jobs.join_or_add(job, accepts_failure=is_retry)
+    with _tidying(service, job):
+        same = service.jobs.join_or_add(
+            job, accepts_failure=lambda failure: is_retry and not failure.is_passing
+        )
     if same.id != job.id:
         service.folders.of(job.id).remove()
     return same
+
+
+@contextmanager
+def _tidying(service: Service, job: Job) -> Iterator[None]:
+    """What raises within leaves no folder without a job; one whose job was stored stays."""
+    try:
+        yield
+    except BaseException:
+        if service.store.find(job.id) is None:
+            service.folders.of(job.id).remove()
+        raise
 
 
 def idempotency_key(request: Request) -> str | None:

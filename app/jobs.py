@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,10 +20,19 @@ from app.checkpoints import DurableWindows, Interrupted, Turns
 from app.codecs import decode_options, encode_transcript
 from app.errors import Failure, failure_of
 from app.folders import Folders
+from app.obstacles import (
+    BUSY_DATABASE,
+    FULL_DISK,
+    NO_ENGINE,
+    Barrier,
+    Obstacle,
+    obstacle_of,
+)
 from app.reporter import Reporter
 from app.settings import DAY, Settings
 from app.signals import Signals
 from app.store import Job, Kind, Status, Store
+from app.tables import DATABASE_ERRORS
 from app.workflows import Workflows, webhook_id
 from decoding.types import Decoder
 from transcription.audio import AudioLimits
@@ -78,6 +88,15 @@ class Jobs:
         self._running: dict[str, Kind] = {}
         self._windows: dict[str, DurableWindows] = {}
         self._is_stopping = False
+        self._put_back: set[str] = set()  # jobs whose workflow is over and which are not
+        self._unwritten: set[str] = set()  # of these, jobs that the store takes for running
+        self.barrier = Barrier(
+            {
+                NO_ENGINE: lambda: decoder.is_alive,
+                FULL_DISK: lambda: self.obstacle_of_storage() is None,
+                BUSY_DATABASE: lambda: self.obstacle_of_storage() is None,
+            }
+        )
         self.signals = Signals()
         self.on_end: list[JobEnded] = []
         workflows.register(TRANSCRIBE, self._run)
@@ -101,13 +120,26 @@ class Jobs:
         with self._lock:
             interrupted = list(self._running)
         for job_id in interrupted:
-            state = self._workflows.status_of(job_id)
-            if state is None:
-                self._workflows.start(TRANSCRIBE, job_id, job_id)
-            elif state not in {"PENDING", "ENQUEUED"}:
-                self._finish(job_id, "failed", failure=failure_of(RuntimeError(state)))
-                self._leave(job_id)
+            if not self._workflows.is_under_way(job_id):
+                self._workflows.start_anew(TRANSCRIBE, job_id, job_id)
         self.dispatch()
+
+    def tend(self) -> None:
+        """Call it now and then: jobs that wait for an obstacle to go, go on when it has gone."""
+        if self.barrier.look():
+            log.info("jobs go on")
+            self._write_back()
+            self.dispatch()
+
+    def obstacle_of_storage(self) -> Obstacle | None:
+        """What would meet a job that writes now; it is tried."""
+        try:
+            self._store.check_writable()
+            self._folders.check_writable()
+        except (*DATABASE_ERRORS, OSError) as error:
+            return obstacle_of(error) or BUSY_DATABASE
+        is_full = self._folders.free_bytes() < self._settings.min_free_bytes
+        return FULL_DISK if is_full else None
 
     def add(self, job: Job) -> bool:
         """Accept a job whose upload lies in its folder; False for a known idempotency key."""
@@ -116,11 +148,11 @@ class Jobs:
         self.dispatch()
         return True
 
-    def join_or_add(self, job: Job, *, accepts_failure: bool) -> Job:
+    def join_or_add(self, job: Job, *, accepts_failure: Callable[[Failure], bool]) -> Job:
         """The same request of the same owner if there is one, else `job`, accepted."""
         with self._joining:
             same = self._store.find_same_request(job.owner, job.fingerprint)
-            if same is not None and (same.status != "failed" or accepts_failure):
+            if same is not None and (same.failure is None or accepts_failure(same.failure)):
                 if same.is_finished:  # keep it long enough to be read
                     grace = self._settings.request_grace_seconds
                     self._store.set_expiry(same.id, time.time() + grace)
@@ -175,16 +207,48 @@ class Jobs:
     # Running
 
     def dispatch(self) -> None:
-        """Start queued jobs while there is room: owners with fewer running jobs go first."""
+        """Start queued jobs while there is room: owners with fewer running jobs go first.
+
+        What stands in the way of all is no reason to fail for whoever calls: the jobs wait.
+        """
+        if not self._decoder.is_alive:
+            self.barrier.meet(NO_ENGINE)
+        try:
+            for job in self._choose():
+                self._begin(job)
+        except Exception as error:
+            obstacle = obstacle_of(error)
+            if obstacle is None:
+                raise
+            self.barrier.meet(obstacle)
+
+    def _choose(self) -> list[Job]:
+        """Jobs that start now; they count as running."""
         with self._lock:
-            if self._is_stopping:
-                return
+            if self._is_stopping or self.barrier.standing is not None:
+                return []
             chosen = [job for kind in KINDS for job in self._next(kind)]
             self._running.update({job.id: job.kind for job in chosen})
         for job in chosen:
             self._turns.enter(job.id)
-        for job in chosen:
-            self._workflows.start(TRANSCRIBE, job.id, job.id)
+        return chosen
+
+    def _begin(self, job: Job) -> None:
+        """Hand the job to its workflow; one that ran before begins again at its checkpoints."""
+        try:
+            was_started = job.started is not None  # perhaps by a service that was killed
+            if job.id in self._put_back or (
+                was_started and not self._workflows.is_under_way(job.id)
+            ):
+                self._workflows.start_anew(TRANSCRIBE, job.id, job.id)
+                self._put_back.discard(job.id)
+            else:
+                self._workflows.start(TRANSCRIBE, job.id, job.id)
+        except BaseException:
+            with self._lock:
+                self._running.pop(job.id, None)
+            self._turns.leave(job.id)
+            raise
 
     def _next(self, kind: Kind) -> list[Job]:
         settings = self._settings
@@ -199,19 +263,47 @@ class Jobs:
 
     def _run(self, job_id: str) -> str:
         """The workflow. Whatever happens to the job, the workflow itself succeeds."""
+        try:
+            return self._run_through(job_id)
+        except Exception as error:
+            obstacle = obstacle_of(error)
+            if obstacle is None or self._is_stopping:
+                raise
+            self._wait_for(obstacle, job_id)
+            return "put back"
+        finally:
+            self._leave(job_id)
+
+    def _run_through(self, job_id: str) -> str:
         job = self._store.start(job_id, time.time())
         if job is None:
             self._tidy(job_id)
-            self._leave(job_id)
             return "over"
         with self._lock:
             self._running[job.id] = job.kind
         log.info("job started", extra={"fields": {"job": job.id, "kind": job.kind}})
         self.signals.ring(job.id)
-        try:
-            return self._transcribe(job)
-        finally:
-            self._leave(job_id)
+        return self._transcribe(job)
+
+    def _wait_for(self, obstacle: Obstacle, job_id: str) -> None:
+        """Put a job that met an obstacle back into the queue, as well as that can be."""
+        fields = {"job": job_id, "obstacle": obstacle.code}
+        log.warning("job waits", extra={"fields": fields})
+        self.barrier.meet(obstacle)
+        self._decoder.cancel(job_id)
+        self._put_back.add(job_id)
+        if obstacle == FULL_DISK:  # what was decoded can be decoded again
+            self._folders.of(job_id).drop_workspace()
+        self._unwritten.add(job_id)
+        with suppress(*DATABASE_ERRORS):
+            self._write_back()
+        self.signals.ring(job_id)
+
+    def _write_back(self) -> None:
+        """Tell the store of jobs that were put back."""
+        for job_id in tuple(self._unwritten):
+            self._store.put_back(job_id)
+            self._unwritten.discard(job_id)
 
     def _transcribe(self, job: Job) -> str:
         if job.starts > self._settings.fruitless_starts:
@@ -273,6 +365,7 @@ class Jobs:
         values |= {"seconds": transcript.duration, "seconds_done": transcript.duration}
         if not self._store.complete(job.id, encode_transcript(transcript), values):
             return "over"
+        self.barrier.got_through()
         self._ended(job.id)
         return "completed"
 
@@ -280,8 +373,13 @@ class Jobs:
         if self._is_stopping:
             raise Interrupted from error
         is_cancel = isinstance(error, Cancelled | CancelledError)
+        obstacle = None if is_cancel else obstacle_of(error)
+        if obstacle is not None and (job.kind == "job" or obstacle == BUSY_DATABASE):
+            raise error  # and the job waits; a client does not wait for ever
         failure = _CANCELLED if is_cancel else failure_of(error)
-        if failure.is_ours and not is_cancel:
+        if obstacle is not None:
+            self.barrier.meet(obstacle)
+        if failure.is_ours and not is_cancel and obstacle is None:
             log.error("job %s failed: %s", job.id, failure.code, exc_info=error)
         status: Status = "cancelled" if is_cancel else "failed"
         self._finish(job.id, status, failure=failure)

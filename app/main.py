@@ -13,16 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from app.errors import ApiError, bad_request, http_error, internal, unavailable
+from app.errors import ApiError, bad_request, hindered, http_error, internal, unavailable
 from app.gate import Gate
 from app.jobs import Pipeline
 from app.jobs_api import job_routes
 from app.keys import load_keys
+from app.obstacles import obstacle_of
 from app.openai_api import openai_routes
 from app.results_api import result_routes
 from app.service import Service
 from app.settings import Settings
 from app.site import mount_files, site_routes
+from app.tables import DATABASE_ERRORS
 from decoding.types import Decoder
 
 log = logging.getLogger(__name__)
@@ -84,6 +86,17 @@ def _add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(ClientDisconnect)
     async def gone(_request: Request, _error: ClientDisconnect) -> Response:
         return _response(unavailable("The client went away."))
+
+    async def storage(request: Request, error: Exception) -> Response:
+        """What may pass is told as that; the rest is a mistake like any other."""
+        obstacle = obstacle_of(error)
+        if obstacle is None:
+            return await mistake(request, error)
+        log.warning("request %s: %s", request.state.request_id, obstacle.code)
+        return _response(hindered(obstacle))
+
+    for kind in (*DATABASE_ERRORS, OSError):
+        app.add_exception_handler(kind, storage)
 
     @app.exception_handler(Exception)
     async def mistake(request: Request, error: Exception) -> Response:

@@ -86,6 +86,11 @@ class _Gauges(Collector):
         yield _gauge("longform_engine_queued", "Windows waiting", engine.queued)
         memory = engine.device_memory_bytes
         yield _gauge("longform_engine_memory_bytes", "Device memory in use", memory)
+        alive = self._decoder.is_alive
+        yield _gauge("longform_engine_available", "0 while no engine can be had", alive)
+        deaths = engine.deaths
+        yield _counter("longform_engine_deaths", "Engine processes that died or were stuck", deaths)
+        yield _counter("longform_engine_steps", "Steps of the engine", engine.steps)
         yield _counter("longform_engine_windows", "Windows decoded", engine.windows_decoded)
         yield _counter("longform_engine_retried", "Of these, repeated", engine.windows_retried)
         yield _counter("longform_engine_tokens", "Tokens decoded", engine.tokens_decoded)

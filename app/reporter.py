@@ -43,6 +43,7 @@ class Reporter:
         self._seconds_done = job.seconds_done
         self._windows_done = job.windows_done
         self._segments = 0
+        self._heard = 0  # windows of this run, those of earlier runs among them
         self._fresh_since: tuple[float, int] | None = None
         self._written = 0.0
 
@@ -53,12 +54,13 @@ class Reporter:
     def planned(self, seconds: float, windows: int) -> None:
         self._seconds = seconds
         self._windows = max(windows, self._windows_done)
-        self._engine.windows_left = windows
+        self._tell_engine()
         self._write()
 
     def decoded(self, windows: int, seconds: float) -> None:
         now = time.monotonic()
-        self._engine.windows_left = max((self._windows or 0) - windows, 1)
+        self._heard = windows
+        self._tell_engine()
         if windows > self._windows_done:
             self._fresh_since = self._fresh_since or (now, self._windows_done)
             self._windows_done = windows
@@ -71,6 +73,10 @@ class Reporter:
         self._store.add_segments(self._job.id, self._segments + 1, encoded)
         self._segments += len(segments)
         self._write()
+
+    def _tell_engine(self) -> None:
+        """Windows of the plan that this run has not come past, the one that follows included."""
+        self._engine.windows_left = max((self._windows or 0) - self._heard, 1)
 
     def _write(self) -> None:
         self._written = time.monotonic()

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.access import ERRORS, JobIn, ServiceIn
 from app.answers import MEDIA_TYPES, body_of, download_headers
 from app.clips import cut
-from app.codecs import decode_transcript
+from app.codecs import decode_options, decode_transcript
 from app.errors import OK, bad_request, not_ready, of_failure
 from app.forms import CUE_FIELDS, Asked, Fields, read_form
 from app.job_events import JobEvents
@@ -22,7 +22,7 @@ from transcription.types import Transcript
 
 NOT_STORED = {"Cache-Control": "no-store"}
 RENDERING_FIELDS = {
-    *("response_format", "timestamp_granularities", "include", "known_speaker_names"),
+    *("timestamp_granularities", "include", "known_speaker_names"),
     *CUE_FIELDS,
 }
 EVENT = {
@@ -65,8 +65,8 @@ async def transcript(
         for name, value in request.query_params.multi_items()
         if name.removesuffix("[]") in RENDERING_FIELDS
     ]
-    if response_format == "diarized_json":  # needs it of a form; of a job it is checked below
-        pairs.append(("channels", "split"))
+    pairs.append(("response_format", response_format))
+    pairs.append(("channels", decode_options(job.options).channels))
     asked = read_form(Fields(pairs), service.card)
     body = await asyncio.to_thread(_rendered, service, job, asked)
     headers = download_headers(job.file_name, asked.response_format)
@@ -97,5 +97,5 @@ def _rendered(service: Service, job: Job, asked: Asked) -> bytes:
 
 def _check_has_channels(whole: Transcript) -> None:
     if any(segment.channel is None for segment in whole.segments):
-        message = "diarized_json needs a job with channels=split and more than one channel."
+        message = "diarized_json needs a recording with more than one channel."
         raise bad_request(message, param="response_format", code="unsupported_option")

@@ -15,6 +15,7 @@ from app.folders import Folders
 from app.jobs import Jobs, Pipeline
 from app.keys import ApiKeys
 from app.metrics import Metrics
+from app.obstacles import NO_ENGINE, Obstacle, obstacle_of
 from app.settings import Settings
 from app.store import Store
 from app.tables import sqlite_url
@@ -22,6 +23,8 @@ from app.uploads import Slots
 from app.webhooks import Webhooks
 from app.workflows import Workflows, executor_of
 from decoding.types import Decoder, ModelCard
+
+TEND_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ class Service:
         opened.callback(self.folders.close)
         url = settings.database_url or sqlite_url(settings.data_dir)
         self.executor = executor_of(settings.data_dir, f"executor-{uuid.uuid4().hex[:12]}")
-        self.store = Store(url)
+        self.store = Store(url, busy_seconds=settings.database_busy_seconds)
         opened.callback(self.store.close)
         self.workflows = Workflows(url, self.executor, settings.step_attempts)
         opened.callback(self.workflows.close)
@@ -63,6 +66,10 @@ class Service:
     @property
     def card(self) -> ModelCard:
         return self.decoder.model
+
+    def obstacle(self) -> Obstacle | None:
+        """What keeps jobs from running now, as far as is known. Asks nobody."""
+        return self.jobs.barrier.standing or (None if self.decoder.is_alive else NO_ENGINE)
 
     def launch(self) -> None:
         """Start the workflows and take up unfinished jobs. Blocks; call it in a thread."""
@@ -74,6 +81,7 @@ class Service:
     async def open(self) -> None:
         await asyncio.to_thread(self.launch)
         self._keep(self._sweep())
+        self._keep(self._tend())
         for job in await asyncio.to_thread(self.store.unfinished, self.executor):
             if job.kind == "request":  # its client went down with the service, or will come again
                 self._keep(self._cancel_unless_waited_for(job.id))
@@ -114,14 +122,28 @@ class Service:
     async def _sweep(self) -> None:
         """Remove what has expired, for ever. Goes by the state of jobs, never by age alone."""
         while True:
-            try:
-                await asyncio.to_thread(sweep, self)
-            except OSError as error:
-                log.error("could not remove expired jobs: %s", error)
+            await self._try(asyncio.to_thread(sweep, self))
             await asyncio.sleep(self.settings.sweep_seconds)
 
+    async def _tend(self) -> None:
+        """Let jobs go on when what they wait for is there again, for ever."""
+        while True:
+            await self._try(asyncio.to_thread(self.jobs.tend))
+            await asyncio.sleep(TEND_SECONDS)
+
+    async def _try(self, work: Coroutine[None, None, None]) -> None:
+        """Housekeeping that fails now is done another time."""
+        try:
+            await work
+        except Exception as error:  # the outermost place of what nobody waits for
+            obstacle = obstacle_of(error)
+            if obstacle is None:
+                log.error("housekeeping failed", exc_info=error)
+            else:
+                log.warning("housekeeping waits", extra={"fields": {"obstacle": obstacle.code}})
+
     def _keep(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(self._try(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

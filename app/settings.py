@@ -41,6 +41,10 @@ class Settings(TranscriptionSettings):
         None, description="postgresql://… for jobs; an SQLite file in the data folder if unset."
     )
 
+    database_busy_seconds: float = Field(
+        30.0, gt=0, description="Seconds that a write waits for a busy SQLite file."
+    )
+
     max_upload_bytes: int = Field(2 * GIB, ge=1, description="Largest file taken.")
     min_free_bytes: int = Field(GIB, ge=0, description="Free disk that uploads must leave.")
     max_field_bytes: int = Field(MIB, ge=1024, description="Largest text field of a form.")

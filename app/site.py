@@ -38,9 +38,12 @@ async def health() -> dict[str, str]:
 
 @site_routes.get("/ready", responses=ERRORS)
 async def ready(service: ServiceIn) -> dict[str, str]:
-    """The model is loaded and the store takes writes."""
-    if not service.is_open or not await asyncio.to_thread(service.store.is_writable):
+    """The model is loaded, there is an engine, and disk and database take writes."""
+    if not service.is_open:
         raise unavailable("The service is not ready.", "not_ready")
+    obstacle = service.obstacle() or await asyncio.to_thread(service.jobs.obstacle_of_storage)
+    if obstacle is not None:
+        raise unavailable(obstacle.message, obstacle.code)
     return {"status": "ready", "model": service.card.name, "device": service.card.device}
 
 

@@ -17,7 +17,18 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.codecs import decode_pieces, encode_pieces
 from app.errors import Failure
-from app.tables import OF_A_JOB, checkpoints, jobs, migrate, open_engine, segments, transcripts
+from app.tables import (
+    BUSY_SECONDS,
+    OF_A_JOB,
+    PROBE_SECONDS,
+    checkpoints,
+    jobs,
+    migrate,
+    open_engine,
+    schema_version,
+    segments,
+    transcripts,
+)
 from chunking.types import Piece
 
 Kind = Literal["job", "request"]
@@ -85,10 +96,11 @@ _COLUMNS = tuple(field.name for field in fields(Job))
 class Store:
     """The tables of one database, shared by every thread of the service."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self._engine = open_engine(url, busy_seconds=busy_seconds)
         # What was acknowledged must survive a power failure; what can be decoded again need not.
-        self._lasting = open_engine(url, is_synchronous=True)
+        self._lasting = open_engine(url, is_synchronous=True, busy_seconds=busy_seconds)
+        self._probe = open_engine(url, busy_seconds=PROBE_SECONDS)
         self.schema = migrate(self._engine)
         is_sqlite = self._engine.dialect.name == "sqlite"
         self._insert: Any = sqlite_insert if is_sqlite else postgres_insert
@@ -96,15 +108,12 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
         self._lasting.dispose()
+        self._probe.dispose()
 
-    def is_writable(self) -> bool:
-        """Whether a write reaches the database now."""
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(sa.delete(jobs).where(jobs.c.id == ""))
-        except sa.exc.SQLAlchemyError:
-            return False
-        return True
+    def check_writable(self) -> None:
+        """Write to the database, and lose patience soon. Raises what came of it."""
+        with self._probe.begin() as connection:
+            connection.execute(sa.update(schema_version).values(version=self.schema))
 
     # Jobs
 
@@ -195,6 +204,11 @@ class Store:
             "started": sa.func.coalesce(jobs.c.started, now),
         }
         return self.find(job_id) if self._change_unfinished(job_id, values) else None
+
+    def put_back(self, job_id: str) -> None:
+        """An unfinished job waits again; the start that came to nothing does not count."""
+        starts = sa.case((jobs.c.starts > 0, jobs.c.starts - 1), else_=0)
+        self._change_unfinished(job_id, {"status": "queued", "starts": starts})
 
     def set_progress(self, job_id: str, values: Mapping[str, Any]) -> None:
         """Store figures of progress while the job is unfinished."""

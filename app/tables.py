@@ -5,6 +5,7 @@ DBOS keeps its tables in the same database and migrates them itself; these are o
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from sqlalchemy import event
 Migration = Callable[[sa.Connection], None]
 
 BUSY_SECONDS = 30
+PROBE_SECONDS = 1  # that readiness waits for a busy database
+DATABASE_ERRORS = (sa.exc.DBAPIError, sa.exc.TimeoutError)
+# Postgres: no connection, out of resources, an operator's work, serialisation, a lock not given
+PASSING_STATES = ("08", "53", "57", "40", "55")
 metadata = sa.MetaData()
 
 schema_version = sa.Table(
@@ -122,11 +127,51 @@ def sqlite_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'longform.db'}"
 
 
-def open_engine(url: str, *, is_synchronous: bool = False) -> sa.Engine:
-    """An engine for `url`. SQLite: WAL; `is_synchronous` commits survive a power failure too."""
+def is_full(error: BaseException) -> bool:
+    """Whether the database found no room on its disk."""
+    code = _sqlite_code(error)
+    return code == sqlite3.SQLITE_FULL or _sql_state(error) == "53100"
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the database was held by somebody else for too long, or cannot be reached now."""
+    if isinstance(error, sa.exc.TimeoutError):  # no connection came free
+        return True
+    if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
+        return True
+    if _sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return True
+    state = _sql_state(error)
+    return state is not None and state[:2] in PASSING_STATES
+
+
+def _sqlite_code(error: BaseException) -> int | None:
+    """SQLite's primary result code."""
+    original = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    code = getattr(original, "sqlite_errorcode", None)
+    return code & 0xFF if isinstance(code, int) else None
+
+
+def _sql_state(error: BaseException) -> str | None:
+    """Postgres' code; "08" (no connection) where the driver could not even ask for one."""
+    if not isinstance(error, sa.exc.OperationalError):
+        return None
+    original = error.orig
+    if original is None or isinstance(original, sqlite3.Error):
+        return None
+    return getattr(original, "sqlstate", None) or "08000"
+
+
+def open_engine(
+    url: str, *, is_synchronous: bool = False, busy_seconds: float = BUSY_SECONDS
+) -> sa.Engine:
+    """An engine for `url`. SQLite: WAL; `is_synchronous` commits survive a power failure too.
+
+    `busy_seconds`: that SQLite waits for other writers. Errors say no values: they are content.
+    """
     if not url.startswith("sqlite"):
         return sa.create_engine(_with_psycopg(url), pool_pre_ping=True, pool_size=10)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = sa.create_engine(url, connect_args={"timeout": busy_seconds})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

@@ -20,8 +20,9 @@ from pathlib import Path
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
 
 from app.checkpoints import Interrupted, Step
+from app.obstacles import obstacle_of
 from app.tables import open_engine
-from decoding.errors import EngineFailed
+from decoding.errors import EngineFailed, PoisonClip
 
 # Raise it when the order or meaning of steps changes: jobs of the old scheme then start over.
 STEP_SCHEME = "1"
@@ -80,6 +81,15 @@ class Workflows:
 
         contextvars.Context().run(start)
 
+    def start_anew(self, name: str, workflow_id: str, argument: str) -> None:
+        """Start a workflow that has left this process, from its first step; its history is gone."""
+        self.forget(workflow_id)
+        self.start(name, workflow_id, argument)
+
+    def is_under_way(self, workflow_id: str) -> bool:
+        """Whether DBOS runs it, or will when it is launched."""
+        return self.status_of(workflow_id) in {"PENDING", "ENQUEUED"}
+
     def status_of(self, workflow_id: str) -> str | None:
         """What DBOS knows: PENDING, ENQUEUED, SUCCESS, ERROR …; None for an unknown id."""
         status = DBOS.get_workflow_status(workflow_id)
@@ -103,10 +113,12 @@ class Workflows:
                         "interval_seconds": FIRST_PAUSE_SECONDS,
                         "should_retry": _may_succeed_next_time,
                     },
-                    body,
+                    lambda: _unless_hindered(body),
                 )
             except error.DBOSMaxStepRetriesExceeded as exhausted:
                 raise exhausted.errors[-1] from exhausted
+            except _Hindered as hindered:
+                raise hindered.error from None
 
         return run
 
@@ -137,5 +149,22 @@ def webhook_id(job_id: str) -> str:
     return f"hook_{job_id}"
 
 
+class _Hindered(BaseException):
+    """A step met what passes by itself: DBOS must not take that for the step's outcome."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _unless_hindered(body: Callable[[], str]) -> str:
+    try:
+        return body()
+    except Exception as error:
+        if obstacle_of(error) is None:
+            raise
+        raise _Hindered(error) from error
+
+
 def _may_succeed_next_time(failure: BaseException) -> bool:
-    return isinstance(failure, EngineFailed)
+    return isinstance(failure, EngineFailed) and not isinstance(failure, PoisonClip)

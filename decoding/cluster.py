@@ -11,9 +11,8 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Protocol
 
-from decoding.errors import DecodingError, EngineFailed, QueueFull
+from decoding.errors import DecodingError, EngineAway, EngineFailed, QueueFull
 from decoding.types import (
     Clip,
     Decoded,
@@ -24,21 +23,14 @@ from decoding.types import (
 )
 
 
-class Member(Decoder, Protocol):
-    """A `Decoder` that can be lost for good."""
-
-    @property
-    def is_alive(self) -> bool: ...
-
-
 class Cluster:
     """A `Decoder` over members that have the same model. Closing it closes them.
 
-    Clips of a member that is lost for good are decoded by the others; a clip that failed on a
-    member that lives has failed.
+    Clips of a member that is away are decoded by the others; a clip that failed on a member that
+    lives has failed.
     """
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[Decoder]) -> None:
         if not members:
             raise ValueError("a cluster needs at least one engine")
         self._members = tuple(members)
@@ -76,7 +68,7 @@ class Cluster:
 
     def _place(self, clip: Clip, options: DecodingOptions, outer: Future[Decoded]) -> None:
         """Submit to the least loaded member that takes the clip. Raises when none does."""
-        problem: Exception = EngineFailed("every engine died too often and was given up")
+        problem: Exception = EngineAway("every engine died too often in a row")
         refused: set[int] = set()
         while (index := self._reserve(refused)) is not None:
             try:
@@ -102,8 +94,7 @@ class Cluster:
             flight.outer.cancel()
             return
         error = inner.exception()
-        is_lost = isinstance(error, EngineFailed) and not self._members[flight.index].is_alive
-        if is_lost and not flight.outer.cancelled():
+        if isinstance(error, EngineAway) and not flight.outer.cancelled():
             try:
                 self._place(flight.clip, flight.options, flight.outer)
                 return

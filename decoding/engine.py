@@ -63,6 +63,7 @@ class Engine:
         self._is_closing = False
         self._failure: BaseException | None = None
         self._counted = EngineStatistics()
+        self._steps = 0
         self._batch: Batch[_Entry] = Batch(model, self._slots)
         self._thread = threading.Thread(target=self._run, name="decoding-engine", daemon=True)
         end_pool()  # ours, from loading the model
@@ -72,13 +73,19 @@ class Engine:
     def model(self) -> ModelCard:
         return self._model.card
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether clips are taken: until it is closed, or its device is lost for good."""
+        return not self._is_closing and self._failure is None
+
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         """Queue one clip. Raises `QueueFull`, `UnsupportedOption`, `EngineFailed` when closed."""
         self._model.vocabulary.check(options)
         entry = _Entry(clip, options)
         with self._wake:
-            if self._is_closing or self._failure is not None:
-                raise EngineFailed("the engine has stopped") from self._failure
+            if not self.is_alive:
+                state = "closed" if self._failure is None else "lost"
+                raise EngineFailed(f"the engine is {state}") from self._failure
             self._waiting.put(clip, entry, needs_slot=entry.needs_slot)
             self._wake.notify()
         return entry.future
@@ -98,6 +105,7 @@ class Engine:
                 slots_in_use=min(self._slots, sum(entry.needs_slot for entry in self._in_flight)),
                 queued=len(self._waiting),
                 device_memory_bytes=used_bytes(self._model.device),
+                steps=self._steps,
             )
 
     def close(self) -> None:
@@ -119,6 +127,7 @@ class Engine:
                         self._turn()
                     except Exception as error:  # noqa: BLE001 - the outermost loop
                         self._recover(error)
+                    self._steps += 1
         finally:  # whatever happens: nobody may wait for a thread that is gone
             self._cancel_all()
 

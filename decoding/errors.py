@@ -6,6 +6,8 @@ DecodingError
 ├── UnsupportedOption  this model cannot do what the options ask
 ├── QueueFull          try again later
 └── EngineFailed       the device or its process died and the clip could not be decoded
+    ├── EngineAway     no engine can be had now; it is being started again: come back
+    └── PoisonClip     the engine died of this clip's recording, or stood still at it, twice
 """
 
 
@@ -31,3 +33,11 @@ class QueueFull(DecodingError):
 
 class EngineFailed(DecodingError):
     """The device failed for good on this clip."""
+
+
+class EngineAway(EngineFailed):
+    """The engine died too often in a row; it is tried again with longer and longer pauses."""
+
+
+class PoisonClip(EngineFailed):
+    """Two processes in a row ended at this recording, the second with nothing else in hand."""

@@ -160,7 +160,11 @@ def _scale(config: Mapping[str, Any], name: str, down: Tensor) -> float:
 
 def _pattern(table: Any, module: str, default: Any) -> Any:
     for pattern, value in (table or {}).items():
-        if re.search(rf"(^|\.){pattern}$", module):
+        try:
+            is_meant = re.search(rf"(^|\.)(?:{pattern})$", module)
+        except re.error as error:
+            raise ModelUnreadable(f"the adapter's pattern {pattern!r} is no pattern") from error
+        if is_meant:
             return value
     return default
 

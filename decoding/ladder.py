@@ -78,7 +78,8 @@ class Climb:
     def result(self, vocabulary: Vocabulary) -> Decoded:
         """The attempt to keep, without words; silence has neither text nor words."""
         attempts = tuple(attempt for attempt, _ in self.tried)
-        attempt, hypothesis = self.tried[best_attempt(attempts)]
+        kept = best_attempt(attempts)
+        attempt, hypothesis = self.tried[kept]
         decoded = Decoded(
             text=vocabulary.text_of(hypothesis.tokens).strip(),
             tokens=hypothesis.tokens,
@@ -92,6 +93,7 @@ class Climb:
             is_truncated=hypothesis.is_truncated,
             attempts=attempts,
             language_probabilities=self.language.probabilities,
+            kept=kept,
         )
         if attempt.verdict == "no_speech":
             return replace(decoded, text="", timed_text=())

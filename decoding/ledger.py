@@ -1,8 +1,8 @@
 """Which clips an engine process owes an answer, and which of them it may see now.
 
-A clip that is unfinished when the process dies is sent again. One that has seen two deaths is a
-suspect: suspects go one at a time, with nobody else in the process, so that a death tells which
-clip it was. Starts no process and sends nothing.
+A clip that is unfinished when the process dies is sent again, but as a suspect: suspects of one
+recording (group) go at a time, with nobody else in the process, so that a second death tells which
+recording it was. Starts no process and sends nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from decoding.arena import Arena
 from decoding.types import Clip, Decoded, DecodingOptions
 from decoding.wire import Request
 
-DEATHS_OF_A_SUSPECT = 2
+DEATHS_OF_A_CULPRIT = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +29,7 @@ class Entry:
 
     @property
     def is_suspect(self) -> bool:
-        return self.deaths >= DEATHS_OF_A_SUSPECT
+        return self.deaths > 0
 
 
 class Ledger:
@@ -44,6 +44,12 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether the process has something to do."""
+        with self._lock:
+            return any(entry.is_sent for entry in self._entries.values())
 
     def add(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         """Take the clip in, not yet sent. Raises `QueueFull` when the arena has no place."""
@@ -70,8 +76,7 @@ class Ledger:
         with self._lock:
             entries = list(self._entries.values())
             if self._num_suspects:
-                is_busy = any(entry.is_sent for entry in entries)
-                entries = [] if is_busy else [next(e for e in entries if e.is_suspect)]
+                entries = self._suspects(entries)
             chosen = [entry for entry in entries if not entry.is_sent]
             for entry in chosen:
                 entry.is_sent = True
@@ -86,24 +91,37 @@ class Ledger:
     def drop(self, group: str) -> list[Future[Decoded]]:
         """Strike off every clip of the group."""
         with self._lock:
-            entries = [e for e in self._entries.values() if e.request.group == group]
-            return [self._strike(entry) for entry in entries]
+            return self._strike_group(group)
 
     def drop_all(self) -> list[Future[Decoded]]:
         with self._lock:
             return [self._strike(entry) for entry in list(self._entries.values())]
 
-    def note_death(self) -> Future[Decoded] | None:
-        """The process died: nothing counts as sent. The clip that was proven to kill it, if any,
-        is struck off and returned."""
+    def note_death(self) -> list[Future[Decoded]]:
+        """The process died: nothing counts as sent. All clips of the recording that was proven to
+        kill it, if any, are struck off and returned."""
         with self._lock:
             seen = [entry for entry in self._entries.values() if entry.is_sent]
             for entry in seen:
+                self._num_suspects += not entry.is_suspect
                 entry.is_sent = False
                 entry.deaths += 1
-                self._num_suspects += entry.deaths == DEATHS_OF_A_SUSPECT
-            is_proven = len(seen) == 1 and seen[0].is_suspect
-            return self._strike(seen[0]) if is_proven else None
+            groups = {entry.request.group for entry in seen}
+            if len(groups) != 1 or any(one.deaths < DEATHS_OF_A_CULPRIT for one in seen):
+                return []
+            (group,) = groups
+            return self._strike_group(group)
+
+    def _suspects(self, entries: list[Entry]) -> list[Entry]:
+        """Those of the recording whose turn it is; nobody while another clip is in the process."""
+        if any(entry.is_sent for entry in entries):
+            return []
+        suspects = [entry for entry in entries if entry.is_suspect]
+        return [one for one in suspects if one.request.group == suspects[0].request.group]
+
+    def _strike_group(self, group: str) -> list[Future[Decoded]]:
+        entries = [e for e in self._entries.values() if e.request.group == group]
+        return [self._strike(entry) for entry in entries]
 
     def _strike(self, entry: Entry) -> Future[Decoded]:
         del self._entries[entry.request.key]

@@ -1,4 +1,4 @@
-"""An engine in a process of its own, which may die: `EngineProcess`.
+"""An engine in a process of its own, which may die or stand still: `EngineProcess`.
 
 The process is started again and gets its unfinished clips again. Does not know the engine: it is
 given a factory that makes any `Decoder`.
@@ -8,34 +8,34 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import multiprocessing
-import queue
+import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, fields, replace
-from multiprocessing.connection import Connection
-from typing import Any
+from dataclasses import dataclass
 
 from decoding import wire
 from decoding.arena import Arena
-from decoding.child import serve
-from decoding.errors import EngineFailed
+from decoding.child_process import GOODBYE_SECONDS, ChildProcess
+from decoding.errors import EngineAway, EngineFailed, PoisonClip
 from decoding.ledger import Ledger
+from decoding.tally import Tally
 from decoding.types import Clip, Decoded, Decoder, DecodingOptions, EngineStatistics, ModelCard
+from decoding.watchdog import Patience, Watchdog
 
 CAPACITY = 1024  # clips that may wait; their memory is committed only as it is used
-ANSWER_SECONDS = 2.0  # that `statistics` waits before it tells what it knew last
-GOODBYE_SECONDS = 5.0  # that a process gets to end by itself
+TRIES_AFTER_ABSENCE = 2  # so many deaths find out a recording that kills
 
-_COUNTERS = ("windows_decoded", "windows_retried", "tokens_decoded", "audio_seconds")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Restarts:
     """How often a process is replaced: delays in seconds double until `longest_delay`.
 
-    It is given up after `in_a_row` deaths between which no clip was finished.
+    After `in_a_row` deaths between which no clip was finished the engine counts as away: nobody's
+    clips wait for it any more, but it is started again and again.
     """
 
     in_a_row: int = 5
@@ -43,15 +43,18 @@ class Restarts:
     longest_delay: float = 30.0
 
     def delay(self, deaths: int) -> float:
-        return min(self.first_delay * 2.0 ** (deaths - 1), self.longest_delay)
+        doublings = min(deaths - 1, 30)
+        return min(self.first_delay * 2.0**doublings, self.longest_delay)
 
 
 class EngineProcess:
     """A `Decoder` whose engine lives in a child process.
 
-    `factory` makes the engine there; it must be picklable. Raises what the factory raised. A clip
-    in whose presence the process died twice is then decoded alone; if the process dies of it once
-    more (or it was alone before), its future holds `EngineFailed`.
+    `factory` makes the engine there; it must be picklable. Raises what the factory raised. A
+    process that has work and takes no step is ended, as `patience` says, and counts as dead.
+    After a death the recordings (groups) that were in the process go one by one; if it dies of one
+    of them once more, the futures of that recording hold `PoisonClip`. While the engine is away
+    futures hold, and `submit` raises, `EngineAway`.
     """
 
     def __init__(
@@ -61,21 +64,25 @@ class EngineProcess:
         name: str = "engine",
         capacity: int = CAPACITY,
         restarts: Restarts | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._factory = factory
         self._name = name
         self._restarts = restarts or Restarts()
+        self._patience = patience or Patience()
+        self._watchdog = Watchdog(self._patience)
         self._arena = Arena(capacity)
         self._ledger = Ledger(self._arena)
-        self._tally = _Tally()
+        self._tally = Tally()
         self._lock = threading.Lock()  # of what follows
-        self._child: _Child | None = None
+        self._child: ChildProcess | None = None
         self._is_ready = False
-        self._is_given_up = False
+        self._is_away = False
         self._closing = threading.Event()
         self._deaths_in_a_row = 0
+        self._tries_left = self._restarts.in_a_row
         try:
-            self._card = self._start()
+            self._card = self._start(None)
         except BaseException:
             self._arena.close()
             raise
@@ -90,7 +97,7 @@ class EngineProcess:
     @property
     def is_alive(self) -> bool:
         """Whether clips can be submitted: also while the process is being replaced."""
-        return not self._is_given_up and not self._closing.is_set()
+        return not self._is_away and not self._closing.is_set()
 
     @property
     def pid(self) -> int | None:
@@ -100,9 +107,9 @@ class EngineProcess:
 
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         if self._closing.is_set():
-            raise RuntimeError("the engine is closed")
-        if self._is_given_up:
-            raise EngineFailed(f"{self._name} died too often and was given up")
+            raise EngineFailed("the engine is closed")
+        if self._is_away:
+            raise self._absence()
         future = self._ledger.add(clip, options)
         self._pump()
         if not self.is_alive:  # lost while we were adding
@@ -142,6 +149,7 @@ class EngineProcess:
 
     def _supervise(self) -> None:
         while True:
+            self._watchdog.restarted()
             self._read_until_gone()
             if self._closing.is_set() or not self._replace():
                 self._end_all()
@@ -151,15 +159,41 @@ class EngineProcess:
     def _read_until_gone(self) -> None:
         child = self._child
         assert child is not None
-        while (message := child.receive()) is not None:
-            match message:
-                case wire.Answer(key, outcome, statistics):
-                    self._deaths_in_a_row = 0
-                    self._tally.note(statistics)
-                    self._settle(self._ledger.finish(key), outcome)
-                    self._pump()
-                case wire.Gauges(ticket, statistics):
-                    self._tally.note(statistics, ticket)
+        looked = time.monotonic()
+        while True:
+            try:
+                message = child.receive(self._patience.tick)
+            except EOFError:
+                return
+            self._take(message)
+            now = time.monotonic()
+            if now - looked >= self._patience.tick:
+                self._look_after(child, now - looked)
+                looked = now
+
+    def _take(self, message: object | None) -> None:
+        match message:
+            case wire.Answer(key, outcome, statistics):
+                self._deaths_in_a_row, self._tries_left = 0, self._restarts.in_a_row
+                self._watchdog.finished()
+                self._tally.note(statistics)
+                self._settle(self._ledger.finish(key), outcome)
+                self._pump()
+            case wire.Gauges(ticket, statistics):
+                self._watchdog.told(statistics)
+                self._tally.note(statistics, ticket)
+
+    def _look_after(self, child: ChildProcess, seconds: float) -> None:
+        """Ask a process that has work how far it is; end it when it has stood still for too long.
+
+        It is the engine's loop whose steps are counted: an answer alone proves nothing.
+        """
+        has_work = self._ledger.has_sent
+        if self._watchdog.passed(seconds, has_work=has_work):
+            log.error("%s took no step for %.0f s: ended", self._name, self._watchdog.limit)
+            child.kill()
+        elif has_work:
+            child.send(wire.Ask(0))
 
     def _settle(self, future: Future[Decoded] | None, outcome: Decoded | Exception | None) -> None:
         if future is None:
@@ -174,36 +208,53 @@ class EngineProcess:
                 future.set_result(outcome)
 
     def _replace(self) -> bool:
-        """Start anew until it works. False when closing, or when it is given up."""
+        """Start anew until it works, however long that takes. False when closing."""
         code = self._bury()
-        culprit = self._ledger.note_death()
-        if culprit:
-            self._deaths_in_a_row = 0
-            self._settle(culprit, EngineFailed(f"{self._name} died of this window (exit {code})"))
+        for future in self._ledger.note_death():
+            self._settle(future, PoisonClip(f"{self._name} died of this recording (exit {code})"))
         while not self._closing.is_set():
             self._deaths_in_a_row += 1
-            if self._deaths_in_a_row > self._restarts.in_a_row:
-                self._is_given_up = True
-                return False
+            self._tries_left -= 1
+            log.error("%s died (exit %s), %d in a row", self._name, code, self._deaths_in_a_row)
+            if self._tries_left < 0:
+                self._go_away()
             if self._closing.wait(self._restarts.delay(self._deaths_in_a_row)):
                 return False
-            with contextlib.suppress(Exception):  # counted: after a few it is given up
-                self._start()
-                return True
+            try:
+                self._start(self._patience.start)
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
+                log.error("%s cannot be started: %s", self._name, error)
+                continue
+            self._come_back()
+            return True
         return False
 
-    def _start(self) -> ModelCard:
-        """Start a process and wait until its engine is open. Raises what opening it raised."""
-        child = _Child(self._factory, self._arena, self._name)
+    def _go_away(self) -> None:
+        self._is_away = True
+        self._end_all()
+
+    def _come_back(self) -> None:
+        if self._is_away:
+            self._tries_left = TRIES_AFTER_ABSENCE
+            self._is_away = False
+
+    def _start(self, seconds: float | None) -> ModelCard:
+        """Start a process and wait until its engine is open, or so long. Raises what opening it
+        raised."""
+        child = ChildProcess(self._factory, self._arena, self._name)
         with self._lock:
             self._child = child
             if self._closing.is_set():
                 child.kill()
-        message = child.receive()
+        message: object | None = None
+        with contextlib.suppress(EOFError):
+            message = child.receive(seconds)
         if isinstance(message, wire.Ready):
             with self._lock:
                 self._is_ready = True
             return message.card
+        if message is None:
+            child.kill()  # it is gone, or too slow
         code = self._bury()
         if isinstance(message, wire.Refused):
             raise message.error
@@ -234,104 +285,12 @@ class EngineProcess:
         return False
 
     def _end_all(self) -> None:
-        """Nobody will answer: cancel when closing, else fail."""
+        """Nobody will answer soon: cancel when closing, else fail."""
         for future in self._ledger.drop_all():
-            if self._is_given_up:
-                failure = EngineFailed(f"{self._name} died too often and was given up")
-                self._settle(future, failure)
+            if self._is_away and not self._closing.is_set():
+                self._settle(future, self._absence())
             else:
                 future.cancel()
 
-
-class _Child:
-    """One process, the connection to it, and a thread that writes so that nobody else waits."""
-
-    def __init__(self, factory: Callable[[], Decoder], arena: Arena, name: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._connection: Connection[Any, Any]
-        self._connection, theirs = context.Pipe()
-        self.process = context.Process(
-            target=serve, args=(theirs, factory, arena), name=name, daemon=True
-        )
-        self.process.start()
-        theirs.close()  # so that its end is seen here as the end of the connection
-        self._outbox: queue.SimpleQueue[object] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write, name=f"{name}-writer", daemon=True)
-        self._writer.start()
-
-    def send(self, message: object) -> None:
-        self._outbox.put(message)
-
-    def receive(self) -> object | None:
-        """The next message, None when the process is gone."""
-        try:
-            message: object = self._connection.recv()
-        except (EOFError, OSError):
-            return None
-        return message
-
-    def kill(self) -> None:
-        self.process.kill()
-
-    def stop(self) -> int | None:
-        """Ask it to end, wait, kill it if it does not; its exit code. Safe to call twice."""
-        self._outbox.put(wire.Stop())
-        self._outbox.put(None)
-        self.process.join(GOODBYE_SECONDS)
-        if self.process.exitcode is None:
-            self.process.kill()
-            self.process.join(GOODBYE_SECONDS)
-        return self.process.exitcode
-
-    def _write(self) -> None:
-        while (message := self._outbox.get()) is not None:
-            try:
-                self._connection.send(message)
-            except OSError:
-                return  # the reader sees the end of the connection too
-
-
-class _Tally:
-    """Statistics of the process that works now on top of those of the dead."""
-
-    def __init__(self) -> None:
-        self._before = EngineStatistics()
-        self._now = EngineStatistics()
-        self._tickets = 0
-        self._answered = 0
-        self._changed = threading.Condition()
-
-    def new_ticket(self) -> int:
-        with self._changed:
-            self._tickets += 1
-            return self._tickets
-
-    def note(self, statistics: EngineStatistics, ticket: int = 0) -> None:
-        with self._changed:
-            self._now = statistics
-            self._answered = max(self._answered, ticket)
-            self._changed.notify_all()
-
-    def note_death(self) -> None:
-        with self._changed:
-            self._before = self._sum()
-            self._now = EngineStatistics()
-            self._answered = self._tickets  # nobody will
-            self._changed.notify_all()
-
-    def wait(self, ticket: int) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._answered >= ticket, ANSWER_SECONDS)
-
-    def total(self, *, num_unsent: int) -> EngineStatistics:
-        with self._changed:
-            total = self._sum()
-        known = total.queued + total.slots_in_use
-        return replace(total, queued=total.queued + max(num_unsent - known, 0))
-
-    def _sum(self) -> EngineStatistics:
-        counted = {
-            name: getattr(self._before, name) + getattr(self._now, name) for name in _COUNTERS
-        }
-        gauges = {f.name: getattr(self._now, f.name) for f in fields(EngineStatistics)}
-        return EngineStatistics(**(gauges | counted))
+    def _absence(self) -> EngineAway:
+        return EngineAway(f"{self._name} died {self._deaths_in_a_row} times in a row")

@@ -133,6 +133,7 @@ class Decoded:
     """What was heard in one clip.
 
     `tokens` are the sampled tokens (timestamps included, prompt and end-of-text not).
+    `kept`: index of the attempt that all this is of.
     `is_truncated`: the token budget ended before end-of-text. `language_probabilities` is filled
     when the language was detected. For task `lang_id` the tokens, text and words are empty; for
     `voice_activity` the language too, and `speech_probabilities` has one for every 512 samples.
@@ -151,6 +152,7 @@ class Decoded:
     attempts: tuple[Attempt, ...]
     language_probabilities: Mapping[str, float] = field(default_factory=dict)
     speech_probabilities: tuple[float, ...] = ()
+    kept: int = 0
 
     @classmethod
     def without_text(
@@ -180,8 +182,7 @@ class Decoded:
     @property
     def verdict(self) -> Verdict:
         """How the kept attempt was judged."""
-        kept = [a for a in self.attempts if a.temperature == self.temperature]
-        return kept[-1].verdict if kept else "accepted"
+        return self.attempts[self.kept].verdict if self.attempts else "accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,11 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatistics:
-    """Counters since start and gauges of now."""
+    """Counters since start and gauges of now.
+
+    `steps`: turns of the engine's loop; while there is work it grows, or the engine is stuck.
+    `deaths`: processes of the engine that died, or were ended because they were stuck.
+    """
 
     slots: int = 0
     slots_in_use: int = 0
@@ -208,6 +213,8 @@ class EngineStatistics:
     tokens_decoded: int = 0
     audio_seconds: float = 0.0
     device_memory_bytes: int = 0
+    steps: int = 0
+    deaths: int = 0
 
 
 class Decoder(Protocol):
@@ -216,8 +223,14 @@ class Decoder(Protocol):
     @property
     def model(self) -> ModelCard: ...
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether clips are taken now. An engine that is lost may come back; a closed one not."""
+        ...
+
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
-        """Queue one clip. Raises `decoding.errors.QueueFull` when the bounded queue is full."""
+        """Queue one clip. Raises, of `decoding.errors`, `QueueFull` when the bounded queue is full,
+        `UnsupportedOption`, `EngineAway`, and `EngineFailed` when it is closed or lost."""
         ...
 
     def cancel(self, group: str) -> None:

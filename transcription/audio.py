@@ -8,10 +8,12 @@ because an m4a with its index at the end cannot be read from a pipe.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import re
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from decoding.types import SAMPLE_RATE
 from transcription.errors import (
     AudioTooLong,
     CorruptAudio,
+    DecoderFailed,
     EmptyFile,
     EncryptedAudio,
     InvalidParameters,
@@ -59,8 +62,11 @@ log = logging.getLogger(__name__)
 HOUR = 3600.0
 MAX_LOOK_BYTES = 1 << 20
 WAV_CHANNELS_OFFSET = 22
-SIGNALS_FROM_OUTSIDE = (-9, -15)
+SIGNALS_FROM_OUTSIDE = (-1, -2, -9, -15)
+TOLD_TO_END = 255  # what ffmpeg makes of such a signal where it can; it has no complaint then
 COMMANDS_NOT_STARTED = (126, 127)
+NOT_RUN = "The audio decoder could not run to its end; try again."
+TOO_LONG = "The audio took too long to decode."
 SENSELESS = re.compile(r"[Ii]nvalid (sample rate|channel|bits|block)|exp -?\d+ is out of range")
 UNREAD_CODEC = re.compile(r"no decoder found|Codec \(\S+\) not on whitelist")
 DAMAGE = re.compile(r"Invalid data found|Decoding error|partial file|[Cc]orrupt")
@@ -145,7 +151,7 @@ class AudioStream:
         self.warnings: tuple[str, ...] = ()
         self._source = source.absolute()
         self._limits = limits or AudioLimits()
-        self._ffmpeg = ffmpeg or bundled_ffmpeg()
+        self._ffmpeg = ffmpeg or _bundled()
         self._is_complete = False
         self._cage = folder / f"{uuid.uuid4().hex}.empty"
         self._files: tuple[_ChannelFile, ...] = ()
@@ -179,7 +185,7 @@ class AudioStream:
             block = np.frombuffer(chunk[:whole], dtype="<i2").reshape(-1, len(self._files)).T
             self._write(block)
             yield block
-        self._judge(self._finish(self._child))
+        self._judge(self._finish(self._child, self._limits.decode))
         self._is_complete = True
 
     @property
@@ -206,7 +212,12 @@ class AudioStream:
 
     def _start(self, arguments: tuple[str, ...], limits: ChildLimits) -> Child:
         given = (*GUARDS, "-i", f"file:{self._source}", "-map", "0:a:0", *arguments, "pipe:1")
-        return Child(self._ffmpeg, given, self._cage, limits)
+        try:
+            return Child(self._ffmpeg, given, self._cage, limits)
+        except OSError as error:  # no process, no memory, no descriptor to be had
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            raise DecoderFailed(NOT_RUN) from error
 
     def _run(self, arguments: tuple[str, ...]) -> tuple[bytes, Outcome]:
         """A short run whose output is small."""
@@ -214,7 +225,7 @@ class AudioStream:
         with self._start(arguments, self._limits.look) as child:
             while (chunk := self._read(child)) and len(output) < MAX_LOOK_BYTES:
                 output += chunk
-            return output, self._finish(child)
+            return output, self._finish(child, self._limits.look)
 
     def _look(self) -> _Sound:
         """Codec, rate and layout of the first audio track; opens no decoder."""
@@ -266,17 +277,20 @@ class AudioStream:
         try:
             return child.read()
         except ChildStuck as error:
-            raise CorruptAudio("The audio took too long to decode.") from error
+            raise CorruptAudio(TOO_LONG) from error
 
-    def _finish(self, child: Child) -> Outcome:
+    def _finish(self, child: Child, limits: ChildLimits) -> Outcome:
         try:
             outcome = child.finish()
         except ChildStuck as error:
-            raise CorruptAudio("The audio took too long to decode.") from error
+            raise CorruptAudio(TOO_LONG) from error
         if outcome.complaints:
             log.debug("ffmpeg ended with %d: %r", outcome.status, outcome.complaints)
-        if outcome.status in SIGNALS_FROM_OUTSIDE or outcome.status in COMMANDS_NOT_STARTED:
-            raise TranscriptionError("The audio decoder could not run to its end; try again.")
+        if outcome.status == -signal.SIGKILL and outcome.processor_seconds >= limits.allowance:
+            raise CorruptAudio(TOO_LONG)
+        is_told = outcome.status == TOLD_TO_END and not outcome.complaints
+        if is_told or outcome.status in (*SIGNALS_FROM_OUTSIDE, *COMMANDS_NOT_STARTED):
+            raise DecoderFailed(NOT_RUN)
         return outcome
 
     def _write(self, block: NDArray[np.int16]) -> None:
@@ -341,6 +355,13 @@ def decode_audio(
         for _ in stream:
             pass
         return stream.recordings
+
+
+def _bundled() -> Path:
+    try:
+        return bundled_ffmpeg()
+    except RuntimeError as error:
+        raise DecoderFailed(NOT_RUN) from error
 
 
 def _undecodable(outcome: Outcome) -> UnreadableAudio:

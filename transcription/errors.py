@@ -10,6 +10,7 @@ TranscriptionError         .code is the stable name that users and clients see
 │   └── CorruptAudio       corrupt_audio
 ├── AudioTooLong           audio_too_long
 ├── UnsupportedRequest     unsupported_option: this model or recording cannot do that
+├── DecoderFailed          decoder_failed: ffmpeg is missing or was killed; not the file's fault
 └── Cancelled              cancelled
 """
 
@@ -54,6 +55,10 @@ class AudioTooLong(TranscriptionError):
 
 class UnsupportedRequest(TranscriptionError):
     code = "unsupported_option"
+
+
+class DecoderFailed(TranscriptionError):
+    code = "decoder_failed"
 
 
 class Cancelled(TranscriptionError):

@@ -15,14 +15,18 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import resource
 import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+
+from transcription.errors import DecoderFailed
 
 DEMUXERS = (
     "wav,w64,aiff,au,caf,flac,ogg,mp3,aac,mov,mp4,m4a,3gp,3g2,mj2,mov,mp4,m4a,3gp,3g2,mj2,"
@@ -71,6 +75,14 @@ class ChildLimits:
     wait_seconds: float = 1800.0
     stall_seconds: float = 60.0
 
+    @property
+    def allowance(self) -> float:
+        """Processor seconds at which the system ends the child, in whose count it may be early."""
+        return 0.9 * self.processor_seconds
+
+
+LIMITS_OF_A_CHECK = ChildLimits(processor_seconds=30, wait_seconds=60.0, stall_seconds=60.0)
+
 
 class ChildStuck(Exception):
     """The child gave nothing for too long, or took too long in all."""
@@ -78,10 +90,33 @@ class ChildStuck(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: exit status (negative: the signal) and what it complained about."""
+    """How a run ended: exit status (negative: the signal), what it complained about, and the
+    processor seconds that it took."""
 
     status: int
     complaints: str
+    processor_seconds: float = 0.0
+
+
+def check_ffmpeg(ffmpeg: Path | None = None) -> None:
+    """Raise `transcription.errors.DecoderFailed` if ffmpeg, the bundled one if None, cannot run."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            program = ffmpeg or bundled_ffmpeg()
+            with Child(program, ("-version",), Path(folder), LIMITS_OF_A_CHECK) as child:
+                while child.read():
+                    pass
+                outcome = child.finish()
+        except (OSError, RuntimeError, ChildStuck) as error:
+            raise DecoderFailed(f"ffmpeg cannot be run: {error}") from error
+    if outcome.status != 0:
+        complaint = outcome.complaints.strip() or f"it ends with {outcome.status}"
+        raise DecoderFailed(f"ffmpeg cannot be run: {complaint}")
+
+
+def _seconds_of_the_dead() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 @functools.cache
@@ -168,11 +203,13 @@ class Child:
     def finish(self) -> Outcome:
         """Wait for the end; call it when `read` has given b""."""
         left = min(self._limits.stall_seconds, self._limits.wait_seconds - self._waited)
+        before = _seconds_of_the_dead()
         try:
             status = self._process.wait(max(left, 0.1))
         except subprocess.TimeoutExpired as error:
             raise ChildStuck("the child closed its output and did not end") from error
-        return Outcome(status, self._complaints.decode("utf-8", "replace"))
+        seconds = _seconds_of_the_dead() - before  # those of others that ended just now with it
+        return Outcome(status, self._complaints.decode("utf-8", "replace"), seconds)
 
     def kill(self) -> None:
         """End the child and all it started; harmless when it has ended."""

@@ -13,6 +13,7 @@ from decoding.cluster import Cluster
 from decoding.errors import ModelNotFound
 from decoding.process import EngineProcess
 from decoding.types import Decoder
+from decoding.watchdog import Patience
 from transcription import model_sources
 from transcription.fetch_report import ConsoleReport, FetchReport
 from transcription.model_packages import CATALOGUE
@@ -136,11 +137,12 @@ def open_decoder(
     settings = settled(settings, report)
     if len(names) == 1 and not own_process:
         return open_engine(settings, names[0])
+    patience = Patience(longest=settings.watchdog_seconds)
     engines: list[EngineProcess] = []
     try:
         for name in names:
             factory = partial(open_engine, settings, name)
-            engines.append(EngineProcess(factory, name=f"engine on {name}"))
+            engines.append(EngineProcess(factory, name=f"engine on {name}", patience=patience))
     except BaseException:
         for engine in engines:
             engine.close()

@@ -40,6 +40,12 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None, ge=1, le=256, description="CPU threads of the engine; all cores if unset."
     )
+    watchdog_seconds: float = Field(
+        900.0,
+        gt=0,
+        description="An engine with work that takes no step for so long is replaced; sooner (20 of "
+        "its longest steps, at least 60 s) once its pace is known.",
+    )
     cuda_graphs: bool = Field(
         True, description="Whether decoding steps are recorded and replayed on CUDA devices."
     )

@@ -117,6 +117,5 @@ def _shift(start: float, end: float, window: Window) -> Span:
 
 def _verdicts(decoded: Decoded) -> tuple[str, ...]:
     """Verdicts of all attempts, that of the kept one last."""
-    kept = [i for i, a in enumerate(decoded.attempts) if a.temperature == decoded.temperature][-1:]
-    others = [a.verdict for i, a in enumerate(decoded.attempts) if i not in kept]
+    others = [a.verdict for i, a in enumerate(decoded.attempts) if i != decoded.kept]
     return (*others, decoded.verdict)

@@ -18,13 +18,14 @@ from app.main import create_app
 from app.server import server_of
 from app.service import Service
 from app.settings import Settings
+from decoding.types import Decoder
 from tests.app.planted import GIVE_UP_SECONDS, PlantedDecoder, transcribe_plainly
 
 
 class Running:
     """A service that runs in a thread of this process."""
 
-    def __init__(self, settings: Settings, decoder: PlantedDecoder, pipeline: Pipeline) -> None:
+    def __init__(self, settings: Settings, decoder: Decoder, pipeline: Pipeline) -> None:
         self.decoder = decoder
         self.settings = settings
         gate: Any = create_app(settings, decoder, pipeline)
@@ -88,24 +89,28 @@ Start = Callable[..., Running]
 
 
 class Shared:
-    """One service for all tests that change no settings; it makes room for others."""
+    """One service for all tests that change no settings; it makes room for others.
+
+    One in this process, whichever folder of tests asks: hence it is the class that holds it.
+    """
+
+    _running: Running | None = None
 
     def __init__(self, folders: pytest.TempPathFactory) -> None:
         self._folders = folders
-        self._running: Running | None = None
 
     def running(self) -> Running:
-        if self._running is None:
+        if Shared._running is None:
             folder = self._folders.mktemp("shared")
             settings = Settings(port=0, data_dir=folder, min_free_bytes=0, queued_jobs_per_key=1000)
-            self._running = Running(settings, PlantedDecoder(), transcribe_plainly)
-            self._running.__enter__()
-        return self._running
+            Shared._running = Running(settings, PlantedDecoder(), transcribe_plainly)
+            Shared._running.__enter__()
+        return Shared._running
 
     def close(self) -> None:
-        if self._running is not None:
-            self._running.__exit__()
-            self._running = None
+        if Shared._running is not None:
+            Shared._running.__exit__()
+            Shared._running = None
 
 
 @pytest.fixture(scope="session")
@@ -127,7 +132,7 @@ def start(tmp_path: Path, keeper: Shared) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def start_one(
-            decoder: PlantedDecoder | None = None,
+            decoder: Decoder | None = None,
             pipeline: Pipeline = transcribe_plainly,
             until: ExitStack = stack,
             **settings: Any,

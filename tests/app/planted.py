@@ -14,6 +14,7 @@ import shutil
 import threading
 import time
 import wave
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -59,6 +60,7 @@ class PlantedDecoder:
         free_windows: int | None = None,
     ) -> None:
         languages = ("en", "de", "hi") if is_multilingual else ("en",)
+        self.is_alive = True
         self.model = ModelCard("planted", is_multilingual, languages, 1, "cpu", "fp32")
         self.seconds_per_window = seconds_per_window
         self.fail = fail
@@ -75,14 +77,15 @@ class PlantedDecoder:
         self._threads = ThreadPoolExecutor(slots)
         self._lock = threading.Lock()
         self._groups: dict[str, set[Future[Decoded]]] = {}
-        self._stopped: set[str] = set()
+        self._cancels: Counter[str] = Counter()  # of each group; what came later is not meant
 
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         with self._lock:
             waiting = sum(len(futures) for futures in self._groups.values())
             if waiting >= self.queue_limit:
                 raise QueueFull("full")
-            future = self._threads.submit(self._decode, clip, options)
+            before = self._cancels[clip.group]
+            future = self._threads.submit(self._decode, clip, options, before)
             self._groups.setdefault(clip.group, set()).add(future)
         future.add_done_callback(lambda done: self._forget(clip.group, done))
         return future
@@ -91,7 +94,7 @@ class PlantedDecoder:
         """No further window of the group begins; those in the slots go on to their end."""
         with self._lock:
             futures = tuple(self._groups.get(group, ()))
-            self._stopped.add(group)
+            self._cancels[group] += 1
         self.cancelled.append(group)
         for future in futures:
             future.cancel()
@@ -113,13 +116,13 @@ class PlantedDecoder:
         with self._lock:
             self._groups[group].discard(future)
 
-    def _decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
-        if clip.group in self._stopped:
+    def _decode(self, clip: Clip, options: DecodingOptions, cancels: int) -> Decoded:
+        if self._cancels[clip.group] != cancels:
             raise CancelledError
-        self._pass_the_gate(clip)
+        self._pass_the_gate(clip, cancels)
         end = time.monotonic() + self.seconds_per_window
         while (left := end - time.monotonic()) > 0:
-            if clip.group in self._stopped:
+            if self._cancels[clip.group] != cancels:
                 break
             time.sleep(min(left, 0.02))
         with self._lock:
@@ -131,12 +134,12 @@ class PlantedDecoder:
             raise error
         return heard_in(clip.samples, clip.seconds, options.language or "en")
 
-    def _pass_the_gate(self, clip: Clip) -> None:
+    def _pass_the_gate(self, clip: Clip, cancels: int) -> None:
         with self._lock:
             is_free = self._is_free(clip)
         give_up = time.monotonic() + GIVE_UP_SECONDS
-        while not is_free and clip.group not in self._stopped and time.monotonic() < give_up:
-            is_free = self.released.wait(0.05)
+        while not is_free and time.monotonic() < give_up:
+            is_free = self.released.wait(0.05) or self._cancels[clip.group] != cancels
 
     def _is_free(self, _clip: Clip) -> bool:
         self._free_windows -= 1
@@ -236,10 +239,14 @@ def wav(seconds: float, *, seed: int = 0, channels: int = 1) -> bytes:
     """A WAV file of noise: every window of it differs from every other."""
     noise = np.random.default_rng(seed)
     count = round(seconds * SAMPLE_RATE)
-    samples = noise.integers(-3000, 3000, (count, channels)).astype("<i2")
+    return wav_of(noise.integers(-3000, 3000, (count, channels)).astype("<i2"))
+
+
+def wav_of(samples: np.ndarray) -> bytes:
+    """A WAV file of int16 samples, one channel or (n, channels)."""
     sound = io.BytesIO()
     with wave.open(sound, "wb") as file:
-        file.setnchannels(channels)
+        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
         file.writeframes(samples.tobytes())

@@ -34,6 +34,10 @@ class LoggingDecoder:
         self._log.write(f"{NEW_LIFE}\n")
         self.model = decoder.model
 
+    @property
+    def is_alive(self) -> bool:
+        return self._decoder.is_alive
+
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         self._log.write(f"begun {name_of(clip)}\n")
         future = self._decoder.submit(clip, options)

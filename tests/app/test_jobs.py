@@ -57,6 +57,13 @@ def test_diarized_json_needs_channels(shared: Running):
         params = {"response_format": "diarized_json"}
         answer = client.get(f"/v1/jobs/{job['id']}/transcript", params=params)
         assert answer.json()["error"]["code"] == "unsupported_option"
+        sentence = answer.json()["error"]["message"]
+        asked = client.post(
+            "/v1/audio/transcriptions",
+            files={"file": ("talk.wav", SOUND)},
+            data={"model": "planted", **params},
+        )
+        assert asked.json()["error"]["message"] == sentence  # one check for forms and for jobs
         split = submit(client, wav(5, channels=2), data={"channels": "split"}).json()
         shared.wait(split["id"])
         answer = client.get(f"/v1/jobs/{split['id']}/transcript", params=params)

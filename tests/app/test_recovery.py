@@ -165,12 +165,13 @@ def test_after_a_crash_nothing_is_decoded_or_listened_to_again(start: Start, tmp
 
 
 def test_failures_say_whose_fault_it_was():
-    ours = (EngineFailed("x"), QueueFull("x"), OSError("/secret/path"), KeyError("x"))
+    ours = (EngineFailed("x"), OSError("/secret/path"), KeyError("x"))
     for error in ours:
         failure = failure_of(error)
         assert failure.is_ours
         assert "secret" not in failure.message
         assert of_failure(failure).headers["x-should-retry"] == "false"
+    assert of_failure(failure_of(QueueFull("x"))).headers["Retry-After"]
     theirs = failure_of(CorruptAudio("cut off"))
     assert theirs == Failure("corrupt_audio", "cut off", "file")
     assert failure_of(UnsupportedOption("no")).code == "unsupported_option"

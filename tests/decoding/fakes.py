@@ -134,11 +134,10 @@ def dies_at_start() -> Summing:
     os._exit(9)
 
 
-def works_once(marker: str) -> Summing:
-    """The first process works, every later one dies while it starts."""
-    if Path(marker).exists():
+def works_unless(broken: str) -> Summing:
+    """Opens unless there is such a file: then the process dies while it starts."""
+    if Path(broken).exists():
         os._exit(9)
-    Path(marker).touch()
     return Summing(0.05)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from decoding.cluster import Cluster
-from decoding.errors import EngineFailed, QueueFull
+from decoding.errors import EngineAway, EngineFailed, QueueFull
 from decoding.process import EngineProcess
 from decoding.types import Clip, Decoded, DecodingOptions, EngineStatistics, ModelCard
 from tests.decoding.fakes import Summing, clip, decoded, expected
@@ -28,7 +28,7 @@ class Held:
         if len(self.waiting) >= self.capacity:
             raise QueueFull("full")
         if not self.is_alive:
-            raise EngineFailed("given up")
+            raise EngineAway("away")
         future: Future[Decoded] = Future()
         self.waiting.append((clip, future))
         return future
@@ -42,7 +42,7 @@ class Held:
         self.is_alive = False
         waiting, self.waiting = self.waiting, []
         for _, future in waiting:
-            future.set_exception(EngineFailed("given up"))
+            future.set_exception(EngineAway("away"))
 
     def cancel(self, group: str) -> None:
         for held, future in self.waiting:
@@ -100,10 +100,10 @@ def test_last_member_lost(members: tuple[Held, Held]) -> None:
     future = cluster.submit(clip(1), OPTIONS)
     for member in members:
         member.lose()
-    with pytest.raises(EngineFailed):
+    with pytest.raises(EngineAway):
         future.result(1)
     assert not cluster.is_alive
-    with pytest.raises(EngineFailed):
+    with pytest.raises(EngineAway):
         cluster.submit(clip(1), OPTIONS)
 
 

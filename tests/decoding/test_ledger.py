@@ -59,40 +59,46 @@ def test_one_death_costs_nothing_but_time(arena: Arena) -> None:
     for n in (1, 2):
         ledger.add(clip(n), OPTIONS)
     ledger.take_sendable()
-    assert ledger.note_death() is None
+    assert ledger.has_sent
+    assert ledger.note_death() == []
+    assert not ledger.has_sent
     assert seeds(ledger.take_sendable()) == [1, 2]
 
 
-def test_suspects_go_one_at_a_time_and_nobody_goes_with_them(arena: Arena) -> None:
+def test_suspect_recordings_go_one_at_a_time_and_nobody_goes_with_them(arena: Arena) -> None:
     ledger = Ledger(arena)
-    futures = [ledger.add(clip(n), OPTIONS) for n in (1, 2)]
-    for _ in range(2):
-        ledger.take_sendable()
-        assert ledger.note_death() is None
-    ledger.add(clip(3), OPTIONS)  # came later, is no suspect
+    first, second = (ledger.add(clip(n, group="ab"[n - 1]), OPTIONS) for n in (1, 2))
+    ledger.take_sendable()
+    assert ledger.note_death() == []
+    ledger.add(clip(3, group="c"), OPTIONS)  # came later, is no suspect
     (alone,) = ledger.take_sendable()
     assert alone.seed == 1
     assert ledger.take_sendable() == []
-    assert ledger.finish(alone.key) is futures[0]
+    assert ledger.finish(alone.key) is first
     assert seeds(ledger.take_sendable()) == [2]
-    assert ledger.note_death() is futures[1]  # proven
+    later = ledger.add(clip(4, group="b"), OPTIONS)
+    assert ledger.take_sendable() == []
+    assert ledger.note_death() == [second, later]  # the recording is proven, and goes as a whole
     assert seeds(ledger.take_sendable()) == [3]
 
 
-def test_clip_that_was_alone_both_times_is_proven(arena: Arena) -> None:
+def test_windows_of_a_suspect_recording_that_came_later_are_not_blamed(arena: Arena) -> None:
     ledger = Ledger(arena)
-    future = ledger.add(clip(1), OPTIONS)
-    ledger.take_sendable()
-    assert ledger.note_death() is None
-    ledger.take_sendable()
-    assert ledger.note_death() is future
+    ledger.add(clip(1), OPTIONS)
+    (sent,) = ledger.take_sendable()
+    ledger.note_death()
+    ledger.add(clip(2), OPTIONS)
+    assert [request.key for request in ledger.take_sendable()] == [sent.key]
+    ledger.finish(sent.key)
+    assert seeds(ledger.take_sendable()) == [2]
+    assert ledger.note_death() == []  # its first
 
 
 def test_clip_that_was_never_sent_is_not_blamed(arena: Arena) -> None:
     ledger = Ledger(arena)
     ledger.add(clip(1), OPTIONS)
     for _ in range(5):
-        assert ledger.note_death() is None
+        assert ledger.note_death() == []
     assert seeds(ledger.take_sendable()) == [1]
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from decoding.checkpoints import COMPACT_FORMAT, default_heads
 from decoding.errors import ModelNotFound, ModelUnreadable
-from decoding.huggingface import DIMENSION_NAMES, openai_name
+from decoding.huggingface import DIMENSION_NAMES, _scale, openai_name
 from decoding.loading import load_model
 from decoding.types import DecodingOptions
 from tests.decoding.decoding_alone import decode_one
@@ -181,6 +181,22 @@ def test_adapter_is_merged(model, state, tmp_path, config, scale):
     torch.save({"dims": dims, "model_state_dict": changed}, tmp_path / "changed.pt")
     merged = load_model(str(save(model, tmp_path / "base.pt")), adapter=adapter)
     assert torch.allclose(answers(merged), answers(load_model(str(tmp_path / "changed.pt"))))
+
+
+@pytest.mark.parametrize("key", ["alpha_pattern", "rank_pattern"])
+def test_an_alternative_in_an_adapters_pattern_ends_where_it_ends(key):
+    module, down = "decoder.layers.10.encoder_attn.v_proj", torch.zeros(4, 64)
+    config = {"r": 4, "lora_alpha": 8}
+    for pattern in (r"layers\.1|layers\.2", "fc1|encoder"):
+        assert _scale(config | {key: {pattern: 64}}, module, down) == 2.0
+    assert _scale(config | {key: {"q_proj|v_proj": 64}}, module, down) != 2.0
+
+
+def test_a_pattern_that_is_none_is_one_sentence(model, tmp_path):
+    factors = factors_of("decoder.layers.1.self_attn.q_proj")
+    adapter = write_adapter(tmp_path / "lora", factors, alpha_pattern={"q_proj(": 4})
+    with pytest.raises(ModelUnreadable, match="is no pattern"):
+        load_model(str(save(model, tmp_path / "base.pt")), adapter=adapter)
 
 
 def test_adapters_that_do_not_fit(model, tmp_path):

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decoding.errors import EngineFailed, ModelNotFound, QueueFull, UnsupportedOption
+from decoding.errors import (
+    EngineAway,
+    EngineFailed,
+    ModelNotFound,
+    PoisonClip,
+    QueueFull,
+    UnsupportedOption,
+)
 from decoding.process import EngineProcess, Restarts
 from decoding.types import DecodingOptions
 from tests.decoding import fakes
@@ -129,17 +136,20 @@ def test_killed_in_flight_is_replaced_and_answers_are_the_same() -> None:
         process.close()
 
 
-def test_poison_clip_fails_and_its_company_does_not() -> None:
-    process = EngineProcess(Summing, restarts=QUICK)
+def test_poison_recording_fails_after_two_deaths_and_its_company_does_not(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    process = EngineProcess(partial(Summing, 0.0, str(pids)), restarts=QUICK)
     try:
         values = [1, 2, fakes.POISON, 3, 4, 5]
-        futures = {v: process.submit(clip(v), OPTIONS) for v in values}
-        with pytest.raises(EngineFailed, match="died of this window"):
+        futures = {v: process.submit(clip(v, group=f"of {v}"), OPTIONS) for v in values}
+        with pytest.raises(PoisonClip, match="died of this recording"):
             futures.pop(fakes.POISON).result(30)
         assert {v: f.result(20).text for v, f in futures.items()} == {
             v: expected(v) for v in (1, 2, 3, 4, 5)
         }
         assert process.is_alive
+        assert len(pids.read_text().split()) == 1 + 2
+        assert process.statistics().deaths == 2
     finally:
         process.close()
 
@@ -169,18 +179,29 @@ def test_engine_that_lost_its_device_is_replaced() -> None:
         process.close()
 
 
-def test_process_that_cannot_be_replaced_is_given_up(tmp_path: Path) -> None:
-    factory = partial(fakes.works_once, str(tmp_path / "marker"))
+def test_process_that_cannot_be_replaced_is_away_until_it_can(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    factory = partial(fakes.works_unless, str(broken))
     process = EngineProcess(factory, restarts=Restarts(in_a_row=2, first_delay=0.01))
     try:
+        broken.touch()
         future = process.submit(clip(fakes.POISON), OPTIONS)
-        with pytest.raises(EngineFailed, match="given up"):
+        with pytest.raises(EngineAway):
             future.result(20)
         assert not process.is_alive
-        with pytest.raises(EngineFailed, match="given up"):
+        with pytest.raises(EngineAway):
             process.submit(clip(1), OPTIONS)
+        broken.unlink()
+        assert wait_until(lambda: process.is_alive)
+        assert process.submit(clip(1), OPTIONS).result(20).text == expected(1)
+        assert process.statistics().deaths >= 3
     finally:
         process.close()
+
+
+def test_the_rate_of_restarts_is_bounded() -> None:
+    delays = [Restarts().delay(deaths) for deaths in (1, 2, 3, 10, 10_000)]
+    assert delays == [0.25, 0.5, 1.0, 30.0, 30.0]
 
 
 def test_error_at_start_is_raised_here() -> None:
@@ -204,8 +225,6 @@ def test_close_leaves_no_process_and_cancels_what_waits() -> None:
     assert all(f.done() for f in futures)
     assert futures[-1].cancelled()
     assert not process.is_alive
-    with pytest.raises(RuntimeError, match="closed"):
-        process.submit(clip(1), OPTIONS)
 
 
 def test_close_while_the_replacement_loads_is_quick(tmp_path: Path) -> None:

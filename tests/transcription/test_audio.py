@@ -18,16 +18,16 @@ from transcription.audio import AudioLimits, AudioStream, decode_audio
 from transcription.errors import (
     AudioTooLong,
     CorruptAudio,
+    DecoderFailed,
     EmptyFile,
     EncryptedAudio,
     InvalidParameters,
     NoAudioTrack,
-    TranscriptionError,
     UnreadableAudio,
     UnsupportedMedia,
     UnsupportedRequest,
 )
-from transcription.ffmpeg import ChildLimits, bundled_ffmpeg
+from transcription.ffmpeg import ChildLimits, bundled_ffmpeg, check_ffmpeg
 
 SECRET_HZ = 1000
 
@@ -377,7 +377,11 @@ LOOK = r"""case "$*" in *framecrc*) printf '#codec_id 0: x\n#sample_rate 0: 1600
 @pytest.mark.parametrize(
     ("script", "error"),
     [
-        ("kill -9 $$", TranscriptionError),
+        ("kill -9 $$", DecoderFailed),
+        ("kill -15 $$", DecoderFailed),
+        ("exit 255", DecoderFailed),
+        ("echo Conversion failed >&2; exit 255", CorruptAudio),
+        ("kill -11 $$", CorruptAudio),
         ("head -c 64000 /dev/zero; exit 3", CorruptAudio),
         ("exit 0", EmptyFile),
         ("exec sleep 60", CorruptAudio),
@@ -419,9 +423,26 @@ def test_too_many_tracks(put, room, tmp_path):
 
 def test_missing_decoder_is_not_the_files_fault(put, room, tmp_path):
     source = put(wav_bytes(tone().astype("<i2")))
-    with pytest.raises(TranscriptionError) as caught:
+    with pytest.raises(DecoderFailed) as caught:
         decode_audio(source, room, ffmpeg=tmp_path / "nowhere")
-    assert caught.value.code == "transcription_failed"
+    assert caught.value.code == "decoder_failed"
+
+
+def test_a_file_that_takes_all_processor_time_is_to_blame_itself(put, room, tmp_path):
+    """The system kills then, as somebody outside may."""
+    source = put(wav_bytes(tone().astype("<i2")))
+    limits = AudioLimits(decode=ChildLimits(processor_seconds=1, stall_seconds=100.0))
+    busy = stand_in(tmp_path, f"{LOOK}\nwhile :; do :; done")
+    with pytest.raises(CorruptAudio, match="too long"):
+        decode_audio(source, room, limits=limits, ffmpeg=busy)
+
+
+def test_ffmpeg_is_checked_before_it_is_needed(tmp_path):
+    check_ffmpeg()
+    broken = stand_in(tmp_path, "echo lost library >&2; exit 1")
+    for program, sentence in ((broken, "lost library"), (tmp_path / "nowhere", "nowhere")):
+        with pytest.raises(DecoderFailed, match=sentence):
+            check_ffmpeg(program)
 
 
 def test_child_lives_in_a_cage(put, room, tmp_path, monkeypatch):

@@ -79,6 +79,7 @@ def test_the_kept_attempt_comes_last():
     climbed = replace(
         DECODED,
         temperature=0.2,
+        kept=1,
         attempts=(
             attempt(0.0, "repetitive"),
             attempt(0.2, "improbable"),
@@ -86,6 +87,13 @@ def test_the_kept_attempt_comes_last():
         ),
     )
     assert place_words(climbed, WINDOW).attempts == ("repetitive", "repetitive", "improbable")
+
+
+def test_of_attempts_at_one_temperature_the_kept_one_is_known():
+    twice = (attempt(0.4, "improbable"), attempt(0.4, "repetitive"))
+    climbed = replace(DECODED, temperature=0.4, kept=0, attempts=twice)
+    assert climbed.verdict == "improbable"
+    assert place_words(climbed, WINDOW).attempts == ("repetitive", "improbable")
 
 
 def test_words_stay_inside_the_window():

@@ -1,0 +1,25 @@
+"""What every `Decoder` promises, whoever implements it."""
+
+from __future__ import annotations
+
+import pytest
+
+from decoding.cluster import Cluster
+from decoding.engine import Engine
+from decoding.errors import EngineFailed
+from decoding.process import EngineProcess
+from decoding.types import DecodingOptions
+from tests.decoding.fakes import Summing, clip
+
+
+@pytest.mark.parametrize("kind", ["engine", "process", "cluster"])
+def test_a_closed_engine_says_so_in_one_way(kind, small):
+    if kind == "engine":
+        decoder = Engine(small, slots=1, threads=1)
+    else:
+        process = EngineProcess(Summing)
+        decoder = process if kind == "process" else Cluster([process])
+    decoder.close()
+    with pytest.raises(EngineFailed):
+        decoder.submit(clip(1), DecodingOptions(language="en"))
+    decoder.close()
