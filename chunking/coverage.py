@@ -17,11 +17,13 @@ from math import inf
 from chunking.intervals import clip, subtract, total, unite, widen
 from chunking.keys import key
 from chunking.pace import find_stretched, paces_of
-from chunking.plausibility import is_overlong, longest_plausible
+from chunking.plausibility import extent, is_overlong, longest_plausible
 from chunking.types import Coverage, Merged, Piece, Redecoded, Span, Word
 
 SHORTEST_UNCOVERED = 1.5
 """Speech without words counts from this many seconds on."""
+SHORTEST_UNWRITTEN = 0.5
+"""The same where no window wrote any text: there no word's time is at fault."""
 WORD_SLACK = 0.25
 """Word times are trusted to this many seconds at either end."""
 TIMESTAMP_SLACK = 1.0
@@ -62,6 +64,25 @@ def find_uncovered(words: Sequence[Word], evidence: Sequence[Span]) -> tuple[Spa
     `SHORTEST_UNCOVERED` seconds of speech on.
     """
     return tuple(stretch for stretch, _ in _bare(words, evidence, {}))
+
+
+def find_unwritten(
+    words: Sequence[Word], evidence: Sequence[Span], written: Sequence[Span]
+) -> tuple[Span, ...]:
+    """Stretches of sorted, disjoint `evidence` outside of all `written` text and every word.
+
+    They count from `SHORTEST_UNWRITTEN` seconds of speech on. `written` is sorted and disjoint.
+    """
+    said = unite(extent(word) for word in words)
+    found = _stretches(said, subtract(evidence, written))
+    return tuple(stretch for stretch, speech in found if speech >= SHORTEST_UNWRITTEN)
+
+
+def written_by(piece: Piece) -> tuple[Span, ...]:
+    """Where `piece` has text, words or none; all of its window if there are no timestamps."""
+    if piece.timed_text or not piece.words:
+        return piece.timed_text
+    return (piece.window.span,)
 
 
 def _bare(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chunking.alignment import TOLERANCE, align
-from chunking.coverage import WORD_SLACK, find_uncovered
+from chunking.coverage import BRIDGE, WORD_SLACK, find_uncovered
 from chunking.intervals import clip
 from chunking.keys import to_units
 from chunking.plausibility import extent, focus, is_overlong
@@ -19,6 +19,9 @@ from chunking.types import Piece, RepairRequest, Span, Word
 
 EDGE = 0.3
 """A repaired word may lie this far outside of its gap."""
+SHORTEST_ONSET = 0.3
+"""A repair begins where so much speech begins, or less that more follows: other sounds are a breath
+or a knock."""
 UNUSABLE = frozenset({"repetitive", "no_speech"})
 _NEIGHBOURS = 4
 SAME_SOUND = 0.5
@@ -72,15 +75,26 @@ def _fill_gap(
             break
         number = context.numbering.gap(gap.start, attempt)
         if number not in context.answers:
-            speech = clip(context.evidence or (), gap)
-            onset = speech[0].start if speech else gap.start
-            return words, gap_request(gap, onset, attempt, context.bounds, number)
+            begin = _onset(context.evidence or (), gap)
+            return words, gap_request(gap, begin, attempt, context.bounds, number)
         piece = context.answers[number]
         if piece is None:
             break
         if piece.attempts[-1] not in UNUSABLE:
             words = _insert(words, settled, stretch, gap, piece)
     return words, None
+
+
+def _onset(evidence: Sequence[Span], gap: Span) -> float:
+    """Where speech in `gap` begins in earnest: not with the end of a word before, nor a breath."""
+    near = clip(evidence, Span(max(gap.start - SHORTEST_ONSET, 0.0), gap.end))
+    for place, span in enumerate(near):
+        start = max(span.start, gap.start)
+        is_rest = start - span.start > span.end - start
+        is_alone = place + 1 == len(near) or near[place + 1].start - span.end > BRIDGE
+        if span.end - start >= SHORTEST_ONSET or not (is_rest or is_alone):
+            return start
+    return max(near[0].start, gap.start) if near else gap.start
 
 
 def _is_open(words: Sequence[Word], gap: Span, context: Context) -> bool:

@@ -8,13 +8,14 @@ lets words go as soon as neither the next window nor a repair can change them. D
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 
 from chunking.clock import Clock
-from chunking.coverage import find_uncovered
+from chunking.coverage import WORD_SLACK, find_uncovered, find_unwritten, written_by
 from chunking.fillings import Stretch, fill_gaps
 from chunking.intervals import clip, unite
 from chunking.joints import Joint, first_from, lay_joints
@@ -222,7 +223,9 @@ class Merger:
         self._units[unit] = resolved
         if resolved.words:
             self._tails[unit] = tail = _tail_of(resolved)
-            inside = Span(resolved.words[0].start, max(tail.boundary, resolved.words[0].start))
+            is_last = unit == len(self._units) - 1
+            end = max(tail.boundary, self._context.duration if is_last else 0.0)
+            inside = Span(resolved.words[0].start, max(end, resolved.words[0].start))
             self._lay_out(2 * unit + 1, resolved, _START, inside)
         else:
             self._stretches[2 * unit + 1] = Stretch((), (), (), (), 0, resolved.by_grapheme)
@@ -252,7 +255,10 @@ class Merger:
         words = before.words + unit.words
         gaps: tuple[Span, ...] = ()
         if self._context.evidence is not None and region.duration > 0:
-            found = find_uncovered(words, clip(self._context.evidence, region))
+            evidence = clip(self._context.evidence, region)
+            written = self._written(place, words, region)
+            bare = find_uncovered(words, evidence), find_unwritten(words, evidence, written)
+            found = unite((*bare[0], *bare[1]), bridge=WORD_SLACK)
             gaps = tuple(part for gap in with_room(found, words, region) for part in chop(gap))
         self._stretches[place] = Stretch(
             words=unit.words if is_inside else (),
@@ -263,6 +269,20 @@ class Merger:
             by_grapheme=unit.by_grapheme,
         )
         self._fill(place)
+
+    def _written(self, place: int, words: Sequence[Word], region: Span) -> tuple[Span, ...]:
+        """Where windows that hear `region` wrote text: those planned there, those of `words`.
+
+        No window that may still be missing is asked, so that the order of arrival is no matter.
+        """
+        unit = place // 2
+        last = (unit + 1) // 2
+        first = bisect_right(self._windows, region.start, key=lambda window: window.end)
+        if place % 2:
+            first = max(first, unit // 2)
+        planned = {window.index for window in self._windows[first : last + 1]}
+        pieces = (self._answers.get(number) for number in planned | {w.window for w in words})
+        return unite(span for piece in pieces if piece for span in written_by(piece))
 
     def _fill(self, place: int) -> None:
         stretch = self._stretches[place]

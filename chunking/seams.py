@@ -209,7 +209,7 @@ def _settle_at_pause(dispute: Dispute) -> Settlement:
 def _settle_one_sided(dispute: Dispute, core: Span, words: Sequence[Word]) -> Settlement:
     """Only one window has words here. They stay, unless the other detector hears none either."""
     is_left = words[0] in dispute.left
-    time = core.end if is_left else core.start
+    time = core.end if is_left else _alone_from(dispute, core.start)
     if dispute.evidence is None:
         credible = sum(word.probability for word in words) / len(words) >= CREDIBLE
         status: SeamStatus = "voted" if credible else "uncertain"
@@ -217,6 +217,17 @@ def _settle_one_sided(dispute: Dispute, core: Span, words: Sequence[Word]) -> Se
     if not any(is_heard(word, dispute.evidence) for word in words):
         time = core.start if is_left else core.end
     return Settlement(_split_at(dispute.left, dispute.right, time), time, "voted")
+
+
+def _alone_from(dispute: Dispute, time: float) -> float:
+    """Where the right window's words begin that nobody else wrote, `time` at the latest.
+
+    A guard is not trusted because the other window hears better there. One that has stopped
+    writing does not.
+    """
+    reached = max((word.end for word in dispute.left), default=float("-inf"))
+    alone = [w.start for w in dispute.right if reached < focus(w) <= time]
+    return max(reached, min(alone)) if alone else time
 
 
 def _split_at(left: Sequence[Word], right: Sequence[Word], time: float) -> tuple[Word, ...]:
