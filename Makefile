@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 ROOMS  := app benchmarks chunking decoding training transcription
 
 .DEFAULT_GOAL := check
-.PHONY: help setup demo serve test quick check lint types layers cover format bench recordings image lock peers clean
+.PHONY: help setup demo serve test quick check lint types layers cover processors format bench recordings image lock peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,7 +29,7 @@ test: $(READY)  ## all tests (no GPU, network or system ffmpeg needed)
 quick: $(READY)  ## the fast tests alone
 	$(BIN)/python -m pytest -q -m "not slow and not browser"
 
-check: lint types layers cover  ## lint, types, layers, tests with coverage: what CI runs
+check: lint types layers cover processors  ## lint, types, layers, tests with coverage: what CI runs
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -43,6 +43,9 @@ layers: $(READY)
 
 cover: $(READY)
 	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-report=xml
+
+processors: $(READY)  ## the numeric tests, once for each instruction set that the processor can pretend to have
+	$(BIN)/python tests/processors
 
 format: $(READY)  ## format the code
 	$(BIN)/ruff check --fix .
