@@ -8,7 +8,7 @@ TOOLS  := $(VENV)/.tools
 ROOMS  := app benchmarks chunking decoding training transcription
 
 .DEFAULT_GOAL := check
-.PHONY: help setup demo serve test quick check lint types layers cover format bench recordings image lock peers clean
+.PHONY: help setup demo serve test quick check lint types layers cover processors format bench recordings image lock peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,7 +35,7 @@ test: $(TOOLS)  ## all tests (no GPU, network or system ffmpeg needed)
 quick: $(TOOLS)  ## the fast tests alone
 	$(BIN)/python -m pytest -q -m "not slow and not browser and not real"
 
-check: lint types layers cover  ## lint, types, layers, tests with coverage: what CI runs
+check: lint types layers cover processors  ## lint, types, layers, tests with coverage: what CI runs
 
 lint: $(TOOLS)
 	$(BIN)/ruff check .
@@ -49,6 +49,9 @@ layers: $(TOOLS)
 
 cover: $(TOOLS)
 	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-report=xml
+
+processors: $(TOOLS)  ## the numeric tests, once for each instruction set that the processor can pretend to have
+	$(BIN)/python tests/processors
 
 format: $(TOOLS)  ## format the code
 	$(BIN)/ruff check --fix .

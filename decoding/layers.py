@@ -14,13 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from decoding import few_rows
 from decoding.quantised import X86, QuantisedLinear
 
-# Plain single-precision products on the CPU give a row the same bits whatever rows stand beside it,
-# but the library switches to another routine where one thread is left with less than four rows.
-# Several threads share rows out in multiples of four. tests/decoding/test_layers.py holds this on
-# the machine at hand, from one thread to many.
-ROWS_OF_A_PART = 4
+# oneDNN with AVX-512 cuts longer sums into parts, but not those of one row alone. Seen with all 23
+# widths from 64 to 2048 that were tried; two rows and more are cut alike.
+MOST_INPUTS_OF_ONE_ROW = 1024
 ROWS_AT_ONCE = 250  # of a feed-forward on the CPU: its wide middle stays in the core's own cache
 NORM_EPSILON = 1e-5
 
@@ -28,32 +27,34 @@ State = Mapping[str, Tensor]
 
 
 class Linear(Protocol):
-    """x [..., in] -> [..., out]; a row's result does not depend on the rows beside it."""
+    """x [w, rows, in] -> [w, rows, out].
+
+    On the CPU, except in half precisions, a window's bits do not depend on the windows beside it.
+    tests/decoding/test_layers.py holds this on the machine at hand; `make processors` holds it for
+    each instruction set that the machine can pretend to have.
+    """
 
     def __call__(self, x: Tensor) -> Tensor: ...
 
 
 class FloatLinear:
-    """Weights kept in the floating type they are multiplied in."""
+    """Weights kept in the floating type they are multiplied in.
+
+    Libraries choose their routine, and so the last bits, by the number of rows. In single precision
+    on the CPU they are given whole windows alone, and the few rows of a step are our own work.
+    """
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight = weight.contiguous()
         self.bias = bias
-        self._is_on_cpu = weight.device.type == "cpu"
+        self._is_exact = weight.device.type == "cpu" and weight.dtype == torch.float32
 
     def __call__(self, x: Tensor) -> Tensor:
-        rows = x.numel() // x.shape[-1]
-        missing = self._missing(rows)
-        if not missing:
-            return F.linear(x, self.weight, self.bias)
-        flat = F.pad(x.reshape(rows, -1), (0, 0, 0, missing))
-        return F.linear(flat, self.weight, self.bias)[:rows].view(*x.shape[:-1], -1)
-
-    def _missing(self, rows: int) -> int:
-        """Rows to add for the sake of the bits of the others."""
-        if not self._is_on_cpu or (rows >= ROWS_OF_A_PART and torch.get_num_threads() == 1):
-            return 0
-        return -rows % ROWS_OF_A_PART
+        if self._is_exact and few_rows.takes(x, self.weight):
+            return few_rows.multiply(x, self.weight, self.bias)
+        if self._is_exact and len(x) > 1:
+            return torch.cat([self(window) for window in torch.split(x, 1)])
+        return F.linear(x, self.weight, self.bias)
 
 
 class PackedLinear:
@@ -69,6 +70,8 @@ class PackedLinear:
         self._bias = bias
 
     def __call__(self, x: Tensor) -> Tensor:
+        if x.shape[-1] > MOST_INPUTS_OF_ONE_ROW and x.numel() == x.shape[-1]:
+            return self(x.expand(*x.shape[:-2], 2, -1))[..., :1, :]
         product: Tensor = torch.ops.mkldnn._linear_pointwise(
             x, self._packed, self._bias, "none", [], ""
         )

@@ -113,5 +113,14 @@ def kind_for(weight: Tensor) -> Kind:
 
 @cache
 def has_vnni() -> bool:
-    """Whether the processor adds products of bytes in 32 bits, in vectors of 512."""
-    return bool(getattr(torch.cpu, "_is_vnni_supported", lambda: False)())
+    """Whether the processor adds products of bytes in 32 bits, in vectors of 512, and is let do so:
+    oneDNN can be told to use older instructions.
+    """
+    is_there = bool(getattr(torch.cpu, "_is_vnni_supported", lambda: False)())
+    return is_there and adds_in_32_bits()
+
+
+def adds_in_32_bits() -> bool:
+    """Whether the plain product of bytes is right at the ends of their range."""
+    rows = torch.full((16, 64), LARGEST, dtype=torch.int8)
+    return bool((torch._int_mm(rows, rows.t()[:, :16]) == 64 * LARGEST**2).all())

@@ -39,11 +39,13 @@ Samples = NDArray[np.int16] | NDArray[np.float32]
 class VoiceActivity:
     """Clips -> the probability of speech in each of their frames of 512 samples at 16 kHz.
 
-    `device`: where it runs, which is the CPU once another device could not do it.
+    `device`: where it runs, which is the CPU once another device could not do it. `dtype`: single
+    precision, whose last bits may depend on the company; in float64 nothing is left of that.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
         self.device = device
+        self._dtype = dtype
         self._weights = read_weights(model_file())
         self._network: _Network | None = None
 
@@ -64,7 +66,7 @@ class VoiceActivity:
     def _judge(self, clips: Sequence[Samples]) -> list[NDArray[np.float32]]:
         if self._network is None:
             with torch.inference_mode(mode=False):  # CUDA lays the recurrent weights out anew
-                self._network = _Network(self._weights, self.device)
+                self._network = _Network(self._weights, self.device, self._dtype)
         return self._network.judge(clips)
 
 
@@ -76,11 +78,13 @@ def only_speech(probabilities: NDArray[np.float32]) -> Decoded:
 class _Network:
     """Spectrum, four convolutions, a recurrent layer over time, one probability."""
 
-    def __init__(self, weights: Mapping[str, NDArray[np.float32]], device: torch.device) -> None:
-        self._device = device
+    def __init__(
+        self, weights: Mapping[str, NDArray[np.float32]], device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._device, self._dtype = device, dtype
 
         def there(name: str, *shape: int) -> Tensor:
-            return torch.from_numpy(weights[name]).to(device).reshape(shape)
+            return torch.from_numpy(weights[name]).to(device, dtype).reshape(shape)
 
         self._spectrum = there("stft.forward_basis_buffer", 2 * BANDS, SPECTRUM_SAMPLES).T
         biases = [there(f"encoder.{at}.bias", -1) for at in range(len(CONVOLUTION_STEPS))]
@@ -94,7 +98,8 @@ class _Network:
         }
         of_both = there("onnx::LSTM_211", 2, 4, WIDTH)
         recurrent |= {"bias_ih_l0": of_both[0], "bias_hh_l0": of_both[1]}
-        self._recurrent = nn.LSTM(WIDTH, WIDTH, batch_first=True, device=device).eval()
+        recurrence = nn.LSTM(WIDTH, WIDTH, batch_first=True, device=device, dtype=dtype)
+        self._recurrent = recurrence.eval()
         self._recurrent.load_state_dict(
             {name: weight[list(GATES)].flatten(0, 1) for name, weight in recurrent.items()}
         )
@@ -106,7 +111,7 @@ class _Network:
         longest = max(counts, default=0)
         if longest == 0:
             return [np.zeros(0, np.float32) for _ in clips]
-        samples = to_device(_padded(clips, longest), self._device)
+        samples = to_device(_padded(clips, longest), self._device).to(self._dtype)
         frames = samples.unfold(1, FRAME_AND_CONTEXT, FRAME_SAMPLES)
         at_once = max(FRAMES_AT_ONCE // len(clips), 1)
         blocks = [self._features(block) for block in torch.split(frames, at_once, dim=1)]

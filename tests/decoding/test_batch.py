@@ -30,6 +30,7 @@ MIXED = [
 ]
 
 
+@pytest.mark.instructions
 @pytest.mark.parametrize(
     "given", [{}, {"beam_size": 1}, {"prompt": "hello there"}, {"patience": 2.0, "beam_size": 3}]
 )
@@ -66,6 +67,7 @@ def mixed(small):
     return jobs, {key: decode_one(small, clip, options) for key, clip, options in jobs}
 
 
+@pytest.mark.instructions
 @pytest.mark.parametrize("slots", [8, 3])
 def test_neighbours_change_nothing(small, mixed, slots):
     """Eight together, or three at a time with refills: bit for bit what each gives alone."""
@@ -75,7 +77,7 @@ def test_neighbours_change_nothing(small, mixed, slots):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("slots", [8, 3])
+@pytest.mark.parametrize("slots", [pytest.param(8, marks=pytest.mark.instructions), 3])
 def test_neighbours_change_nothing_in_speech(demo, slots):
     options = [one for one in MIXED if one.language != "hi" and one.task != "translate"]
     jobs = [(at, Clip(window(at % 4, 2), seed=at), one) for at, one in enumerate(options)]

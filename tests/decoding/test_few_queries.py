@@ -7,6 +7,8 @@ import torch
 
 from decoding import few_queries
 
+pytestmark = pytest.mark.instructions
+
 
 def made_up(windows: int, queries: int, positions: int, room: int) -> tuple[torch.Tensor, ...]:
     """Queries, and keys and values that are part of something longer, as a slot's are."""

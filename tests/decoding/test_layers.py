@@ -5,11 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from decoding.layers import ROWS_OF_A_PART, FloatLinear, PackedLinear, packs
+from decoding import few_rows
+from decoding.layers import FloatLinear, PackedLinear, packs
+from decoding.quantised import QuantisedLinear
 from decoding.text_decoder import SUM_POSITIONS, weighted_sum
 
+pretended = pytest.mark.instructions
 
-@pytest.fixture(autouse=True, params=[1, 2, 3, 8])
+
+@pytest.fixture(
+    autouse=True, params=[pytest.param(1, marks=pretended), 2, pytest.param(3, marks=pretended), 8]
+)
 def _threads(request):
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
@@ -19,19 +25,54 @@ def _threads(request):
 
 
 needs_packing = pytest.mark.skipif(not packs(torch.zeros(1)), reason="not an x86 CPU with oneDNN")
-KINDS = [FloatLinear, pytest.param(PackedLinear, marks=needs_packing)]
+KINDS = [FloatLinear, QuantisedLinear, pytest.param(PackedLinear, marks=needs_packing)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("inner", "outer"), [(64, 192), (192, 768), (768, 192), (384, 5000)])
-def test_a_row_of_a_product_does_not_depend_on_its_neighbours(kind, inner, outer):
+@pytest.mark.parametrize(("inner", "outer"), [(64, 192), (384, 5001), (1536, 384), (2048, 512)])
+def test_a_window_does_not_depend_on_its_neighbours(kind, inner, outer):
+    """Steps of one beam and of several, and prompts: what a window's rows can be."""
     linear = kind(torch.randn(outer, inner), torch.randn(outer))
-    rows = torch.randn(48, inner)
+    for rows in (1, 2, 3, 5, 16, 30):
+        windows = torch.randn(9, rows, inner)
+        whole = linear(windows)
+        assert whole.shape == (9, rows, outer)
+        for count in (1, 2, 3, 4, 5, 8):
+            for start in (0, 1):
+                part = linear(windows[start : start + count].clone())
+                assert torch.equal(part, whole[start : start + count]), (rows, count)
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+@pytest.mark.parametrize(("inner", "outer"), [(192, 768), (384, 5000), (1536, 384), (5120, 1280)])
+def test_a_row_does_not_depend_on_its_neighbours(kind, inner, outer):
+    """More than is promised: rows of other windows, at any place."""
+    linear = kind(torch.randn(outer, inner), torch.randn(outer))
+    rows = torch.randn(1, 48, inner)
     whole = linear(rows)
-    for count in (1, 2, 3, ROWS_OF_A_PART, 5, 7, 8, 10, 15, 16, 17, 40):
+    for count in (1, 2, 3, 4, 5, 7, 8, 10, 15, 16, 17, 40):
         for start in (0, 3, 8):
-            part = linear(rows[start : start + count].clone())
-            assert torch.equal(part, whole[start : start + count])
+            part = linear(rows[:, start : start + count].clone())
+            assert torch.equal(part, whole[:, start : start + count])
+
+
+@pytest.mark.parametrize("rows", [1, 4, 5, 16, 40])
+@pytest.mark.parametrize("outer", [192, 51])
+def test_few_rows_are_multiplied_as_by_the_library(rows, outer):
+    x, weight, bias = torch.randn(2, rows, 64), torch.randn(outer, 64), torch.randn(outer)
+    expected = torch.nn.functional.linear(x.double(), weight.double(), bias.double())
+    for added, wanted in ((bias, expected), (None, expected - bias)):
+        assert torch.allclose(few_rows.multiply(x, weight, added).double(), wanted, atol=1e-4)
+
+
+def test_what_is_left_to_the_library():
+    weight = torch.zeros(8, 64)
+    assert few_rows.takes(torch.zeros(3, few_rows.MOST_ROWS, 64), weight)
+    assert not few_rows.takes(torch.zeros(3, few_rows.MOST_ROWS + 1, 64), weight)
+    assert not few_rows.takes(torch.zeros(3, 1, 64).half(), weight.half())
+    assert not few_rows.takes(torch.zeros(3, 1, 64, device="meta"), weight.to("meta"))
+    halves = FloatLinear(torch.ones(2, 4).bfloat16(), None)
+    assert halves(torch.ones(1, 3, 4).bfloat16()).tolist() == [[[4.0, 4.0]] * 3]
 
 
 @needs_packing

@@ -13,11 +13,15 @@ from decoding.quantised import (
     PackedProduct,
     Product,
     QuantisedLinear,
+    adds_in_32_bits,
+    has_vnni,
     kind_for,
     quantise,
     scale_of,
 )
 from decoding.whole_numbers import to_whole
+
+pytestmark = pytest.mark.instructions
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +119,17 @@ def test_way_of_each_processor(
     monkeypatch.setattr(quantised, "has_vnni", lambda: has_vnni)
     assert kind_for(torch.empty(10, 10)) == small
     assert kind_for(torch.empty(1000, 1000)) == large
+
+
+def test_bytes_are_trusted_where_their_sums_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """oneDNN held to older instructions adds in 16 bits on a processor that has better ones."""
+    if has_vnni():
+        assert adds_in_32_bits()
+    monkeypatch.setattr(quantised.torch.cpu, "_is_vnni_supported", lambda: True)
+    monkeypatch.setattr(
+        quantised.torch, "_int_mm", lambda rows, columns: torch.full((16, 16), 2**15 - 1)
+    )
+    assert not has_vnni.__wrapped__()
 
 
 def test_loud_row_does_not_drown_its_neighbours() -> None:

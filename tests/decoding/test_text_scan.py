@@ -7,6 +7,8 @@ import torch
 
 from decoding.text_scan import BLOCK, scan
 
+pytestmark = pytest.mark.instructions
+
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
