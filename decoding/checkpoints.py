@@ -81,6 +81,12 @@ def read_dimensions(values: Any, name: str) -> Dimensions:
         raise ModelUnreadable(f"{name} gives dimensions that are not positive numbers")
     if dimensions.n_mels not in (80, 128):
         raise ModelUnreadable(f"{name} wants {dimensions.n_mels} mel bands; Whisper has 80 or 128")
+    for width, heads in (
+        (dimensions.n_audio_state, dimensions.n_audio_head),
+        (dimensions.n_text_state, dimensions.n_text_head),
+    ):
+        if width % heads:
+            raise ModelUnreadable(f"{name} gives {heads} heads for a width of {width}")
     return dimensions
 
 
@@ -111,6 +117,14 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelUnreadable(f"{path.name} cannot be read as JSON") from error
+
+
+def read_table(path: Path) -> Mapping[str, Any]:
+    """A JSON file that holds a table."""
+    values = read_json(path)
+    if not isinstance(values, Mapping):
+        raise ModelUnreadable(f"{path.name} holds no table")
+    return values
 
 
 def _sidecar(path: Path) -> Any:

@@ -21,7 +21,7 @@ from decoding.checkpoints import (
     checked,
     read_dimensions,
     read_heads,
-    read_json,
+    read_table,
 )
 from decoding.errors import ModelNotFound, ModelUnreadable
 
@@ -72,9 +72,14 @@ def openai_name(name: str) -> str:
     return name
 
 
+def holds_safetensors(folder: Path) -> bool:
+    """Whether the directory has weights that `read_directory` reads."""
+    return (folder / WEIGHTS).is_file() or (folder / INDEX).is_file()
+
+
 def read_directory(folder: Path) -> Checkpoint:
     """A model directory: config.json and safetensors, in one file or several."""
-    config = _table(folder / "config.json")
+    config = read_table(folder / "config.json")
     missing = [theirs for theirs in DIMENSION_NAMES.values() if theirs not in config]
     if missing:
         raise ModelUnreadable(
@@ -85,16 +90,14 @@ def read_directory(folder: Path) -> Checkpoint:
     )
     state = {openai_name(name): tensor for name, tensor in _weights(folder).items()}
     generation = folder / "generation_config.json"
-    heads = _table(generation).get("alignment_heads") if generation.is_file() else None
+    heads = read_table(generation).get("alignment_heads") if generation.is_file() else None
     return checked(Checkpoint(dims, state, read_heads(heads, dims, folder.name)), folder.name)
 
 
 def _weights(folder: Path) -> dict[str, Tensor]:
     if (folder / WEIGHTS).is_file():
         return _load(folder / WEIGHTS)
-    if not (folder / INDEX).is_file():
-        raise ModelUnreadable(f"{folder.name} holds no {WEIGHTS}; other formats are not read")
-    table = _table(folder / INDEX).get("weight_map")
+    table = read_table(folder / INDEX).get("weight_map")
     if not isinstance(table, Mapping):
         raise ModelUnreadable(f"{folder.name}/{INDEX} has no weight_map")
     state: dict[str, Tensor] = {}
@@ -112,18 +115,11 @@ def _load(path: Path) -> dict[str, Tensor]:
         raise ModelUnreadable(f"{path.name} cannot be read as safetensors") from error
 
 
-def _table(path: Path) -> Mapping[str, Any]:
-    values = read_json(path)
-    if not isinstance(values, Mapping):
-        raise ModelUnreadable(f"{path.name} holds no table")
-    return values
-
-
 def merge_adapter(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
     """The checkpoint with a PEFT LoRA adapter's products added to its weights."""
     if not (folder / ADAPTER_CONFIG).is_file():
         raise ModelNotFound(f"there is no adapter in {folder}: it needs an {ADAPTER_CONFIG}")
-    config = _table(folder / ADAPTER_CONFIG)
+    config = read_table(folder / ADAPTER_CONFIG)
     _check_adapter(config, folder.name)
     factors = {_adapter_name(name): one for name, one in _load(folder / ADAPTER_WEIGHTS).items()}
     state = dict(checkpoint.state)

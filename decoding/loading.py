@@ -16,9 +16,10 @@ import whisper
 
 from decoding.audio_encoder import AudioEncoder
 from decoding.checkpoints import Checkpoint, Head, default_heads, read_openai
+from decoding.ctranslate2 import CONTAINER, read_ctranslate2
 from decoding.dimensions import Dimensions
-from decoding.errors import ModelNotFound
-from decoding.huggingface import merge_adapter, read_directory
+from decoding.errors import ModelNotFound, ModelUnreadable
+from decoding.huggingface import WEIGHTS, holds_safetensors, merge_adapter, read_directory
 from decoding.layers import PRECISIONS, Placement
 from decoding.model import LoadedModel
 from decoding.text_decoder import TextDecoder
@@ -37,7 +38,8 @@ def load_model(
 ) -> LoadedModel:
     """A model ready to decode on `device`.
 
-    `name_or_path`: an official name (`tiny` … `turbo`), a `.pt` file, or a Hugging Face directory.
+    `name_or_path`: an official name (`tiny` … `turbo`), a `.pt` file, or a directory in the format
+    of Hugging Face (safetensors) or of CTranslate2, as faster-whisper has them (`model.bin`).
     `precision`: auto, fp32, bf16, fp16 or, on the CPU, int8. `adapter`: a PEFT LoRA directory,
     merged when loaded. `cuda_graphs`: steps may be recorded and replayed where there is CUDA.
     Raises `ModelNotFound` or `ModelUnreadable` with one sentence for the user.
@@ -47,6 +49,11 @@ def load_model(
         checkpoint = merge_adapter(checkpoint, adapter)
     placement = Placement(torch.device(device), PRECISIONS[_precision(precision, device)])
     dims, state = checkpoint.dimensions, checkpoint.state
+    if dims.num_languages < 0:
+        raise ModelUnreadable(
+            f"{Path(name_or_path).name} knows {dims.n_vocab} tokens, fewer than Whisper's "
+            "tokenizer has: take a model that kept Whisper's vocabulary"
+        )
     return LoadedModel(
         _card(name_or_path, checkpoint, placement),
         dims,
@@ -81,11 +88,23 @@ def _read(name: str, download_root: Path | None) -> Checkpoint:
         return Checkpoint(checkpoint.dimensions, checkpoint.state, heads)
     path = Path(name)
     if path.is_dir():
-        return read_directory(path)
+        return _read_directory(path)
     if path.is_file():
         return read_openai(path)
     names = ", ".join(official_names())
     raise ModelNotFound(f"there is no model {name!r}: give a path or one of {names}")
+
+
+def _read_directory(folder: Path) -> Checkpoint:
+    """Safetensors where a directory holds both kinds: they are the less rounded ones."""
+    if holds_safetensors(folder):
+        return read_directory(folder)
+    if (folder / CONTAINER).is_file():
+        return read_ctranslate2(folder)
+    raise ModelUnreadable(
+        f"{folder.name} holds no {WEIGHTS} (Hugging Face) and no {CONTAINER} (CTranslate2, "
+        "faster-whisper): give a directory with one of them, or a .pt file of openai-whisper"
+    )
 
 
 def download(name: str, download_root: Path | None = None) -> Path:

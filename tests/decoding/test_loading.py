@@ -253,6 +253,22 @@ def test_broken_tables(model, tmp_path, how):
     assert "\n" not in str(caught.value)
 
 
+def test_heads_that_do_not_part_the_width(model, tmp_path):
+    table = {"dims": dataclasses.asdict(model.dims), "model_state_dict": dict(model.state_dict())}
+    for side in ("audio", "text"):
+        changed = table | {"dims": table["dims"] | {f"n_{side}_head": 3}}
+        torch.save(changed, tmp_path / "broken.pt")
+        with pytest.raises(ModelUnreadable, match=r"broken\.pt gives 3 heads for a width of 64"):
+            load_model(str(tmp_path / "broken.pt"))
+
+
+def test_a_vocabulary_of_its_own(tmp_path):
+    dims = dataclasses.replace(random_model(3).dims, n_vocab=1600)
+    path = save(whisper.model.Whisper(dims), tmp_path / "own.pt")
+    with pytest.raises(ModelUnreadable, match=r"own\.pt knows 1600 tokens"):
+        load_model(str(path))
+
+
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize(
     "content",
