@@ -38,7 +38,7 @@ PY
 
 # What pyproject.toml asks for under the names given (dependencies, or an extra), one a line; of
 # openai-whisper what it asks for itself, but for triton: 1 GB of kernels for NVIDIA cards alone,
-# which CUDA builds of torch bring and nothing on a processor loads.
+# which CUDA builds of torch bring and nothing on a processor loads (`pip check` says it is missing).
 requirements_of() {
     python=$1
     shift

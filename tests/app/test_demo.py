@@ -65,7 +65,7 @@ def test_demo_prints_figures_and_writes_every_format(
 
 
 def read_by_a_person(folder: Path) -> Path:
-    return write_wav(folder / "reading.wav", plant(6))
+    return write_wav(folder / "reading.wav", plant(20))
 
 
 def test_a_person_is_heard_where_the_model_understands_people(
@@ -76,7 +76,7 @@ def test_a_person_is_heard_where_the_model_understands_people(
         assert short_demo(start().url) == 0
     result = json.loads(printed.getvalue().splitlines()[-1])
     assert result["model"] == "planted"
-    assert len(result["person"]["heard"].split()) == 6
+    assert len(result["person"]["heard"].split()) > 3
     assert result["person"]["reference_words"] == 12
 
 
@@ -98,7 +98,10 @@ def test_a_file_of_your_own(short_demo, start: Start, tmp_path: Path) -> None:
         assert short_demo(start().url, own) == 0
     result = json.loads(printed.getvalue().splitlines()[-1])
     assert "wer" not in result
-    assert len((tmp_path / "output" / "own.txt").read_text().split()) == 20
+    written = tmp_path / "output"
+    heard = json.loads((written / "own.json").read_text())["text"]
+    assert len(heard.split()) > 3
+    assert (written / "own.txt").read_text().strip() == heard
 
 
 def test_an_own_file_that_is_none_is_one_sentence(tmp_path: Path) -> None:
