@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -64,20 +66,41 @@ def cache_folder() -> Path:
 
 
 def full_checkpoint(name: str, cache: Path | None = None) -> str | Path:
-    """What `whisper.load_model` reads: the name itself, or a checkpoint with all its embeddings."""
+    """What `whisper.load_model` reads: the name itself, or a checkpoint with all its embeddings.
+
+    Directories (Hugging Face's or CTranslate2's) become such a checkpoint.
+    """
     if name in OFFICIAL_NAMES:
         return name
+    folder = Path(name)
+    if folder.is_dir():
+        return _converted(folder, cache, lambda: _content_of(folder))
     source = _existing(name)
     content = _load(source)
     if content.get("format") != COMPACT_FORMAT:
         return source
+    state = {"dims": content["dims"], "model_state_dict": expand(content)}
+    return _converted(source, cache, lambda: state)
+
+
+def _converted(source: Path, cache: Path | None, content: Callable[[], dict[str, Any]]) -> Path:
+    """A checkpoint with that content, kept for the source as it is now."""
+    import torch
+
     target = _folder(source, cache) / "checkpoint.pt"
     if not target.exists():
-        import torch
-
         target.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"dims": content["dims"], "model_state_dict": expand(content)}, target)
+        unfinished = target.with_suffix(f".{os.getpid()}.part")  # several workers may make it
+        torch.save(content(), unfinished)
+        unfinished.replace(target)
     return target
+
+
+def _content_of(folder: Path) -> dict[str, Any]:
+    from decoding.loading import read_checkpoint
+
+    checkpoint = read_checkpoint(str(folder))
+    return {"dims": asdict(checkpoint.dimensions), "model_state_dict": checkpoint.state}
 
 
 def hugging_face_folder(name: str, cache: Path | None = None) -> Path:

@@ -44,7 +44,7 @@ def load_model(
     merged when loaded. `cuda_graphs`: steps may be recorded and replayed where there is CUDA.
     Raises `ModelNotFound` or `ModelUnreadable` with one sentence for the user.
     """
-    checkpoint = _read(name_or_path, download_root)
+    checkpoint = read_checkpoint(name_or_path, download_root)
     if adapter is not None:
         checkpoint = merge_adapter(checkpoint, adapter)
     placement = Placement(torch.device(device), PRECISIONS[_precision(precision, device)])
@@ -80,7 +80,11 @@ def checkpoint_file(name: str) -> str:
     return str(whisper._MODELS[name]).rpartition("/")[2]
 
 
-def _read(name: str, download_root: Path | None) -> Checkpoint:
+def read_checkpoint(name: str, download_root: Path | None = None) -> Checkpoint:
+    """The weights of whatever `load_model` takes, under openai-whisper's names.
+
+    Raises `ModelNotFound` or `ModelUnreadable` with one sentence for the user.
+    """
     if name in whisper._MODELS:
         path = download(name, download_root)
         checkpoint = read_openai(path)

@@ -21,6 +21,8 @@ from benchmarks.speed.reference import Reference
 from benchmarks.speed.search_equality import compare_many
 from benchmarks.speed.sizes import random_checkpoint
 from benchmarks.speed.systems import sound
+from transcription.models import fetch
+from transcription.settings import Settings
 
 SEARCH_CASES: Final = 4000
 TOKENS: Final = 64
@@ -102,7 +104,8 @@ def _random(size: str, cache: Path | None) -> Line:
 
 
 def _real(speech: RealSpeech, cache: Path | None) -> Line:
-    """Languages are detected by both; English models have one."""
+    """Languages are detected by both; English models have one. An official model is fetched."""
+    model = str(fetch(Settings(model=speech.model)))
     windows = sound.windows_below(speech.sound, speech.count)
     jobs = [
         (samples, replace(OPTIONS, language=None, prompt=prompt, sample_len=MOST_TOKENS))
@@ -110,8 +113,7 @@ def _real(speech: RealSpeech, cache: Path | None) -> Line:
     ]
     kept = (cache or cache_folder()) / f"openai-whisper-{Path(speech.model).stem}.jsonl"
     note(f"{REAL}: {len(windows)} windows; openai-whisper's answers are kept in {kept}")
-    reference = Reference(speech.model, "cpu", kept)
-    found = correctness.equality_of_jobs(speech.model, "cpu", jobs, reference)
+    found = correctness.equality_of_jobs(model, "cpu", jobs, Reference(model, "cpu", kept))
     for at in found.differing:
         note(f"{REAL}: differs: {list(windows)[at]}")
     return f"{speech.model}, every other window with a prompt, {_equality(found)}", found.holds

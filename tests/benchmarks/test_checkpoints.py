@@ -18,6 +18,9 @@ from benchmarks.checkpoints import (
     renamed,
 )
 from benchmarks.peers.types import PeerUnavailable
+from decoding.checkpoints import Checkpoint
+from decoding.dimensions import Dimensions
+from tests.decoding.ctranslate2_files import container, variables_of, write
 
 DIMS = ModelDimensions(80, 1500, 16, 2, 1, 51864, 448, 16, 2, 1)
 
@@ -103,3 +106,18 @@ def test_hugging_face_form_is_the_same_model(compact: Path, tmp_path: Path) -> N
     text = " It's 1,234 naïve — नमस्ते café's!"
     assert tokenizer.encode(text, add_special_tokens=False).ids == encoding.encode(text)
     assert tokenizer.token_to_id("<|30.00|>") == 51863
+
+
+def test_a_directory_becomes_a_checkpoint_of_openai_whisper(compact: Path, tmp_path: Path) -> None:
+    content = torch.load(full_checkpoint(str(compact), tmp_path), weights_only=True)
+    state = content["model_state_dict"]
+    variables = variables_of(Checkpoint(Dimensions(**content["dims"]), state))
+    folder = write(tmp_path / "directory", container(variables))
+    path = full_checkpoint(str(folder), tmp_path / "cache")
+    assert full_checkpoint(str(folder), tmp_path / "cache") == path
+    found = torch.load(path, weights_only=True)
+    assert ModelDimensions(**found["dims"]) == DIMS
+    Whisper(DIMS).load_state_dict(found["model_state_dict"])
+    for name, weight in found["model_state_dict"].items():
+        assert torch.equal(weight.float(), state[name].float()), name
+    assert [one.name for one in path.parent.iterdir()] == ["checkpoint.pt"]

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from decoding.checkpoints import read_openai
 from decoding.engine import Engine
-from decoding.loading import load_model
+from decoding.loading import load_model, read_checkpoint
 from tests.decoding.oracle import openai_model
 from tests.real.official import Official, weights
 
@@ -27,7 +26,7 @@ def official() -> Iterator[Load]:
         if name not in opened:
             loaded = load_model(str(path), precision="fp32")
             engine = Engine(loaded, slots=SLOTS, threads=1)
-            opened[name] = Official(loaded, engine, openai_model(read_openai(path)))
+            opened[name] = Official(loaded, engine, openai_model(read_checkpoint(str(path))))
         return opened[name]
 
     yield load
