@@ -161,9 +161,10 @@ class DurableWindows:
         """Start no further step; `reason` is what the pipeline is told."""
         self._stop = reason
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = False) -> None:
+        """Begin no further step; `wait` until those under way have ended."""
         self._turns.leave(self._job_id)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=wait, cancel_futures=True)
 
     def _decode(
         self,

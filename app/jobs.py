@@ -290,7 +290,6 @@ class Jobs:
         fields = {"job": job_id, "obstacle": obstacle.code}
         log.warning("job waits", extra={"fields": fields})
         self.barrier.meet(obstacle)
-        self._decoder.cancel(job_id)
         self._put_back.add(job_id)
         if obstacle == FULL_DISK:  # what was decoded can be decoded again
             self._folders.of(job_id).drop_workspace()
@@ -328,7 +327,7 @@ class Jobs:
             self._tidy(job.id)
             return outcome
         except Exception as error:  # noqa: BLE001 - the outermost place: every job must end
-            return self._fail(job, error)
+            return self._fail_unless_hindered(job, error, windows)
         finally:
             windows.close()
             with self._lock:
@@ -368,6 +367,16 @@ class Jobs:
         self.barrier.got_through()
         self._ended(job.id)
         return "completed"
+
+    def _fail_unless_hindered(self, job: Job, error: Exception, windows: DurableWindows) -> str:
+        """End the job badly. Raises what it can wait for; then none of its steps goes on."""
+        try:
+            return self._fail(job, error)
+        except Exception:
+            windows.stop(Interrupted())
+            self._decoder.cancel(job.id)
+            windows.close(wait=True)  # or they would write into the history of its next run
+            raise
 
     def _fail(self, job: Job, error: Exception) -> str:
         if self._is_stopping:

@@ -170,8 +170,10 @@ def open_engine(
     `busy_seconds`: that SQLite waits for other writers. Errors say no values: they are content.
     """
     if not url.startswith("sqlite"):
-        return sa.create_engine(_with_psycopg(url), pool_pre_ping=True, pool_size=10)
-    engine = sa.create_engine(url, connect_args={"timeout": busy_seconds})
+        return sa.create_engine(
+            _with_psycopg(url), pool_pre_ping=True, pool_size=10, hide_parameters=True
+        )
+    engine = sa.create_engine(url, connect_args={"timeout": busy_seconds}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

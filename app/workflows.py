@@ -53,6 +53,7 @@ class Workflows:
             "log_level": "ERROR",
         }
         DBOS(config=config)
+        _log_as_all_do()
         self._is_stopping = threading.Event()
         self._bodies: dict[str, Callable[[str], str]] = {}
 
@@ -147,6 +148,14 @@ def executor_of(folder: Path, name: str) -> str:
 def webhook_id(job_id: str) -> str:
     """The workflow that tells of a job's end; the job's own has the id of the job."""
     return f"hook_{job_id}"
+
+
+def _log_as_all_do() -> None:
+    """DBOS prints by itself, errors with all their words; through our logs instead."""
+    logger = logging.getLogger("dbos")
+    for handler in tuple(logger.handlers):
+        logger.removeHandler(handler)
+    logger.propagate = True
 
 
 class _Hindered(BaseException):

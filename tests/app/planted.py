@@ -14,7 +14,6 @@ import shutil
 import threading
 import time
 import wave
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -77,15 +76,16 @@ class PlantedDecoder:
         self._threads = ThreadPoolExecutor(slots)
         self._lock = threading.Lock()
         self._groups: dict[str, set[Future[Decoded]]] = {}
-        self._cancels: Counter[str] = Counter()  # of each group; what came later is not meant
+        self._stopped: set[str] = set()
 
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         with self._lock:
             waiting = sum(len(futures) for futures in self._groups.values())
             if waiting >= self.queue_limit:
                 raise QueueFull("full")
-            before = self._cancels[clip.group]
-            future = self._threads.submit(self._decode, clip, options, before)
+            if not self._groups.get(clip.group):  # all that was cancelled has left
+                self._stopped.discard(clip.group)
+            future = self._threads.submit(self._decode, clip, options)
             self._groups.setdefault(clip.group, set()).add(future)
         future.add_done_callback(lambda done: self._forget(clip.group, done))
         return future
@@ -94,7 +94,7 @@ class PlantedDecoder:
         """No further window of the group begins; those in the slots go on to their end."""
         with self._lock:
             futures = tuple(self._groups.get(group, ()))
-            self._cancels[group] += 1
+            self._stopped.add(group)
         self.cancelled.append(group)
         for future in futures:
             future.cancel()
@@ -116,13 +116,13 @@ class PlantedDecoder:
         with self._lock:
             self._groups[group].discard(future)
 
-    def _decode(self, clip: Clip, options: DecodingOptions, cancels: int) -> Decoded:
-        if self._cancels[clip.group] != cancels:
+    def _decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
+        if clip.group in self._stopped:
             raise CancelledError
-        self._pass_the_gate(clip, cancels)
+        self._pass_the_gate(clip)
         end = time.monotonic() + self.seconds_per_window
         while (left := end - time.monotonic()) > 0:
-            if self._cancels[clip.group] != cancels:
+            if clip.group in self._stopped:
                 break
             time.sleep(min(left, 0.02))
         with self._lock:
@@ -134,12 +134,12 @@ class PlantedDecoder:
             raise error
         return heard_in(clip.samples, clip.seconds, options.language or "en")
 
-    def _pass_the_gate(self, clip: Clip, cancels: int) -> None:
+    def _pass_the_gate(self, clip: Clip) -> None:
         with self._lock:
             is_free = self._is_free(clip)
         give_up = time.monotonic() + GIVE_UP_SECONDS
-        while not is_free and time.monotonic() < give_up:
-            is_free = self.released.wait(0.05) or self._cancels[clip.group] != cancels
+        while not is_free and clip.group not in self._stopped and time.monotonic() < give_up:
+            is_free = self.released.wait(0.05)
 
     def _is_free(self, _clip: Clip) -> bool:
         self._free_windows -= 1
