@@ -7,6 +7,8 @@ apart (half a frame is added because both are rounded to 10 ms).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from benchmarks.speed.systems import sound
@@ -65,6 +67,10 @@ def test_times_of_synthetic_words(base):
     assert furthest(pairs) <= FRAME_SECONDS + ROUNDING_SECONDS
 
 
-def test_our_rule_for_faint_frames_moves_no_word_of_fluent_speech(base):
+def test_our_rule_for_faint_frames_moves_a_word_behind_a_pause_alone(base):
+    """Measured: " ask", after 1.2 s in which nobody speaks, begins 0.12 s later."""
     pairs = both(base, window_of("jfk/jfk.flac"))
-    assert furthest(pairs) <= 0.1
+    for (before, _), (word, theirs) in pairwise(pairs):
+        if furthest([(word, theirs)]) > FRAME_SECONDS + ROUNDING_SECONDS:
+            assert word.start - before.end > 1.0, word
+            assert furthest([(word, theirs)]) <= 0.15, word
