@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from app.keys import load_keys, new_key
+from app.http.api_keys import load_keys, new_key
 from app.settings import Settings, settings_table, unknown_variables
 
 START_FAILED = 2
@@ -102,11 +102,11 @@ def settings() -> None:
 
 def run(settings: Settings) -> None:
     """Open the model, then serve until told to stop."""
-    from app.folders import FolderInUse
+    from app.http.server import server_of
     from app.logs import log_to_stderr
     from app.main import create_app
-    from app.server import server_of
-    from app.tables import DATABASE_ERRORS, DatabaseTooNew
+    from app.storage.folders import FolderInUse
+    from app.storage.tables import DATABASE_ERRORS, DatabaseTooNew
     from decoding.errors import DecodingError
     from transcription.errors import DecoderFailed
     from transcription.ffmpeg import check_ffmpeg

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.obstacles import FULL_DISK, OBSTACLES, Obstacle, obstacle_of
+from app.jobs.obstacles import FULL_DISK, OBSTACLES, Obstacle, obstacle_of
 from decoding.errors import DecodingError, PoisonClip, QueueFull, UnsupportedOption
 from transcription.errors import AudioTooLong, DecoderFailed, TranscriptionError, UnreadableAudio
 

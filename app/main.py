@@ -14,17 +14,17 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app.errors import ApiError, bad_request, hindered, http_error, internal, unavailable
-from app.gate import Gate
-from app.jobs import Pipeline
-from app.jobs_api import job_routes
-from app.keys import load_keys
-from app.obstacles import obstacle_of
-from app.openai_api import openai_routes
-from app.results_api import result_routes
+from app.http.api_keys import load_keys
+from app.http.jobs_api import job_routes
+from app.http.middleware import Gate
+from app.http.openai_api import openai_routes
+from app.http.results_api import result_routes
+from app.http.site import mount_files, site_routes
+from app.jobs.jobs import Pipeline
+from app.jobs.obstacles import obstacle_of
 from app.service import Service
 from app.settings import Settings
-from app.site import mount_files, site_routes
-from app.tables import DATABASE_ERRORS
+from app.storage.tables import DATABASE_ERRORS
 from decoding.types import Decoder
 
 log = logging.getLogger(__name__)

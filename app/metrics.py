@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.store import Job, Store
+from app.storage.store import Job, Store
 from decoding.types import Decoder
 
 REQUEST_BUCKETS = (0.01, 0.05, 0.25, 1, 5, 30, 120, 600, 3600)

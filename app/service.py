@@ -11,17 +11,17 @@ from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from app.folders import Folders
-from app.jobs import Jobs, Pipeline
-from app.keys import ApiKeys
+from app.http.api_keys import ApiKeys
+from app.http.uploads import Slots
+from app.jobs.jobs import Jobs, Pipeline
+from app.jobs.obstacles import NO_ENGINE, Obstacle, obstacle_of
+from app.jobs.webhooks import Webhooks
+from app.jobs.workflows import Workflows, executor_of
 from app.metrics import Metrics
-from app.obstacles import NO_ENGINE, Obstacle, obstacle_of
 from app.settings import Settings
-from app.store import Store
-from app.tables import sqlite_url
-from app.uploads import Slots
-from app.webhooks import Webhooks
-from app.workflows import Workflows, executor_of
+from app.storage.folders import Folders
+from app.storage.store import Store
+from app.storage.tables import sqlite_url
 from decoding.types import Decoder, ModelCard
 
 TEND_SECONDS = 0.5

@@ -18,18 +18,11 @@ from typing import Annotated
 import typer
 from rapidfuzz.distance import Levenshtein
 
-from benchmarks.simulated_hearing import (
-    REGIMES,
-    Ear,
-    Regime,
-    SpokenWord,
-    read_words,
-    speak,
-)
-from chunking.intervals import clip
-from chunking.keys import key
-from chunking.merge import merge
+from benchmarks.simulated_recogniser import REGIMES, Ear, Regime, SpokenWord, read_words, speak
+from chunking.merging.merger import merge
 from chunking.options import MergeOptions, WindowOptions
+from chunking.spans import clip
+from chunking.text.word_keys import key
 from chunking.types import Piece, Span, Word
 from chunking.windows import plan_windows
 

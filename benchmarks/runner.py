@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.checkpoints import fingerprint
+from benchmarks.checkpoint_conversion import fingerprint
 from benchmarks.items import Item
 from benchmarks.peers.registry import versions_of
 from benchmarks.peers.types import PeerSpec

@@ -9,8 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from chunking.intervals import clip, gaps, unite, widen
 from chunking.options import WindowOptions
+from chunking.spans import clip, gaps, unite, widen
 from chunking.types import Span, Window
 
 MARGIN = 0.5

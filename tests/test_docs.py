@@ -63,7 +63,7 @@ def test_map_names_what_exists_and_fits_a_sitting():
 
 def test_rooms_of_numbers_alone_do_not_load_torch():
     code = (
-        "import sys, chunking.merge, decoding.types, transcription.options;"
+        "import sys, chunking.merging.merger, decoding.types, transcription.options;"
         "print('torch' in sys.modules)"
     )
     answer = subprocess.run(

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.scoring import score
-from chunking.keys import key
+from chunking.text.word_keys import key
 from tests.service import served as served_by
-from transcription.engine_windows import EngineWindows
 from transcription.models import open_decoder
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
 from transcription.settings import Settings
+from transcription.window_decoder import EngineWindows
 
 RECORDINGS = Path(__file__).parent.parent / "benchmarks" / "recordings"
 SHIPPED = RECORDINGS / "demo-meeting.opus"

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from whisper.model import ModelDimensions
 
-from decoding.checkpoints import HEADS_SUFFIX
+from decoding.loading.checkpoint import HEADS_SUFFIX
 from training.network import Shape, TrainedWhisper
 from training.vocabulary import Vocabulary
 

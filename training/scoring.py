@@ -12,7 +12,7 @@ from statistics import median
 import jiwer
 from whisper.normalizers import EnglishTextNormalizer
 
-from chunking.keys import SPACELESS_LANGUAGES, key, split_graphemes
+from chunking.text.word_keys import SPACELESS_LANGUAGES, key, split_graphemes
 from training.synthesis import SpokenWord
 
 NEAR = 0.2  # seconds

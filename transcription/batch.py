@@ -19,12 +19,12 @@ from decoding.types import Decoder
 from transcription.audio import AudioLimits
 from transcription.console import ProgressBars
 from transcription.documents import Granularity
-from transcription.engine_windows import EngineWindows
 from transcription.errors import TranscriptionError
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
 from transcription.render import render
 from transcription.types import Transcript
+from transcription.window_decoder import EngineWindows
 
 # fmt: off
 AUDIO_SUFFIXES = frozenset((

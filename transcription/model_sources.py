@@ -107,7 +107,7 @@ def _fetch(name: str, root: Path, report: FetchReport, catalogue: Catalogue) -> 
 
 
 def _from_openai(name: str, root: Path, failures: list[str]) -> Path:
-    from decoding.loading import download  # imports torch
+    from decoding.loading.loader import download  # imports torch
 
     try:
         return download(name, root)
@@ -131,7 +131,7 @@ def _verified(name: str, root: Path, catalogue: Catalogue) -> Path | None:
         return place
     if not checkpoint.is_file():
         return None
-    from decoding.loading import official_digest  # imports torch
+    from decoding.loading.loader import official_digest  # imports torch
 
     return checkpoint if _digest(checkpoint) == official_digest(name) else None
 

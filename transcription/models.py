@@ -8,12 +8,12 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from decoding import devices
-from decoding.cluster import Cluster
+from decoding.device import devices
 from decoding.errors import ModelNotFound
-from decoding.process import EngineProcess
+from decoding.process.engine_process import EngineProcess
+from decoding.process.replicas import Cluster
+from decoding.process.watchdog import Patience
 from decoding.types import Decoder
-from decoding.watchdog import Patience
 from transcription import model_sources
 from transcription.fetch_report import ConsoleReport, FetchReport
 from transcription.model_packages import CATALOGUE
@@ -47,7 +47,7 @@ def check_model(settings: Settings) -> None:
     name = checkpoint_of(settings.model)
     if name in CATALOGUE or Path(name).exists():
         return
-    from decoding.loading import official_names
+    from decoding.loading.loader import official_names
 
     if name not in official_names():
         names = ", ".join((DEMO_MODEL, *official_names()))
@@ -67,7 +67,7 @@ def whereabouts(settings: Settings) -> str:
         found = model_sources.find(name, root)
         sources = [source.name for source in CATALOGUE[name]]
     else:
-        from decoding.loading import checkpoint_file
+        from decoding.loading.loader import checkpoint_file
 
         found, sources = root / checkpoint_file(name), []
         found = found if found.is_file() else None
@@ -86,7 +86,7 @@ def fetch(settings: Settings, report: FetchReport | None = None) -> Path:
     name = checkpoint_of(settings.model)
     if name in CATALOGUE:
         return model_sources.fetch(name, settings.model_dir, report)
-    from decoding.loading import download, official_names
+    from decoding.loading.loader import download, official_names
 
     if name in official_names():
         return download(name, settings.model_dir)
@@ -152,8 +152,8 @@ def open_decoder(
 
 def open_engine(settings: Settings, device: str) -> Decoder:
     """The engine of `settings` on one device, in this process. Raises as `open_decoder` does."""
-    from decoding.engine import Engine  # torch is imported only by those who decode
-    from decoding.loading import load_model
+    from decoding.engine.engine import Engine  # torch is imported only by those who decode
+    from decoding.loading.loader import load_model
 
     loaded = load_model(
         _loadable(settings),

@@ -12,15 +12,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from chunking.coverage import audit, drop_invented
-from chunking.merge import Merger
-from chunking.segments import SegmentBuilder
+from chunking.audit.coverage import audit, drop_invented
+from chunking.merging.merger import Merger
+from chunking.text.segments import SegmentBuilder
 from chunking.windows import plan_windows
 from transcription.audio import AudioLimits
 from transcription.channels import interleave
-from transcription.flight import decode_windows
+from transcription.in_flight import decode_windows
+from transcription.ingest import listen
 from transcription.language import most_spoken, settle_language
-from transcription.listening import listen
 from transcription.options import TranscriptionOptions
 from transcription.progress import Progress
 from transcription.repairs import Repairs

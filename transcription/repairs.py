@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chunking.merge import Merger
+from chunking.merging.merger import Merger
 from chunking.types import Window
 from transcription.progress import Progress
 

@@ -1,7 +1,8 @@
 """Silero's voice activity model on the CPU: a probability of speech for every 32 ms.
 
 The model file of the `silero-vad` package is opened with onnxruntime. The package itself is not
-imported (decoding/silero_file.py says why); a test holds our figures against the package's own.
+imported (decoding/voice_activity/silero_file.py says why); a test holds our figures against the
+package's own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from decoding.silero_file import CONTEXT_SAMPLES, FRAME_SAMPLES, model_file
+from decoding.voice_activity.silero_file import CONTEXT_SAMPLES, FRAME_SAMPLES, model_file
 
 LEAD_IN_FRAMES = 320  # after so many it hardly matters where a cut was
 STATE_SHAPE = (1, 1, 128)

@@ -1,6 +1,6 @@
 """Where speech is in a recording, by two detectors that know nothing of each other.
 
-Silero decides what is skipped; the second ear (`transcription.evidence`) only judges coverage.
+Silero decides what is skipped; the second ear (`transcription.energy_vad`) only judges coverage.
 Both work on fixed stretches of four minutes with a little sound around them, so that memory does
 not grow with length, stretches run in parallel, and the answer depends on the samples alone.
 Nothing is ever cut out of the sound here.
@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chunking.types import Span
-from decoding.silero_file import FRAME_SAMPLES
 from decoding.types import SAMPLE_RATE
-from transcription import evidence, silero
+from decoding.voice_activity.silero_file import FRAME_SAMPLES
+from transcription import energy_vad, silero
 from transcription.options import SpeechOptions
 from transcription.silero import LEAD_IN_FRAMES
 from transcription.types import Ear, Heard, Recording
@@ -28,7 +28,7 @@ from transcription.types import Ear, Heard, Recording
 STRETCH_SECONDS = 240.0
 SILERO_FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 LEAD_IN_SECONDS = LEAD_IN_FRAMES * SILERO_FRAME_SECONDS  # whole frames: the grid stays one grid
-EVIDENCE_FRAME_SECONDS = evidence.HOP_SAMPLES / SAMPLE_RATE
+EVIDENCE_FRAME_SECONDS = energy_vad.HOP_SAMPLES / SAMPLE_RATE
 MAX_THREADS = 4
 
 HYSTERESIS = 0.15  # speech goes on until the probability falls this far below the threshold
@@ -73,7 +73,7 @@ class SpeechListener:
 
     def advance(self, recording: Recording) -> None:
         """Judge every stretch whose sound, and a little after it, has been written."""
-        complete = int((recording.duration - evidence.MARGIN_SECONDS) // STRETCH_SECONDS)
+        complete = int((recording.duration - energy_vad.MARGIN_SECONDS) // STRETCH_SECONDS)
         self._judge(recording, complete)
 
     def heard(self, duration: float) -> Heard:
@@ -105,16 +105,16 @@ class SpeechListener:
         start = number * STRETCH_SECONDS
         end = min(start + STRETCH_SECONDS, recording.duration)
         first = max(start - LEAD_IN_SECONDS, 0.0)
-        samples = recording.read(Span(first, end + evidence.MARGIN_SECONDS))
+        samples = recording.read(Span(first, end + energy_vad.MARGIN_SECONDS))
         before = round((start - first) * SAMPLE_RATE)
         here = round((end - start) * SAMPLE_RATE)
         heard = samples[: before + here]
         probabilities = self._ear(heard, gain=silero.gain_for(heard))
-        activity = evidence.hear_activity(samples)
-        skipped = before // evidence.HOP_SAMPLES
+        activity = energy_vad.hear_activity(samples)
+        skipped = before // energy_vad.HOP_SAMPLES
         return _Frames(
             probabilities[before // FRAME_SAMPLES :],
-            activity[skipped : skipped + -(-here // evidence.HOP_SAMPLES)],
+            activity[skipped : skipped + -(-here // energy_vad.HOP_SAMPLES)],
         )
 
 

@@ -1,6 +1,6 @@
 """Subtitles: SubRip, WebVTT and openai-whisper's tab-separated table.
 
-How a transcript falls into cues is decided in `chunking.cues`; here they are only written.
+How a transcript falls into cues is decided in `chunking.text.cues`; here they are only written.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chunking.cues import to_cues
 from chunking.options import CueOptions
+from chunking.text.cues import to_cues
 from transcription.documents import speaker
 from transcription.types import Transcript
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from chunking.intervals import unite
+from chunking.spans import unite
 from chunking.types import Coverage, Piece, Segment, Span, Window, Word
 from decoding.types import SAMPLE_RATE, ModelCard
 
@@ -108,7 +108,7 @@ class Ear(Protocol):
 class WindowDecoder(Protocol):
     """Decodes a few consecutive windows of one recording; the unit that a job checkpoints.
 
-    `transcription.engine_windows.EngineWindows` asks an engine; a durable job wraps that one and
+    `transcription.window_decoder.EngineWindows` asks an engine; a durable job wraps that one and
     answers from its checkpoints where it can. Pieces come back in the order of `windows`.
     """
 

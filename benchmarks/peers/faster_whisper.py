@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.checkpoints import OFFICIAL_NAMES, ctranslate2_folder
+from benchmarks.checkpoint_conversion import OFFICIAL_NAMES, ctranslate2_folder
 from benchmarks.formats.types import TimedWord
 from benchmarks.peers.types import Heard, PeerSpec
 

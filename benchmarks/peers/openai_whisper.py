@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.checkpoints import full_checkpoint
+from benchmarks.checkpoint_conversion import full_checkpoint
 from benchmarks.formats.types import TimedWord
 from benchmarks.peers.types import Heard, PeerSpec
 from benchmarks.sound import read_samples

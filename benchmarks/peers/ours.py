@@ -13,12 +13,12 @@ from benchmarks.peers.types import Heard, PeerSpec, PeerUnavailable
 from chunking.options import MergeOptions, WindowOptions
 from decoding.errors import DecodingError
 from decoding.types import Decoder, DecodingOptions
-from transcription.engine_windows import EngineWindows
 from transcription.models import open_decoder
 from transcription.options import SpeechOptions, TranscriptionOptions
 from transcription.pipeline import transcribe
 from transcription.settings import Settings
 from transcription.types import Transcript
+from transcription.window_decoder import EngineWindows
 
 
 def options_of(spec: PeerSpec, language: str | None) -> TranscriptionOptions:

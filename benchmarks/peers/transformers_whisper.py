@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.checkpoints import OFFICIAL_NAMES, hugging_face_folder
+from benchmarks.checkpoint_conversion import OFFICIAL_NAMES, hugging_face_folder
 from benchmarks.peers.types import Heard, PeerSpec
 from benchmarks.sound import read_samples
 from decoding.types import SAMPLE_RATE

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from benchmarks.scoring import score
 from benchmarks.speed.reference import Reference
 from benchmarks.speed.systems import sound
-from decoding.engine import Engine
-from decoding.loading import load_model
+from decoding.engine.engine import Engine
+from decoding.loading.loader import load_model
 from decoding.types import Clip, Decoded, DecodingOptions
 from transcription.models import checkpoint_of
 
@@ -189,7 +189,7 @@ def graphs(model: str, device: str, precision: str, windows: Windows) -> Graphs:
     """Eight windows together, of all kinds, while others leave and enter."""
     jobs = _in_company(windows)
     heard = _Complaints(logging.WARNING)
-    logger = logging.getLogger("decoding.graphs")
+    logger = logging.getLogger("decoding.device.cuda_graphs")
     logger.addHandler(heard)
     try:
         plain, recorded = (

@@ -21,9 +21,9 @@ from benchmarks.speed.sizes import random_checkpoint
 from chunking.options import WindowOptions
 from chunking.types import Span
 from chunking.windows import plan_windows
-from decoding.engine import Engine
-from decoding.loading import load_model
-from decoding.model import LoadedModel
+from decoding.engine.engine import Engine
+from decoding.loading.loader import load_model
+from decoding.model.loaded_model import LoadedModel
 from decoding.types import CLIP_SAMPLES, SAMPLE_RATE, Clip, Decoded, DecodingOptions
 
 MIX: Final = ((180, 60.0), (16, 300.0), (4, 1800.0))  # so many requests, up to so many seconds

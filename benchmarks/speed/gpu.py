@@ -18,10 +18,10 @@ from typing import Final
 
 import torch
 
-from benchmarks.checkpoints import cache_folder
+from benchmarks.checkpoint_conversion import cache_folder
 from benchmarks.cli.output import note
 from benchmarks.machine import describe_machine
-from benchmarks.speed import correctness, listening
+from benchmarks.speed import correctness, voice_activity
 from benchmarks.speed.plan import Scale, window_works
 from benchmarks.speed.report import COLUMNS, PACKAGES, Table, cells, version_of
 from benchmarks.speed.roofline import Load, device_named, seconds_per_window
@@ -161,11 +161,11 @@ def _graphs(part: Part) -> list[str]:
 
 
 def _listening(part: Part) -> list[str]:
-    found = listening.agreement(part.device, sound.windows(part.listening))
-    spans = listening.spans(part.device)
+    found = voice_activity.agreement(part.device, sound.windows(part.listening))
+    spans = voice_activity.spans(part.device)
     furthest = spans.furthest_edge
     edges = "cannot be paired" if furthest is None else f"move by at most {1000 * furthest:.0f} ms"
-    took = listening.cost(part.device, part.listening, max(part.rounds, 5))
+    took = voice_activity.cost(part.device, part.listening, max(part.rounds, 5))
     return [
         f"- probabilities of {found.frames} frames, asked of {found.asked}, found on "
         f"{found.ran_on}, against onnxruntime's on the CPU: they differ by at most "

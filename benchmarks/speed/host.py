@@ -23,12 +23,12 @@ from benchmarks.speed.systems import sound
 from chunking.options import WindowOptions
 from chunking.types import Window
 from chunking.windows import plan_windows
-from decoding.engine import Engine
-from decoding.loading import load_model
-from decoding.mel import LogMel
+from decoding.engine.engine import Engine
+from decoding.loading.loader import load_model
+from decoding.model.mel import LogMel
 from decoding.types import Clip, DecodingOptions
 from transcription.audio import AudioLimits
-from transcription.listening import listen
+from transcription.ingest import listen
 from transcription.options import TranscriptionOptions
 from transcription.silero import speech_probabilities
 from transcription.types import Recording

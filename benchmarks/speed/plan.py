@@ -11,7 +11,7 @@ from typing import Final
 
 from benchmarks.speed.sizes import SIZES, random_checkpoint
 from benchmarks.speed.types import FileWork, SystemName, WindowWork
-from decoding.layers import has_bfloat16
+from decoding.model.layers import has_bfloat16
 
 PACKAGES: Final[dict[SystemName, str]] = {
     "ours": "torch",

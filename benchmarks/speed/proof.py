@@ -13,7 +13,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Final
 
-from benchmarks.checkpoints import cache_folder
+from benchmarks.checkpoint_conversion import cache_folder
 from benchmarks.cli.output import note
 from benchmarks.speed import correctness
 from benchmarks.speed.correctness import OPTIONS, PROMPT, SCORE_TOLERANCE, Company, Equality

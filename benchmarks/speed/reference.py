@@ -18,7 +18,7 @@ import numpy as np
 import whisper
 from numpy.typing import NDArray
 
-from benchmarks.checkpoints import fingerprint, full_checkpoint, open_files_unreported
+from benchmarks.checkpoint_conversion import fingerprint, full_checkpoint, open_files_unreported
 from benchmarks.speed.systems import sound
 from decoding.types import DecodingOptions
 

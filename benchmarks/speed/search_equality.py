@@ -21,9 +21,9 @@ from whisper.decoding import (
     SuppressTokens,
 )
 
-from decoding.hypotheses import best_hypothesis
-from decoding.rules import TokenLayout, forbid_at_start
-from decoding.search import Plan, SearchState, advance
+from decoding.search.beam_search import Plan, SearchState, advance
+from decoding.search.hypotheses import best_hypothesis
+from decoding.search.logit_rules import TokenLayout, forbid_at_start
 
 EOT, NO_TIMESTAMPS, TIMESTAMPS, SIZE = 150, 157, 158, 218
 LAYOUT = TokenLayout(EOT, TIMESTAMPS, SIZE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.checkpoints import cache_folder
+from benchmarks.checkpoint_conversion import cache_folder
 
 if TYPE_CHECKING:
     import torch

@@ -13,9 +13,9 @@ import httpx
 import openai
 import pytest
 
-from app.jobs import Pipeline
+from app.http.server import server_of
+from app.jobs.jobs import Pipeline
 from app.main import create_app
-from app.server import server_of
 from app.service import Service
 from app.settings import Settings
 from decoding.types import Decoder

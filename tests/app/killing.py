@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 import httpx
 
-from app.checkpoints import GROUP_WINDOWS
+from app.jobs.checkpoints import GROUP_WINDOWS
 from tests.app.calls import events_of
 from tests.app.planted_service import NEW_LIFE
 

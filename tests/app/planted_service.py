@@ -16,8 +16,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from app.http.server import server_of
 from app.main import create_app
-from app.server import server_of
 from app.settings import Settings
 from decoding.types import Clip, Decoded, Decoder, DecodingOptions, EngineStatistics
 from tests.app.planted import PlantedDecoder, transcribe_plainly

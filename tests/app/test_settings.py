@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from app.__main__ import cli
-from app.folders import FolderInUse, Folders
+from app.jobs.workflows import executor_of
 from app.logs import JsonLines
 from app.settings import Settings, settings_table
-from app.workflows import executor_of
+from app.storage.folders import FolderInUse, Folders
 
 
 def run(*arguments: str, **environment: str):

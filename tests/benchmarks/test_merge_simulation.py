@@ -11,7 +11,7 @@ from benchmarks.merge_simulation import (
     join_by_suffix,
     simulate,
 )
-from benchmarks.simulated_hearing import REGIMES, Ear, Regime, SpokenWord, read_words, speak
+from benchmarks.simulated_recogniser import REGIMES, Ear, Regime, SpokenWord, read_words, speak
 from chunking.types import Piece, Window, Word
 
 PERFECT = Regime("perfect", 0.0, 0.0, 0.0)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chunking.intervals import clip, subtract, unite
 from chunking.options import WindowOptions
+from chunking.spans import clip, subtract, unite
 from chunking.types import Span, Window
 from chunking.windows import EDGE_SLACK, MARGIN, SHORTEST_SKIP, plan_windows
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chunking.coverage import find_unwritten
-from chunking.intervals import unite
-from chunking.merge import Merger, merge
+from chunking.audit.coverage import find_unwritten
+from chunking.merging.merger import Merger, merge
 from chunking.options import MergeOptions, WindowOptions
+from chunking.spans import unite
 from chunking.types import Piece, Span, Window, Word
 from chunking.windows import plan_windows
 from tests.chunking.plant import Said, chat, duration_of, hear, speak, speech_of, texts

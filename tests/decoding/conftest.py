@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from decoding.loading import load_model
+from decoding.loading.loader import load_model
 from tests.decoding.oracle import DEMO
 from tests.decoding.small_models import random_model, save
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from decoding.checkpoints import Checkpoint
+from decoding.loading.checkpoint import Checkpoint
 
 NUMBERS = {
     torch.float32: 0, torch.int8: 1, torch.int16: 2, torch.int32: 3,

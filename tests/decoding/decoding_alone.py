@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from decoding.batch import Batch
+from decoding.engine.batch import Batch
 
 
 def decode(model, jobs, slots, **how):

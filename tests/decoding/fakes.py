@@ -151,8 +151,8 @@ def slow_start(seconds: float, marker: str) -> Summing:
 
 def engine_with_random_weights() -> Decoder:
     """A real engine; torch is imported only in the process that asks for it."""
-    from decoding.engine import Engine
-    from decoding.loading import load_model
+    from decoding.engine.engine import Engine
+    from decoding.loading.loader import load_model
     from tests.decoding.small_models import random_model, save
 
     with tempfile.TemporaryDirectory() as folder:

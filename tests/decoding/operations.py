@@ -52,7 +52,7 @@ class Operation:
 
 
 class OperationRecorder:
-    """A `decoding.graphs.Recorder`. Counts what it is asked to do."""
+    """A `decoding.device.cuda_graphs.Recorder`. Counts what it is asked to do."""
 
     def __init__(self) -> None:
         self.recordings = 0

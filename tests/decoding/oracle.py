@@ -16,8 +16,8 @@ from whisper.timing import add_word_timestamps
 from whisper.tokenizer import Tokenizer
 
 import transcription
-from decoding.checkpoints import Checkpoint, read_openai
-from decoding.words import Stretch
+from decoding.loading.checkpoint import Checkpoint, read_openai
+from decoding.timing.words import Stretch
 
 DEMO = Path(transcription.__file__).parent / "assets" / "demo.pt"
 

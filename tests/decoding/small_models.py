@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from whisper.model import ModelDimensions, Whisper
 
-from decoding.checkpoints import Checkpoint
-from decoding.dimensions import Dimensions
+from decoding.loading.checkpoint import Checkpoint
+from decoding.model.dimensions import Dimensions
 
 MULTILINGUAL, ENGLISH = 51_865, 51_864
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from decoding.cluster import Cluster
-from decoding.engine import Engine
+from decoding.engine.engine import Engine
 from decoding.errors import EngineFailed
-from decoding.process import EngineProcess
+from decoding.process.engine_process import EngineProcess
+from decoding.process.replicas import Cluster
 from decoding.types import DecodingOptions
 from tests.decoding.fakes import Summing, clip
 

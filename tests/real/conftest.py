@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from decoding.engine import Engine
-from decoding.loading import load_model, read_checkpoint
+from decoding.engine.engine import Engine
+from decoding.loading.loader import load_model, read_checkpoint
 from tests.decoding.oracle import openai_model
 from tests.real.official import Official, weights
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from whisper.model import Whisper
 
 from benchmarks.sound import read_samples
-from decoding.engine import Engine
-from decoding.model import LoadedModel
+from decoding.engine.engine import Engine
+from decoding.model.loaded_model import LoadedModel
 from decoding.types import CLIP_SAMPLES, Clip, Decoded, DecodingOptions
 from transcription import model_sources
 from transcription.settings import Settings

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.speed.correctness import SCORE_TOLERANCE
-from decoding.quality import compression_ratio
+from decoding.engine.quality import compression_ratio
 from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
 from tests.decoding.oracle import openai_decode
 from tests.decoding.speech import speak, window

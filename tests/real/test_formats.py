@@ -14,8 +14,8 @@ import torch
 
 from benchmarks.scoring import score
 from benchmarks.speed.systems import sound
-from decoding.engine import Engine
-from decoding.loading import load_model, read_checkpoint
+from decoding.engine.engine import Engine
+from decoding.loading.loader import load_model, read_checkpoint
 from decoding.types import Clip, DecodingOptions
 from tests.decoding import ctranslate2_files
 from tests.real.official import weights, window_of

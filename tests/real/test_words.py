@@ -12,8 +12,8 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.speed.systems import sound
-from decoding import alignment
-from decoding.words import stretches
+from decoding.timing import token_alignment
+from decoding.timing.words import stretches
 from tests.decoding.oracle import openai_words
 from tests.real.official import as_float, window_of
 
@@ -30,7 +30,7 @@ ROUNDING_SECONDS = 0.01
 @pytest.fixture
 def no_faint_frames(monkeypatch):
     """openai-whisper's own rule, without ours for frames that no token looks at."""
-    monkeypatch.setattr(alignment, "FAINT", 0.0)
+    monkeypatch.setattr(token_alignment, "FAINT", 0.0)
 
 
 def both(official, samples):

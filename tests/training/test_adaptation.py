@@ -11,7 +11,7 @@ import whisper
 from safetensors.torch import load_file
 from whisper.model import ModelDimensions, Whisper
 
-from decoding.loading import load_model
+from decoding.loading.loader import load_model
 from training import lora
 from training.adaptation import (
     AdaptationOptions,

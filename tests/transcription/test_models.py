@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import whisper
 
-from decoding.cluster import Cluster
 from decoding.errors import DecodingError, ModelNotFound
-from decoding.process import EngineProcess
+from decoding.process.engine_process import EngineProcess
+from decoding.process.replicas import Cluster
 from transcription.fetch_report import Moved
 from transcription.model_packages import CATALOGUE
 from transcription.models import fetch, open_decoder, open_engine, settled, whereabouts
@@ -25,7 +25,7 @@ def test_device_that_is_not_there_is_the_callers_mistake() -> None:
 def test_graphs_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, given: bool) -> None:
     monkeypatch.setenv("LONGFORM_CUDA_GRAPHS", str(int(given)))
     opened = []
-    monkeypatch.setattr("decoding.engine.Engine", lambda model, **_: opened.append(model))
+    monkeypatch.setattr("decoding.engine.engine.Engine", lambda model, **_: opened.append(model))
     open_engine(Settings(model="demo"), "cpu")
     assert [model.cuda_graphs for model in opened] == [given]
 

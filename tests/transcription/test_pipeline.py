@@ -8,12 +8,12 @@ from chunking.types import Span
 from decoding.errors import EngineFailed
 from decoding.types import DecodedWord
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
-from transcription.engine_windows import EngineWindows
 from transcription.errors import UnreadableAudio
 from transcription.options import SpeechOptions, TranscriptionOptions
 from transcription.pipeline import transcribe, transcribe_recording
 from transcription.progress import Progress
 from transcription.types import Heard, Recording
+from transcription.window_decoder import EngineWindows
 
 EVERY_WINDOW = TranscriptionOptions(speech=SpeechOptions(skip_silence=False))
 

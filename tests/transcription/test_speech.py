@@ -11,7 +11,7 @@ import pytest
 
 from chunking.types import Span
 from decoding.types import SAMPLE_RATE
-from transcription import evidence, silero, speech
+from transcription import energy_vad, silero, speech
 from transcription.audio import decode_audio
 from transcription.options import SpeechOptions
 from transcription.speech import SpeechListener, find_speech
@@ -232,9 +232,9 @@ def test_gain_lifts_only_what_is_quiet():
 def test_measure_places_a_tone_in_its_band_and_pitch():
     time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     voiced = sum(np.sin(2 * np.pi * 150 * k * time) for k in range(1, 8)) * 2000
-    bands, periodicity = evidence.measure(voiced.astype(np.int16))
+    bands, periodicity = energy_vad.measure(voiced.astype(np.int16))
     assert len(bands) == len(periodicity) == 50
     assert np.median(periodicity) > 0.9
     assert np.median(bands[:, 3]) > np.median(bands[:, -1]) + 30
-    _, periodicity = evidence.measure(noise(1, 2000).astype(np.int16))
+    _, periodicity = energy_vad.measure(noise(1, 2000).astype(np.int16))
     assert np.median(periodicity) < 0.5

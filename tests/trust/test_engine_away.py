@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from app.errors import PASSING_FAILURES, Failure, of_failure
-from decoding.process import EngineProcess, Restarts
+from decoding.process.engine_process import EngineProcess, Restarts
 from tests.app.calls import submit, until
 from tests.app.conftest import Start
 from tests.app.planted import text_of, wav

@@ -7,14 +7,7 @@ import errno
 import pytest
 import sqlalchemy as sa
 
-from app.obstacles import (
-    BUSY_DATABASE,
-    FULL_DISK,
-    NO_ENGINE,
-    OBSTACLES,
-    Barrier,
-    obstacle_of,
-)
+from app.jobs.obstacles import BUSY_DATABASE, FULL_DISK, NO_ENGINE, OBSTACLES, Barrier, obstacle_of
 from decoding.errors import EngineAway, EngineFailed, PoisonClip
 
 

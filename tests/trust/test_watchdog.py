@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from decoding.errors import PoisonClip
-from decoding.process import EngineProcess, Restarts
+from decoding.process.engine_process import EngineProcess, Restarts
+from decoding.process.watchdog import Patience
 from decoding.types import DecodingOptions
-from decoding.watchdog import Patience
 from tests.app.calls import submit, until
 from tests.app.conftest import Start
 from tests.app.planted import GIVE_UP_SECONDS, text_of, wav, wav_of

@@ -8,7 +8,7 @@ import ctranslate2
 import numpy as np
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from benchmarks.checkpoints import ctranslate2_folder
+from benchmarks.checkpoint_conversion import ctranslate2_folder
 from benchmarks.speed.systems import sound
 from benchmarks.speed.types import Done, Runnable, WindowWork
 

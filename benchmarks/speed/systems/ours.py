@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.speed.systems import sound
 from benchmarks.speed.types import Done, Runnable, WindowWork
-from decoding.engine import Engine
-from decoding.loading import load_model
+from decoding.engine.engine import Engine
+from decoding.loading.loader import load_model
 from decoding.types import Clip, DecodingOptions
 
 

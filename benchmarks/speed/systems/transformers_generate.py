@@ -9,7 +9,7 @@ import torch
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 from transformers.utils import logging
 
-from benchmarks.checkpoints import hugging_face_folder
+from benchmarks.checkpoint_conversion import hugging_face_folder
 from benchmarks.speed.systems import sound
 from benchmarks.speed.types import Done, Runnable, WindowWork
 

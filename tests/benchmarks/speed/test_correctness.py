@@ -11,7 +11,7 @@ import pytest
 from benchmarks.speed import correctness
 from benchmarks.speed.sizes import random_checkpoint
 from benchmarks.speed.systems import sound
-from decoding.graphs import RecordingRunner, Replay
+from decoding.device.cuda_graphs import RecordingRunner, Replay
 
 
 class NoRecorder:
@@ -26,7 +26,9 @@ class NoRecorder:
 def test_steps_that_were_not_recorded_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("decoding.lane.runner_for", lambda *_, **__: RecordingRunner(NoRecorder()))
+    monkeypatch.setattr(
+        "decoding.engine.slots.runner_for", lambda *_, **__: RecordingRunner(NoRecorder())
+    )
     checkpoint = str(random_checkpoint("toy", tmp_path))
     found = correctness.graphs(checkpoint, "cpu", "fp32", sound.spread_windows(1))
     assert found.compared.windows == 1

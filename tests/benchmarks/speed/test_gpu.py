@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import correctness, gpu, listening
+from benchmarks.speed import correctness, gpu, voice_activity
 from benchmarks.speed.correctness import Graphs, TwoWays
 from chunking.types import Span
 
@@ -71,13 +71,13 @@ def test_voice_activity_is_held_against_the_cpu_and_timed() -> None:
 
 
 def test_what_ran_elsewhere_or_heard_something_else_is_not_good() -> None:
-    assert listening.Agreement("cuda:0", "cuda:0", 938, 5e-5).holds
-    assert not listening.Agreement("cuda:0", "cpu", 938, 0.0).holds
-    assert not listening.Agreement("cuda:0", "cuda:0", 938, 2e-4).holds
+    assert voice_activity.Agreement("cuda:0", "cuda:0", 938, 5e-5).holds
+    assert not voice_activity.Agreement("cuda:0", "cpu", 938, 0.0).holds
+    assert not voice_activity.Agreement("cuda:0", "cuda:0", 938, 2e-4).holds
     moved = [Span(0.0, 1.0), Span(2.032, 3.0)]
-    furthest = listening._furthest(moved, [Span(0.0, 1.0), Span(2.0, 3.0)])
+    furthest = voice_activity._furthest(moved, [Span(0.0, 1.0), Span(2.0, 3.0)])
     assert furthest == pytest.approx(0.032)
-    assert listening.Spans(2, 2, furthest).holds
-    assert not listening.Spans(2, 2, 0.1).holds
-    assert listening._furthest(moved, moved[:1]) is None
-    assert not listening.Spans(2, 1, None).holds
+    assert voice_activity.Spans(2, 2, furthest).holds
+    assert not voice_activity.Spans(2, 2, 0.1).holds
+    assert voice_activity._furthest(moved, moved[:1]) is None
+    assert not voice_activity.Spans(2, 1, None).holds

@@ -1,0 +1,1 @@
+"""Requests and answers: what comes in, what goes out, and what guards both."""

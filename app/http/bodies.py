@@ -1,0 +1,84 @@
+"""Finished transcripts as bodies of answers. Renders; fetches and decides nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+from urllib.parse import quote
+
+from app.http.forms import Asked
+from chunking.types import Segment, Word
+from transcription.documents import diarized_document, json_document, segment_document
+from transcription.documents import words_document as _words
+from transcription.render import render
+from transcription.types import Transcript
+
+JSON_FORMATS = ("json", "verbose_json", "diarized_json")
+MEDIA_TYPES = {
+    "json": "application/json",
+    "verbose_json": "application/json",
+    "diarized_json": "application/json",
+    "text": "text/plain; charset=utf-8",
+    "srt": "text/plain; charset=utf-8",
+    "vtt": "text/plain; charset=utf-8",
+    "tsv": "text/plain; charset=utf-8",
+}
+EXTENSIONS = {"text": "txt", "srt": "srt", "vtt": "vtt", "tsv": "tsv"}
+SMALLEST_PROBABILITY = 1e-10
+
+
+def body_of(transcript: Transcript, asked: Asked) -> bytes:
+    """The whole answer in the format that was asked for."""
+    if asked.wants_logprobs:
+        document = json_document(transcript) | {"logprobs": logprobs_of(transcript.words)}
+        return _dump(document)
+    if asked.response_format == "diarized_json":
+        return _dump(_with_names(diarized_document(transcript), asked))
+    form, granularities = asked.response_format, asked.granularities
+    return render(transcript, form, granularities=granularities, cues=asked.cues).encode()
+
+
+def logprobs_of(words: tuple[Word, ...]) -> list[dict[str, Any]]:
+    """One entry per word: our probabilities are those of words."""
+    return [
+        {
+            "token": word.text,
+            "logprob": round(math.log(max(word.probability, SMALLEST_PROBABILITY)), 6),
+            "bytes": list(word.text.encode()),
+        }
+        for word in words
+    ]
+
+
+def event_segment(segment: Segment) -> dict[str, Any]:
+    """A segment with its words, for those who watch a job."""
+    return segment_document(segment) | {"words": _words([segment])}
+
+
+def speaker_segments(transcript: Transcript, asked: Asked) -> list[dict[str, Any]]:
+    """The segments of diarized_json, which are also its stream events."""
+    segments: list[dict[str, Any]] = _with_names(diarized_document(transcript), asked)["segments"]
+    return segments
+
+
+def download_headers(file_name: str, response_format: str) -> dict[str, str]:
+    """Make a browser save the transcript under the recording's name, never show it."""
+    stem = file_name.rpartition(".")[0] or file_name
+    name = f"{stem}.{EXTENSIONS.get(response_format, 'json')}"
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return {"Content-Disposition": disposition, "Cache-Control": "no-store"}
+
+
+def _with_names(document: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """Letters of channels replaced by the names that the caller knows."""
+    names = {chr(ord("A") + channel): name for channel, name in enumerate(asked.speakers)}
+    for segment in document["segments"]:
+        segment["speaker"] = names.get(segment["speaker"], segment["speaker"])
+    return document
+
+
+def _dump(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -1,0 +1,224 @@
+"""What every request passes before a route sees it: pure ASGI, and before the body is read.
+
+In this order: request id, host name, API key, origin of browser writes, size and pace of the body.
+On the way out: security headers, and one log line without content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import (
+    UNFINISHED,
+    ApiError,
+    bad_request,
+    forbidden,
+    stalled,
+    too_large,
+    unauthorised,
+    unsupported_type,
+)
+from app.http.api_keys import ANONYMOUS, ApiKeys
+from app.settings import Settings
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+OPEN_PATHS = {"/", "/health", "/ready", "/favicon.ico"}
+OPEN_PREFIX = "/static/"
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+FORM_OVERHEAD_BYTES = 8 << 20  # text fields and part headers beside the file
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+log = logging.getLogger("app.access")
+Responded = Callable[[str, int, float], None]
+
+
+@dataclass(eq=False)
+class Gate:
+    """ASGI middleware. `responded` is told path, status and seconds of every answer.
+
+    `stopping` tells answers that wait or stream to end soon; a server calls it before it stops.
+    """
+
+    app: ASGIApp
+    settings: Settings
+    keys: ApiKeys
+    responded: Responded
+    stopping: Callable[[], None] = lambda: None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        exit_ = _Exit(scope, send, _request_id(headers), self.responded)
+        try:
+            caller = self._admit(scope, headers)
+            state = scope.setdefault("state", {})
+            state["caller"] = exit_.caller = caller
+            state["request_id"] = exit_.request_id
+            limit = self.settings.max_upload_bytes + FORM_OVERHEAD_BYTES
+            body = _Body(receive, limit, self.settings.upload_idle_seconds)
+            await self.app(scope, body.receive, exit_.send)
+        except ApiError as error:
+            await answer(error, exit_.send)
+        finally:
+            exit_.close()
+
+    def _admit(self, scope: Scope, headers: Headers) -> str:
+        """The caller's name. Raises `ApiError` for a request that goes no further."""
+        self._check_host(headers)
+        caller = self._caller(scope["path"], headers)
+        if scope["method"] not in SAFE_METHODS:
+            _check_origin(headers)
+        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise unsupported_type("Send the body as it is, without Content-Encoding.")
+        declared = headers.get("content-length", "0")
+        limit = self.settings.max_upload_bytes
+        if (
+            declared.isascii()
+            and declared.isdigit()
+            and int(declared) > limit + FORM_OVERHEAD_BYTES
+        ):
+            raise too_large(limit)
+        return caller
+
+    def _check_host(self, headers: Headers) -> None:
+        allowed = self.settings.host_names
+        given = headers.get("host", "").lower()
+        name = re.sub(r":\d+$", "", given)
+        if allowed is not None and name not in allowed:
+            raise bad_request("This service does not answer to that host name.", code="wrong_host")
+
+    def _caller(self, path: str, headers: Headers) -> str:
+        is_open = path in OPEN_PATHS or path.startswith(OPEN_PREFIX)
+        if not self.keys.are_required or is_open:
+            return ANONYMOUS
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise unauthorised("Send your API key as `Authorization: Bearer KEY`.")
+        caller = self.keys.caller_of(key.strip())
+        if caller is None:
+            raise unauthorised("Incorrect API key provided.")
+        return caller
+
+
+def declared_bytes(headers: Headers) -> int:
+    """What Content-Length promises; 0 without one."""
+    declared = headers.get("content-length", "0")
+    return int(declared) if re.fullmatch("[0-9]{1,18}", declared) else 0
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+
+
+def _check_origin(headers: Headers) -> None:
+    """Refuse writes that another site makes through a visitor's browser."""
+    site = headers.get("sec-fetch-site", "none")
+    origin = headers.get("origin")
+    is_foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "")
+    if site not in {"same-origin", "none"} or is_foreign:
+        raise forbidden("Pages of other sites may not write here.", "foreign_origin")
+
+
+@dataclass(eq=False)
+class _Body:
+    """Counts what arrives and does not wait for ever for the next part of it."""
+
+    receive_raw: Receive
+    limit_bytes: int
+    idle_seconds: float
+    bytes_seen: int = 0
+    is_complete: bool = False
+
+    async def receive(self) -> Message:
+        if self.is_complete:
+            return await self.receive_raw()  # only a disconnect can follow, whenever it comes
+        try:
+            async with asyncio.timeout(self.idle_seconds):
+                message = await self.receive_raw()
+        except TimeoutError:
+            raise stalled() from None
+        self.bytes_seen += len(message.get("body", b""))
+        self.is_complete = not message.get("more_body", False)
+        if self.bytes_seen > self.limit_bytes:
+            raise too_large(self.limit_bytes - FORM_OVERHEAD_BYTES)
+        return message
+
+
+class _Exit:
+    """Adds headers to the answer and logs it."""
+
+    def __init__(self, scope: Scope, send: Send, request_id: str, responded: Responded) -> None:
+        self.request_id = request_id
+        self.caller = ""
+        self._scope = scope
+        self._send = send
+        self._responded = responded
+        self._began = time.monotonic()
+        self._status = 0
+        self._is_reported = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = MutableHeaders(raw=message.setdefault("headers", []))
+            headers["x-request-id"] = self.request_id
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._report(self._status)
+
+    def close(self) -> None:
+        """The request is over, whether its answer was finished or not."""
+        if not self._is_reported:
+            self._report(UNFINISHED)
+
+    def _report(self, status: int) -> None:
+        self._is_reported = True
+        seconds = time.monotonic() - self._began
+        route = self._scope.get("route")
+        path = getattr(route, "path", "") or "unknown"
+        self._responded(path, status, seconds)
+        fields = {
+            "request_id": self.request_id,
+            "caller": self.caller,
+            "method": self._scope["method"],
+            "route": path,
+            "status": status,
+            "milliseconds": round(seconds * 1000, 1),
+        }
+        if job := self._scope.get("state", {}).get("job"):
+            fields["job"] = job
+        log.info("answered", extra={"fields": fields})
+
+
+async def answer(error: ApiError, send: Send) -> None:
+    """Send an error outside of any route."""
+    body = error.encoded()
+    given = {"content-type": "application/json", "content-length": str(len(body)), **error.headers}
+    headers = [(name.lower().encode(), value.encode()) for name, value in given.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,101 @@
+"""What a job gives: its events while it runs, then its transcript, and pieces of its sound."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.errors import OK, bad_request, not_ready, of_failure
+from app.http.bodies import MEDIA_TYPES, body_of, download_headers
+from app.http.clips import cut
+from app.http.dependencies import ERRORS, JobIn, ServiceIn
+from app.http.forms import CUE_FIELDS, Asked, Fields, read_form
+from app.http.job_events import JobEvents
+from app.http.schemas import CUE_PARAMETERS, content
+from app.service import Service
+from app.storage.codecs import decode_options, decode_transcript
+from app.storage.store import Job
+from transcription.types import Transcript
+
+NOT_STORED = {"Cache-Control": "no-store"}
+RENDERING_FIELDS = {
+    *("timestamp_granularities", "include", "known_speaker_names"),
+    *CUE_FIELDS,
+}
+EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "Number of the last segment heard, or `end`."},
+        "event": {"enum": ["status", "segments", "progress"]},
+        "data": {"type": "string", "description": "JSON."},
+    },
+}
+EVENTS = {OK: content(EVENT, "Events.", "text/event-stream"), **ERRORS}
+SOUND = {OK: content({"type": "string", "format": "binary"}, "Sound.", "audio/wav"), **ERRORS}
+TRANSCRIPT: dict[int | str, dict[str, Any]] = {
+    OK: {
+        "description": "The transcript.",
+        "content": {"application/json": {}, "text/plain": {}},
+    },
+    **ERRORS,
+}
+
+result_routes = APIRouter(prefix="/v1/jobs/{job_id}")
+
+
+@result_routes.get("/events", responses=EVENTS)
+async def events(request: Request, service: ServiceIn, job: JobIn) -> Response:
+    """Progress and final segments as server-sent events; `Last-Event-ID` resumes."""
+    return JobEvents(service, job, request.headers.get("last-event-id"))
+
+
+@result_routes.get("/transcript", responses=TRANSCRIPT, openapi_extra=CUE_PARAMETERS)
+async def transcript(
+    request: Request,
+    service: ServiceIn,
+    job: JobIn,
+    response_format: str = "json",
+) -> Response:
+    """The transcript of a completed job in any format of the transcription form."""
+    pairs = [
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name.removesuffix("[]") in RENDERING_FIELDS
+    ]
+    pairs.append(("response_format", response_format))
+    pairs.append(("channels", decode_options(job.options).channels))
+    asked = read_form(Fields(pairs), service.card)
+    body = await asyncio.to_thread(_rendered, service, job, asked)
+    headers = download_headers(job.file_name, asked.response_format)
+    return Response(body, media_type=MEDIA_TYPES[asked.response_format], headers=headers)
+
+
+@result_routes.get("/clip", responses=SOUND)
+async def clip(
+    service: ServiceIn, job: JobIn, start: float, end: float, channel: int | None = None
+) -> Response:
+    """The sound between two times, as WAV, while it is kept."""
+    folder = service.folders.of(job.id)
+    sound = await asyncio.to_thread(cut, folder, start, end, channel)
+    return Response(sound, media_type="audio/wav", headers=NOT_STORED)
+
+
+def _rendered(service: Service, job: Job, asked: Asked) -> bytes:
+    if job.failure is not None:
+        raise of_failure(job.failure)
+    stored = service.store.find_transcript(job.id)
+    if stored is None:
+        raise not_ready(f"The job is {job.status}; its transcript is not there yet.")
+    whole = decode_transcript(stored)
+    if asked.response_format == "diarized_json":
+        _check_has_channels(whole)
+    return body_of(whole, asked)
+
+
+def _check_has_channels(whole: Transcript) -> None:
+    if any(segment.channel is None for segment in whole.segments):
+        message = "diarized_json needs a recording with more than one channel."
+        raise bad_request(message, param="response_format", code="unsupported_option")

@@ -1,0 +1,76 @@
+"""The page, its files, and what machines ask for: health, readiness, figures, limits."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from app.errors import OK, not_found, unavailable
+from app.http.dependencies import ERRORS, ServiceIn
+from app.http.schemas import content
+
+STATIC = Path(__file__).parent.parent / "static"
+FIGURES = {OK: content({"type": "string"}, "Figures.", "text/plain"), **ERRORS}
+
+site_routes = APIRouter()
+
+
+@site_routes.get("/", include_in_schema=False)
+async def page() -> Response:
+    """The page."""
+    index = STATIC / "index.html"
+    if not index.is_file():
+        raise not_found("This installation has no page; the API is under /v1.")
+    return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+
+@site_routes.get("/health", responses=ERRORS)
+async def health() -> dict[str, str]:
+    """The process lives. Asks nobody."""
+    return {"status": "ok"}
+
+
+@site_routes.get("/ready", responses=ERRORS)
+async def ready(service: ServiceIn) -> dict[str, str]:
+    """The model is loaded, there is an engine, and disk and database take writes."""
+    if not service.is_open:
+        raise unavailable("The service is not ready.", "not_ready")
+    obstacle = service.obstacle() or await asyncio.to_thread(service.jobs.obstacle_of_storage)
+    if obstacle is not None:
+        raise unavailable(obstacle.message, obstacle.code)
+    return {"status": "ready", "model": service.card.name, "device": service.card.device}
+
+
+@site_routes.get("/metrics", responses=FIGURES)
+async def metrics(service: ServiceIn) -> Response:
+    """Figures in Prometheus' text format."""
+    body = await asyncio.to_thread(service.metrics.page)
+    return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+@site_routes.get("/v1/limits", responses=ERRORS)
+async def limits(service: ServiceIn) -> dict[str, Any]:
+    """What this service takes."""
+    settings = service.settings
+    return {
+        "max_upload_bytes": settings.max_upload_bytes,
+        "max_audio_seconds": settings.max_audio_seconds,
+        "max_field_bytes": settings.max_field_bytes,
+        "max_fields": settings.max_fields,
+        "uploads_per_key": settings.uploads_per_key,
+        "queued_jobs_per_key": settings.queued_jobs_per_key,
+        "audio_days": settings.audio_days,
+        "result_days": settings.result_days,
+        "webhooks": settings.webhooks,
+    }
+
+
+def mount_files(app: FastAPI) -> None:
+    """The page's own files under /static."""
+    app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")

@@ -1,0 +1,183 @@
+"""From a request to an accepted job: room, form, options, file, queue."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+from starlette.requests import Request
+
+from app.errors import bad_request, conflicting_key, hindered, too_busy
+from app.http.forms import Asked, Fields, check_model, read_form
+from app.http.middleware import declared_bytes
+from app.http.uploads import Upload, check_room, on_disk, receive_form, receive_raw, tidy_on_disk
+from app.service import Service
+from app.storage.codecs import encode_options
+from app.storage.folders import PRIVATE_FOLDER, JobFolder
+from app.storage.store import Job, Kind
+from decoding.types import Task
+
+MAX_IDEMPOTENCY_KEY = 255
+SECONDS_PER_WAITING_JOB = 5.0  # what Retry-After supposes
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An upload on disk and what is to be done with it."""
+
+    job_id: str
+    asked: Asked
+    upload: Upload
+
+
+async def take_form(service: Service, request: Request, task: Task, kind: Kind) -> Taken:
+    """Read a form to its end. Raises `ApiError`, and then nothing is left behind."""
+    is_model_required = kind == "request"
+
+    def judge(fields: Fields, *, is_whole: bool) -> Asked:
+        check_model(fields, service.card, is_required=is_model_required and is_whole)
+        asked = read_form(fields, service.card, task, is_whole=is_whole)
+        if is_whole:
+            service.webhooks.check(asked.webhook_url)
+        return asked
+
+    glance = partial(judge, is_whole=False)
+
+    async def receive(job_id: str, folder: JobFolder) -> Taken:
+        fields, upload = await receive_form(request, folder.upload, service.settings, glance)
+        asked = await asyncio.to_thread(judge, fields, is_whole=True)
+        if upload is None:
+            message = "file is required."
+            raise bad_request(message, param="file", code="missing_required_parameter")
+        return Taken(job_id, asked, upload)
+
+    return await _take(service, request, kind, receive)
+
+
+async def take_raw(service: Service, request: Request, task: Task) -> Taken:
+    """Read a body that is the file; the options stand in the query."""
+    fields = Fields(request.query_params.multi_items())
+    check_model(fields, service.card, is_required=False)
+    asked = await asyncio.to_thread(read_form, fields, service.card, task)
+    await asyncio.to_thread(service.webhooks.check, asked.webhook_url)
+
+    async def receive(job_id: str, folder: JobFolder) -> Taken:
+        name = fields.text("filename") or "audio"
+        return Taken(
+            job_id, asked, await receive_raw(request, folder.upload, service.settings, name)
+        )
+
+    return await _take(service, request, "job", receive)
+
+
+async def _take(
+    service: Service,
+    request: Request,
+    kind: Kind,
+    receive: Callable[[str, JobFolder], Awaitable[Taken]],
+) -> Taken:
+    if kind == "request" and (obstacle := service.obstacle()) is not None:
+        raise hindered(obstacle)
+    await asyncio.to_thread(_check_queue, service, request.state.caller, kind)
+    expected = declared_bytes(request.headers)
+    await on_disk(check_room, service.folders, service.settings, expected)
+    job_id = f"{'req' if kind == 'request' else 'job'}_{secrets.token_hex(12)}"
+    folder = service.folders.of(job_id)
+    try:
+        await on_disk(folder.path.mkdir, mode=PRIVATE_FOLDER)
+        with service.uploads.taken(request.state.caller):
+            taken = await receive(job_id, folder)
+        if not taken.upload.size:
+            raise bad_request("The file is empty.", param="file", code="empty_file")
+    except BaseException:
+        await tidy_on_disk(folder.remove)
+        raise
+    return taken
+
+
+def accept_job(service: Service, caller: str, taken: Taken, idempotency_key: str | None) -> Job:
+    """Queue a job, or find the one that this idempotency key made before. Blocks."""
+    job = replace(_job(service, caller, taken, "job"), idempotency_key=idempotency_key)
+    with _tidying(service, job):
+        is_new = service.jobs.add(job)
+    if is_new:
+        return job
+    service.folders.of(job.id).remove()
+    known = service.store.find_by_idempotency_key(caller, idempotency_key or "")
+    if known is None or known.fingerprint != job.fingerprint:
+        raise conflicting_key()
+    return known
+
+
+def accept_request(service: Service, caller: str, taken: Taken, *, is_retry: bool) -> Job:
+    """Queue a waiting request, or join the same one of this caller. Blocks.
+
+    The same: sound, model and options. A failure is told again only to a client that says it
+    tries again; for anyone else the work is done anew.
+    """
+    job = _job(service, caller, taken, "request")
+    with _tidying(service, job):
+        same = service.jobs.join_or_add(
+            job, accepts_failure=lambda failure: is_retry and not failure.is_passing
+        )
+    if same.id != job.id:
+        service.folders.of(job.id).remove()
+    return same
+
+
+@contextmanager
+def _tidying(service: Service, job: Job) -> Iterator[None]:
+    """What raises within leaves no folder without a job; one whose job was stored stays."""
+    try:
+        yield
+    except BaseException:
+        if service.store.find(job.id) is None:
+            service.folders.of(job.id).remove()
+        raise
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The header, checked."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY:
+        message = f"Idempotency-Key takes 1 to {MAX_IDEMPOTENCY_KEY} characters."
+        raise bad_request(message, param="Idempotency-Key")
+    return key
+
+
+def _job(service: Service, caller: str, taken: Taken, kind: Kind) -> Job:
+    options = encode_options(taken.asked.options)
+    settings = service.settings
+    whole = "\n".join((taken.upload.digest, settings.model, str(settings.adapter), options))
+    return Job(
+        id=taken.job_id,
+        executor=service.executor,
+        owner=caller,
+        kind=kind,
+        status="queued",
+        created=time.time(),
+        fingerprint=hashlib.sha256(whole.encode()).hexdigest(),
+        file_name=taken.upload.name,
+        file_bytes=taken.upload.size,
+        model=service.card.name,
+        options=options,
+        webhook_url=taken.asked.webhook_url if kind == "job" else None,
+    )
+
+
+def _check_queue(service: Service, caller: str, kind: Kind) -> None:
+    """Raise when no more may wait, before the upload costs anyone anything."""
+    settings, store = service.settings, service.store
+    waiting = store.count_unfinished()
+    if waiting >= settings.queued_jobs:
+        message = "Too many jobs are waiting; try again later."
+        raise too_busy(message, SECONDS_PER_WAITING_JOB * waiting)
+    if store.count_unfinished(caller, kind) >= settings.queued_jobs_per_key:
+        message = f"This key has {settings.queued_jobs_per_key} unfinished jobs; let some end."
+        raise too_busy(message, SECONDS_PER_WAITING_JOB * settings.queued_jobs_per_key)

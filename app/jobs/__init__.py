@@ -1,0 +1,1 @@
+"""Jobs from acceptance to end: durable, resumable, watched."""

@@ -1,0 +1,436 @@
+"""Jobs from their acceptance to their end, whoever asked: one path for files and connections.
+
+A waiting request is a job too, with its own lane and an early end. This file decides when a job
+runs and how it ends; workflows.py makes it durable, store.py remembers, HTTP is far away.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from app.errors import Failure, failure_of
+from app.jobs.checkpoints import DurableWindows, Interrupted, Turns
+from app.jobs.notifications import Signals
+from app.jobs.obstacles import BUSY_DATABASE, FULL_DISK, NO_ENGINE, Barrier, Obstacle, obstacle_of
+from app.jobs.progress import Reporter
+from app.jobs.workflows import Workflows, webhook_id
+from app.settings import DAY, Settings
+from app.storage.codecs import decode_options, encode_transcript
+from app.storage.folders import Folders
+from app.storage.store import Job, Kind, Status, Store
+from app.storage.tables import DATABASE_ERRORS
+from decoding.types import Decoder
+from transcription.audio import AudioLimits
+from transcription.errors import Cancelled
+from transcription.options import TranscriptionOptions
+from transcription.types import Observer, Transcript, WindowDecoder
+from transcription.window_decoder import EngineWindows
+
+TRANSCRIBE = "transcribe"
+LEAVING_SECONDS = 2.0
+KINDS: tuple[Kind, ...] = ("request", "job")
+JobEnded = Callable[[Job], None]
+
+log = logging.getLogger(__name__)
+
+
+class Pipeline(Protocol):
+    """`transcription.pipeline.transcribe`, or a small one in tests."""
+
+    def __call__(
+        self,
+        source: Path,
+        options: TranscriptionOptions,
+        windows: WindowDecoder,
+        *,
+        workspace: Path,
+        observer: Observer | None = None,
+        limits: AudioLimits | None = None,
+    ) -> Transcript: ...
+
+
+class Jobs:
+    """Runs the jobs of one executor. Its methods may block; call them from threads."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        folders: Folders,
+        workflows: Workflows,
+        decoder: Decoder,
+        pipeline: Pipeline,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._folders = folders
+        self._workflows = workflows
+        self._decoder = decoder
+        self._pipeline = pipeline
+        self._turns = Turns(settings.lone_job_steps)
+        self._lock = threading.Lock()
+        self._joining = threading.Lock()
+        self._running: dict[str, Kind] = {}
+        self._windows: dict[str, DurableWindows] = {}
+        self._is_stopping = False
+        self._put_back: set[str] = set()  # jobs whose workflow is over and which are not
+        self._unwritten: set[str] = set()  # of these, jobs that the store takes for running
+        self.barrier = Barrier(
+            {
+                NO_ENGINE: lambda: decoder.is_alive,
+                FULL_DISK: lambda: self.obstacle_of_storage() is None,
+                BUSY_DATABASE: lambda: self.obstacle_of_storage() is None,
+            }
+        )
+        self.signals = Signals()
+        self.on_end: list[JobEnded] = []
+        workflows.register(TRANSCRIBE, self._run)
+
+    # From outside
+
+    def prepare(self, executor: str) -> None:
+        """Know what a stop or a crash interrupted, before the first of it goes on.
+
+        Each takes its share of the engine then, as if the others ran already.
+        """
+        unfinished = self._store.unfinished(executor)
+        with self._lock:
+            self._running = {job.id: job.kind for job in unfinished if job.status == "running"}
+            first = [*self._running, *(job.id for kind in KINDS for job in self._next(kind))]
+        for job_id in first:
+            self._turns.enter(job_id)
+
+    def open(self) -> None:
+        """Take up what was interrupted and does not go on by itself, then what is queued."""
+        with self._lock:
+            interrupted = list(self._running)
+        for job_id in interrupted:
+            if not self._workflows.is_under_way(job_id):
+                self._workflows.start_anew(TRANSCRIBE, job_id, job_id)
+        self.dispatch()
+
+    def tend(self) -> None:
+        """Call it now and then: jobs that wait for an obstacle to go, go on when it has gone."""
+        if self.barrier.look():
+            log.info("jobs go on")
+            self._write_back()
+            self.dispatch()
+
+    def obstacle_of_storage(self) -> Obstacle | None:
+        """What would meet a job that writes now; it is tried."""
+        try:
+            self._store.check_writable()
+            self._folders.check_writable()
+        except (*DATABASE_ERRORS, OSError) as error:
+            return obstacle_of(error) or BUSY_DATABASE
+        is_full = self._folders.free_bytes() < self._settings.min_free_bytes
+        return FULL_DISK if is_full else None
+
+    def add(self, job: Job) -> bool:
+        """Accept a job whose upload lies in its folder; False for a known idempotency key."""
+        if not self._store.add(job):
+            return False
+        self.dispatch()
+        return True
+
+    def join_or_add(self, job: Job, *, accepts_failure: Callable[[Failure], bool]) -> Job:
+        """The same request of the same owner if there is one, else `job`, accepted."""
+        with self._joining:
+            same = self._store.find_same_request(job.owner, job.fingerprint)
+            if same is not None and (same.failure is None or accepts_failure(same.failure)):
+                if same.is_finished:  # keep it long enough to be read
+                    grace = self._settings.request_grace_seconds
+                    self._store.set_expiry(same.id, time.time() + grace)
+                return same
+            self.add(job)
+        return job
+
+    def cancel(self, job_id: str) -> bool:
+        """End an unfinished job now; its windows leave the engine. False if it had ended."""
+        was_running = self._finish(job_id, "cancelled", failure=_CANCELLED)
+        with self._lock:
+            windows = self._windows.get(job_id)
+        if windows is not None:
+            windows.stop(Cancelled("The job was cancelled."))
+            self._decoder.cancel(job_id)
+        else:
+            self._folders.of(job_id).remove()
+        return was_running
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job, its sound and its text; an unfinished one is cancelled first."""
+        self.cancel(job_id)
+        self._store.delete(job_id)
+        if self._has_left(job_id):  # else its workflow would look in vain for its own history
+            self._workflows.forget(job_id, webhook_id(job_id))
+        self._folders.of(job_id).remove()
+        self._store.compact()
+
+    def _has_left(self, job_id: str) -> bool:
+        """Wait a moment for a cancelled job's threads; whether they have left it."""
+        end = time.monotonic() + LEAVING_SECONDS
+        while job_id in self._running and time.monotonic() < end:
+            time.sleep(0.01)
+        return job_id not in self._running
+
+    def running(self) -> int:
+        with self._lock:
+            return len(self._running)
+
+    def close(self, patience: float = 5.0) -> None:
+        """Stop. Running jobs stay as they are and go on at the next start."""
+        with self._lock:
+            self._is_stopping = True
+            windows = dict(self._windows)
+        for job_id, decoding in windows.items():
+            decoding.stop(Interrupted())
+            self._decoder.cancel(job_id)
+        end = time.monotonic() + patience
+        while self._windows and time.monotonic() < end:
+            time.sleep(0.01)
+
+    # Running
+
+    def dispatch(self) -> None:
+        """Start queued jobs while there is room: owners with fewer running jobs go first.
+
+        What stands in the way of all is no reason to fail for whoever calls: the jobs wait.
+        """
+        if not self._decoder.is_alive:
+            self.barrier.meet(NO_ENGINE)
+        try:
+            for job in self._choose():
+                self._begin(job)
+        except Exception as error:
+            obstacle = obstacle_of(error)
+            if obstacle is None:
+                raise
+            self.barrier.meet(obstacle)
+
+    def _choose(self) -> list[Job]:
+        """Jobs that start now; they count as running."""
+        with self._lock:
+            if self._is_stopping or self.barrier.standing is not None:
+                return []
+            chosen = [job for kind in KINDS for job in self._next(kind)]
+            self._running.update({job.id: job.kind for job in chosen})
+        for job in chosen:
+            self._turns.enter(job.id)
+        return chosen
+
+    def _begin(self, job: Job) -> None:
+        """Hand the job to its workflow; one that ran before begins again at its checkpoints."""
+        try:
+            was_started = job.started is not None  # perhaps by a service that was killed
+            if job.id in self._put_back or (
+                was_started and not self._workflows.is_under_way(job.id)
+            ):
+                self._workflows.start_anew(TRANSCRIBE, job.id, job.id)
+                self._put_back.discard(job.id)
+            else:
+                self._workflows.start(TRANSCRIBE, job.id, job.id)
+        except BaseException:
+            with self._lock:
+                self._running.pop(job.id, None)
+            self._turns.leave(job.id)
+            raise
+
+    def _next(self, kind: Kind) -> list[Job]:
+        settings = self._settings
+        limit = settings.running_jobs if kind == "job" else settings.running_requests
+        room = limit - sum(running == kind for running in self._running.values())
+        if room <= 0:
+            return []
+        # A chosen job is marked as running by its own thread, a moment after it was chosen.
+        limit = room + len(self._running)
+        queued = self._store.next_queued(self._workflows.executor, kind, limit)
+        return [job for job in queued if job.id not in self._running][:room]
+
+    def _run(self, job_id: str) -> str:
+        """The workflow. Whatever happens to the job, the workflow itself succeeds."""
+        try:
+            return self._run_through(job_id)
+        except Exception as error:
+            obstacle = obstacle_of(error)
+            if obstacle is None or self._is_stopping:
+                raise
+            self._wait_for(obstacle, job_id)
+            return "put back"
+        finally:
+            self._leave(job_id)
+
+    def _run_through(self, job_id: str) -> str:
+        job = self._store.start(job_id, time.time())
+        if job is None:
+            self._tidy(job_id)
+            return "over"
+        with self._lock:
+            self._running[job.id] = job.kind
+        log.info("job started", extra={"fields": {"job": job.id, "kind": job.kind}})
+        self.signals.ring(job.id)
+        return self._transcribe(job)
+
+    def _wait_for(self, obstacle: Obstacle, job_id: str) -> None:
+        """Put a job that met an obstacle back into the queue, as well as that can be."""
+        fields = {"job": job_id, "obstacle": obstacle.code}
+        log.warning("job waits", extra={"fields": fields})
+        self.barrier.meet(obstacle)
+        self._put_back.add(job_id)
+        if obstacle == FULL_DISK:  # what was decoded can be decoded again
+            self._folders.of(job_id).drop_workspace()
+        self._unwritten.add(job_id)
+        with suppress(*DATABASE_ERRORS):
+            self._write_back()
+        self.signals.ring(job_id)
+
+    def _write_back(self) -> None:
+        """Tell the store of jobs that were put back."""
+        for job_id in tuple(self._unwritten):
+            self._store.put_back(job_id)
+            self._unwritten.discard(job_id)
+
+    def _transcribe(self, job: Job) -> str:
+        if job.starts > self._settings.fruitless_starts:
+            log.error("job %s: given up after %d fruitless starts", job.id, job.starts - 1)
+            self._finish(job.id, "failed", failure=_GIVEN_UP)
+            return "failed"
+        folder = self._folders.of(job.id)
+        engine = EngineWindows(self._decoder, group=job.id, caller=job.owner)
+        windows = DurableWindows(job.id, engine, self._store, self._workflows, self._turns)
+        self._enter(job.id, windows)
+        try:
+            transcript = self._pipeline(
+                folder.upload,
+                decode_options(job.options),
+                windows,
+                workspace=folder.workspace_to_start_in(),
+                observer=Reporter(job, self._store, self.signals, engine, windows.check),
+                limits=AudioLimits(max_seconds=self._settings.max_audio_seconds),
+            )
+            folder.keep_sound(windows.recordings)
+            outcome = self._complete(job, transcript)
+            self._tidy(job.id)
+            return outcome
+        except Exception as error:  # noqa: BLE001 - the outermost place: every job must end
+            return self._fail_unless_hindered(job, error, windows)
+        finally:
+            windows.close()
+            with self._lock:
+                self._windows.pop(job.id, None)
+
+    def _enter(self, job_id: str, windows: DurableWindows) -> None:
+        with self._lock:
+            self._windows[job_id] = windows
+            is_stopping = self._is_stopping
+        job = self._store.find(job_id)
+        if is_stopping:
+            windows.stop(Interrupted())
+        elif job is None or job.is_finished:
+            windows.stop(Cancelled("The job was cancelled."))
+
+    def _tidy(self, job_id: str) -> None:
+        """Remove files that a job which has ended no longer needs, also those that a crash left."""
+        job = self._store.find(job_id)
+        if job is not None and job.status == "completed":
+            self._folders.of(job_id).drop_work()
+        else:
+            self._folders.of(job_id).remove()
+
+    def _leave(self, job_id: str) -> None:
+        self._turns.leave(job_id)
+        with self._lock:
+            self._running.pop(job_id, None)
+        self.dispatch()
+
+    # Ending
+
+    def _complete(self, job: Job, transcript: Transcript) -> str:
+        values = {**self._times(job.kind), "language": transcript.language, "seconds_left": 0.0}
+        values |= {"seconds": transcript.duration, "seconds_done": transcript.duration}
+        if not self._store.complete(job.id, encode_transcript(transcript), values):
+            return "over"
+        self.barrier.got_through()
+        self._ended(job.id)
+        return "completed"
+
+    def _fail_unless_hindered(self, job: Job, error: Exception, windows: DurableWindows) -> str:
+        """End the job badly. Raises what it can wait for; then none of its steps goes on."""
+        try:
+            return self._fail(job, error)
+        except Exception:
+            windows.stop(Interrupted())
+            self._decoder.cancel(job.id)
+            windows.close(wait=True)  # or they would write into the history of its next run
+            raise
+
+    def _fail(self, job: Job, error: Exception) -> str:
+        if self._is_stopping:
+            raise Interrupted from error
+        is_cancel = isinstance(error, Cancelled | CancelledError)
+        obstacle = None if is_cancel else obstacle_of(error)
+        if obstacle is not None and (job.kind == "job" or obstacle == BUSY_DATABASE):
+            raise error  # and the job waits; a client does not wait for ever
+        failure = _CANCELLED if is_cancel else failure_of(error)
+        if obstacle is not None:
+            self.barrier.meet(obstacle)
+        if failure.is_ours and not is_cancel and obstacle is None:
+            log.error("job %s failed: %s", job.id, failure.code, exc_info=error)
+        status: Status = "cancelled" if is_cancel else "failed"
+        self._finish(job.id, status, failure=failure)
+        self._decoder.cancel(job.id)  # windows that are still under way are for nobody
+        self._folders.of(job.id).remove()
+        return status
+
+    def _finish(self, job_id: str, status: Status, *, failure: Failure) -> bool:
+        job = self._store.find(job_id)
+        if job is None:
+            return False
+        values = {f"error_{name}": value for name, value in asdict(failure).items()}
+        has_ended = self._store.finish(job_id, status, {**self._times(job.kind), **values})
+        if has_ended:
+            self._ended(job_id)
+        return has_ended
+
+    def _times(self, kind: Kind) -> dict[str, Any]:
+        now = time.time()
+        if kind == "request":
+            expires = now + self._settings.request_grace_seconds
+            return {"finished": now, "expires": expires, "audio_expires": expires}
+        return {
+            "finished": now,
+            "expires": now + self._settings.result_days * DAY,
+            "audio_expires": now + self._settings.audio_days * DAY,
+        }
+
+    def _ended(self, job_id: str) -> None:
+        self.signals.ring(job_id)
+        job = self._store.find(job_id)
+        if job is not None:
+            log.info("job ended", extra={"fields": _figures(job)})
+            for listener in self.on_end:
+                listener(job)
+
+
+def _figures(job: Job) -> dict[str, Any]:
+    """What the log says of a job that ended: nothing of its content."""
+    return {
+        "job": job.id,
+        "status": job.status,
+        "code": job.error_code,
+        "sound_seconds": job.seconds,
+        "windows": job.windows_done,
+    }
+
+
+_CANCELLED = Failure("cancelled", "The job was cancelled.", is_ours=True)
+_GIVEN_UP = Failure(
+    "job_stops_service", "The service stopped every time it worked on this.", is_ours=True
+)

@@ -1,0 +1,1 @@
+"""What outlives a process: the database and the files of jobs."""

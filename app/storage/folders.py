@@ -1,0 +1,116 @@
+"""Where the service keeps things on disk: one folder per job, readable by the service alone.
+
+Names are made here; no name that a client sent is ever a path.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from transcription.audio_cache import NOTE
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+PROBE_BYTES = 64 << 10
+
+
+class FolderInUse(Exception):
+    """Another service works in this data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """The files of one job."""
+
+    path: Path
+
+    @property
+    def upload(self) -> Path:
+        return self.path / "upload"
+
+    @property
+    def workspace(self) -> Path:
+        return self.path / "workspace"
+
+    def sound(self, channel: int | None) -> Path:
+        """Decoded samples kept for clips, 16 kHz mono s16le."""
+        return self.path / ("mix.pcm" if channel is None else f"channel-{channel}.pcm")
+
+    def channels(self) -> list[Path]:
+        """The sounds of a job whose channels were split."""
+        return sorted(self.path.glob("channel-*.pcm"))
+
+    def workspace_to_start_in(self) -> Path:
+        """Empty, but for whole samples that were listened to before a crash."""
+        if not (self.workspace / NOTE).is_file():
+            shutil.rmtree(self.workspace, ignore_errors=True)
+        self.workspace.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        return self.workspace
+
+    def keep_sound(self, recordings: dict[int | None, Path]) -> None:
+        """Put the decoded samples where clips look for them.
+
+        The upload stays: until the result is stored, a crash makes the job start from it again.
+        """
+        if not recordings:  # silence: no window was ever asked for
+            recordings = dict.fromkeys([None], next(self.workspace.glob("*.pcm"), Path()))
+        for channel, samples in recordings.items():
+            if samples.is_file():
+                samples.replace(self.sound(channel))
+
+    def drop_workspace(self) -> None:
+        shutil.rmtree(self.workspace, ignore_errors=True)
+
+    def drop_work(self) -> None:
+        """Remove what a completed job no longer needs: its workspace and the upload."""
+        self.drop_workspace()
+        self.upload.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Folders:
+    """The data folder, locked while this object lives."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.jobs = root / "jobs"
+        self.jobs.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        self._lock = self._take_lock()
+
+    def of(self, job_id: str) -> JobFolder:
+        return JobFolder(self.jobs / job_id)
+
+    def names(self) -> list[str]:
+        """The jobs that have a folder."""
+        return [path.name for path in self.jobs.iterdir()]
+
+    def check_writable(self) -> None:
+        """Write a little where jobs write much. Raises `OSError` where that cannot be."""
+        with tempfile.TemporaryFile(dir=self.root) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.jobs).free
+
+    def close(self) -> None:
+        self._lock.close()
+
+    def _take_lock(self) -> IO[str]:
+        lock = os.fdopen(os.open(self.root / "lock", os.O_CREAT | os.O_RDWR, PRIVATE_FILE), "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise FolderInUse(
+                f"another service works in {self.root}; stop it, or set LONGFORM_DATA_DIR"
+            ) from error
+        return lock

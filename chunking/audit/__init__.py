@@ -1,0 +1,1 @@
+"""What nobody transcribed and what nobody said."""

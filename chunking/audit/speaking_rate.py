@@ -1,0 +1,96 @@
+"""How fast a window speaks, and which of its words stand for more speech than they can be.
+
+A recogniser that skips a few words leaves their sound to a word beside them, by less than a slow
+speaker might need for it; against the pace of the same window it stands out. Judges one word at a
+time: over several, pauses for breath add up to as much as a lost word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from chunking.spans import clip, total
+from chunking.text.word_duration import letters
+from chunking.types import Piece, Span, Word
+
+FEWEST_WORDS = 10
+"""Fewer words of a window do not tell its pace."""
+NORMAL = 1.4826
+"""Standard deviations in a median distance, were distances normal."""
+THREE_WORDS = 12
+"""Letters. So much more speech than a word needs, and it hides words."""
+LEAST_SECONDS = 0.8
+LEAST_DEVIATIONS = 6.0
+PAUSE = 1.5
+"""Nobody pauses so long inside a word: where a word lies across it, the alignment had lost its
+way there, and half as much speech is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds of speech for one letter, and how far single words usually are from that."""
+
+    per_letter: float
+    deviation: float
+
+
+def paces_of(pieces: Iterable[Piece], evidence: Sequence[Span]) -> dict[int, Pace]:
+    """The pace of each window that has one, by its number."""
+    paces = ((piece.window.index, pace_of(piece.words, evidence)) for piece in pieces)
+    return {number: pace for number, pace in paces if pace is not None}
+
+
+def pace_of(words: Sequence[Word], evidence: Sequence[Span]) -> Pace | None:
+    """The pace of one window's `words`; None for too few, or if `evidence` hears few of them."""
+    spoken = [
+        (total(speech), letters(word.text))
+        for word, speech in _with_speech(words, evidence)
+        if letters(word.text)
+    ]
+    if len(spoken) < FEWEST_WORDS:
+        return None
+    per_letter = median(speech / size for speech, size in spoken)
+    if per_letter <= 0:
+        return None
+    distance = median(abs(speech - per_letter * size) for speech, size in spoken)
+    return Pace(per_letter, NORMAL * distance)
+
+
+def find_stretched(
+    words: Sequence[Word], evidence: Sequence[Span], paces: Mapping[int, Pace]
+) -> list[tuple[Span, float]]:
+    """(the speech that a word stands for, seconds of it that must be other words).
+
+    `paces` are those of the windows that the words come from; where one is not known, nothing is
+    found. In order of time.
+    """
+    found: list[tuple[Span, float]] = []
+    for word, speech in _with_speech(words, evidence):
+        pace = paces.get(word.window)
+        if pace is None:
+            continue
+        excess = total(speech) - pace.per_letter * letters(word.text)
+        if excess >= _most(word, pace, evidence):
+            found.append((Span(speech[0].start, speech[-1].end), excess))
+    return found
+
+
+def _most(word: Word, pace: Pace, evidence: Sequence[Span]) -> float:
+    """Seconds above its pace that `word` may take."""
+    most = max(THREE_WORDS * pace.per_letter, LEAST_SECONDS, LEAST_DEVIATIONS * pace.deviation)
+    own = Span(word.start, word.end)
+    return most / 2 if own.duration - total(clip(evidence, own)) >= PAUSE else most
+
+
+def _with_speech(
+    words: Sequence[Word], evidence: Sequence[Span]
+) -> Iterator[tuple[Word, tuple[Span, ...]]]:
+    """Each word with the speech from its start to that of the next one."""
+    for word, following in pairwise(words):
+        until = max(following.start, word.start)
+        yield word, clip(evidence, Span(word.start, until))
+    if words:
+        yield words[-1], clip(evidence, Span(words[-1].start, words[-1].end))

@@ -1,0 +1,1 @@
+"""Many overlapping windows become one list of words."""

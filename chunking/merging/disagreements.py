@@ -1,0 +1,184 @@
+"""What two windows say of the sound they share, and who is believed where they differ.
+
+A disagreement between two agreeing words is settled whole, never word by word: one window's "25"
+against the other's "twenty five" is one of the two. By default the side of the cut decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from chunking.merging.word_alignment import GUARD, Column
+from chunking.spans import clip
+from chunking.text.word_duration import focus
+from chunking.text.word_keys import Unit
+from chunking.types import Span, Word
+
+HEARING_SLACK = 0.3
+CREDIBLE = 0.5
+"""Words that only one window has and no evidence judges are believed from this probability on."""
+CREDIBLE_VOTE = 0.6
+LONE_RUN = 3
+LONE_HOLE = 0.8
+LONE_MORE = 2
+SURER = 0.1
+"""So many words where the other side has nothing for so many seconds: it skipped them. Where a
+second detector hears each of them the seconds do not matter: words around a skip are stretched.
+A side with `LONE_MORE` words more, and `SURER` of them, heard what the other garbled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """What both sides say around one seam.
+
+    `shared` is the sound that both hear, `aim` where a cut is best (the middle of `shared`, far
+    from both cut edges). `evidence` is None when no second detector has listened. The first
+    `leading` words of `left` and the last `trailing` of `right` are outside of the joint: they
+    tell whether both hear the same, and no cut takes them away.
+    """
+
+    left: tuple[Word, ...]
+    right: tuple[Word, ...]
+    shared: Span
+    aim: float
+    by_grapheme: bool = False
+    evidence: tuple[Span, ...] | None = None
+    vote: bool = False
+    leading: int = 0
+    trailing: int = 0
+
+    @property
+    def core(self) -> Span:
+        """The shared sound without both guards."""
+        if self.shared.duration <= 2 * GUARD:
+            middle = (self.shared.start + self.shared.end) / 2
+            return Span(middle, middle)
+        return Span(self.shared.start + GUARD, self.shared.end - GUARD)
+
+
+def is_heard(word: Word, evidence: Sequence[Span]) -> bool:
+    """Whether sorted, disjoint `evidence` has speech within a little of the word's focus."""
+    moment = focus(word)
+    return bool(clip(evidence, Span(moment - HEARING_SLACK, moment + HEARING_SLACK)))
+
+
+def word_boundary(units: Sequence[Unit], place: int, num_words: int) -> int | None:
+    """Index of the word that starts at unit `place`; None if a word would be cut in two."""
+    if place == len(units):
+        return num_words
+    if place and units[place - 1].last >= units[place].first:
+        return None
+    return units[place].first
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A disagreement: ranges of words, one of them may be empty.
+
+    `hole`: seconds of nothing on the empty side, 0 if both have words. `is_closed`: between two
+    agreeing words, not before the first of them.
+    """
+
+    left: range
+    right: range
+    is_before_cut: bool
+    hole: float
+    is_closed: bool
+
+
+def find_passages(
+    columns: Sequence[Column], left: Sequence[Unit], right: Sequence[Unit], place: int
+) -> list[Passage]:
+    """The disagreements between agreeing columns, and one before the first of them.
+
+    `place` is the column behind the cut.
+    """
+    found: list[Passage] = []
+    start = i = j = 0
+    for agrees, group in groupby(columns, key=lambda column: column.agrees):
+        run = list(group)
+        stop = start + len(run)
+        units = (
+            range(i, i + sum(column.left is not None for column in run)),
+            range(j, j + sum(column.right is not None for column in run)),
+        )
+        if not agrees and stop < len(columns) and (start or stop <= place):
+            words = _words_of(left, units[0]), _words_of(right, units[1])
+            if words[0] is not None and words[1] is not None:
+                hole = (_hole(left, units[0]) or _hole(right, units[1])) if start else 0.0
+                found.append(Passage(words[0], words[1], stop <= place, hole, is_closed=start > 0))
+        start, i, j = stop, units[0].stop, units[1].stop
+    return found
+
+
+def _words_of(units: Sequence[Unit], place: range) -> range | None:
+    """The words of the units at `place`, None if one of them lies partly outside."""
+    first = word_boundary(units, place.start, 0)
+    last = word_boundary(units, place.stop, 0)
+    return None if first is None or last is None else range(first, last)
+
+
+def _hole(units: Sequence[Unit], place: range) -> float:
+    """Seconds between the neighbours of an empty `place`."""
+    return 0.0 if place else max(units[place.stop].start - units[place.start - 1].end, 0.0)
+
+
+def overrules(passage: Passage, dispute: Dispute) -> bool:
+    """Whether the side that the cut would discard is believed in `passage`."""
+    left = dispute.left[passage.left.start : passage.left.stop]
+    right = dispute.right[passage.right.start : passage.right.stop]
+    kept, other = (left, right) if passage.is_before_cut else (right, left)
+    if _is_skipped(passage, kept, other, dispute):
+        return True
+    if not other or not _is_trusted(other, dispute, is_left=not passage.is_before_cut):
+        return False
+    if not kept:
+        return dispute.vote and _confidence(other) > CREDIBLE_VOTE
+    return dispute.vote and _weight(other, dispute, is_left=not passage.is_before_cut) > _weight(
+        kept, dispute, is_left=passage.is_before_cut
+    )
+
+
+def _is_skipped(
+    passage: Passage, kept: Sequence[Word], other: Sequence[Word], dispute: Dispute
+) -> bool:
+    """Whether the side of the cut passed over words that the other side heard.
+
+    A guard does not count here: words between two that both windows have were not cut by an edge.
+    Different words count: to say the same ones again is a loop.
+    """
+    if not kept and not passage.is_closed:
+        return False
+    different = len({word.text.strip().casefold() for word in other})
+    if different - len(kept) < (LONE_MORE if kept else LONE_RUN):
+        return False
+    if _confidence(other) < (_confidence(kept) + SURER if kept else CREDIBLE):
+        return False
+    if dispute.evidence is None:
+        return not kept and passage.hole >= LONE_HOLE
+    return all(is_heard(word, dispute.evidence) for word in other)
+
+
+def _is_trusted(words: Sequence[Word], dispute: Dispute, *, is_left: bool) -> bool:
+    """Outside of their own window's guard, credible, and heard by whoever else listened."""
+    if is_left:
+        is_guarded = words[-1].end > dispute.shared.end - GUARD
+    else:
+        is_guarded = words[0].start < dispute.shared.start + GUARD
+    if is_guarded or _confidence(words) < CREDIBLE:
+        return False
+    return dispute.evidence is None or all(is_heard(word, dispute.evidence) for word in words)
+
+
+def _confidence(words: Sequence[Word]) -> float:
+    return sum(word.probability for word in words) / len(words)
+
+
+def _weight(words: Sequence[Word], dispute: Dispute, *, is_left: bool) -> float:
+    """Confidence times how far from its cut edge the side hears this: 0 at the edge, at most 1."""
+    middle = (words[0].start + words[-1].end) / 2
+    away = dispute.shared.end - middle if is_left else middle - dispute.shared.start
+    half = max(dispute.shared.duration / 2, GUARD)
+    return _confidence(words) * min(max(away / half, 0.0), 1.0)

@@ -1,0 +1,156 @@
+"""Fills gaps of uncovered speech with what their repairs heard, or asks for the repairs.
+
+A repair only adds words inside its gap; a neighbour heard again is recognised and not doubled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chunking.audit.coverage import BRIDGE, WORD_SLACK, find_uncovered
+from chunking.merging.repair_windows import gap_request
+from chunking.merging.resolution import Context, clean
+from chunking.merging.word_alignment import TOLERANCE, align
+from chunking.spans import clip
+from chunking.text.word_duration import extent, focus, is_overlong
+from chunking.text.word_keys import to_units
+from chunking.types import Piece, RepairRequest, Span, Word
+
+EDGE = 0.3
+"""A repaired word may lie this far outside of its gap."""
+SHORTEST_ONSET = 0.3
+"""A repair begins where so much speech begins, or less that more follows: other sounds are a breath
+or a knock."""
+UNUSABLE = frozenset({"repetitive", "no_speech"})
+_NEIGHBOURS = 4
+SAME_SOUND = 0.5
+"""Two words are the same sound if they share this part of the shorter one's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive words of the stream with the gaps of uncovered speech between them.
+
+    `before` and `after`: the words around it, to know a word heard again.
+    """
+
+    words: tuple[Word, ...]
+    before: tuple[Word, ...]
+    after: tuple[Word, ...]
+    gaps: tuple[Span, ...]
+    rounds: int
+    by_grapheme: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Words of a stretch so far; the first `final` of them can no longer change."""
+
+    words: tuple[Word, ...]
+    final: int
+    requests: tuple[RepairRequest, ...]
+
+
+def fill_gaps(stretch: Stretch, context: Context) -> Filled:
+    """Put what repairs heard into the gaps; ask for the repairs that are missing."""
+    words = stretch.words
+    requests: list[RepairRequest] = []
+    final: int | None = None
+    settled = 0  # words that no gap from here on may push aside
+    for gap in stretch.gaps:
+        settled = max(settled, _place_of(words, gap) - 1)
+        words, missing = _fill_gap(words, settled, stretch, gap, context)
+        if missing is not None:
+            requests.append(missing)
+            final = settled if final is None else final
+    return Filled(words, len(words) if final is None else final, tuple(requests))
+
+
+def _fill_gap(
+    words: tuple[Word, ...], settled: int, stretch: Stretch, gap: Span, context: Context
+) -> tuple[tuple[Word, ...], RepairRequest | None]:
+    for attempt in range(context.rounds - stretch.rounds):
+        if attempt and not _is_open(words, gap, context):
+            break
+        number = context.numbering.gap(gap.start, attempt)
+        if number not in context.answers:
+            begin = _onset(context.evidence or (), gap)
+            return words, gap_request(gap, begin, attempt, context.bounds, number)
+        piece = context.answers[number]
+        if piece is None:
+            break
+        if piece.attempts[-1] not in UNUSABLE:
+            words = _insert(words, settled, stretch, gap, piece)
+    return words, None
+
+
+def _onset(evidence: Sequence[Span], gap: Span) -> float:
+    """Where speech in `gap` begins in earnest: not with the end of a word before, nor a breath."""
+    near = clip(evidence, Span(max(gap.start - SHORTEST_ONSET, 0.0), gap.end))
+    for place, span in enumerate(near):
+        start = max(span.start, gap.start)
+        is_rest = start - span.start > span.end - start
+        is_alone = place + 1 == len(near) or near[place + 1].start - span.end > BRIDGE
+        if span.end - start >= SHORTEST_ONSET or not (is_rest or is_alone):
+            return start
+    return max(near[0].start, gap.start) if near else gap.start
+
+
+def _is_open(words: Sequence[Word], gap: Span, context: Context) -> bool:
+    near = [w for w in words if w.end > gap.start - 1.0 and w.start < gap.end + 1.0]
+    heard = clip(context.evidence or (), gap)
+    return bool(find_uncovered(near, heard))
+
+
+def _place_of(words: Sequence[Word], gap: Span) -> int:
+    """How many words lie before `gap`; an overlong word around it counts as before."""
+    for index, word in enumerate(words):
+        is_stretched = is_overlong(word) and word.start <= gap.start
+        if word.start > gap.start - WORD_SLACK and word.end > gap.start + WORD_SLACK:
+            return index + is_stretched
+    return len(words)
+
+
+def _insert(
+    words: tuple[Word, ...], settled: int, stretch: Stretch, gap: Span, piece: Piece
+) -> tuple[Word, ...]:
+    """`words` with those of `piece` that lie in `gap` and are not a neighbour heard again.
+
+    They come behind the first `settled` words, which may have left already.
+    """
+    place = max(_place_of(words, gap), settled)
+    before = (stretch.before + words[:place])[-_NEIGHBOURS:]
+    near = before + (words[place:] + stretch.after)[:_NEIGHBOURS]
+    room = Span(max(gap.start - 2 * TOLERANCE, 0.0), gap.end + 2 * TOLERANCE)
+    heard = tuple(word for word in clean(piece) if room.start <= focus(word) <= room.end)
+    left = to_units(near, by_grapheme=stretch.by_grapheme)
+    right = to_units(heard, by_grapheme=stretch.by_grapheme)
+    shared = Span(max(room.start, piece.window.start), min(room.end, piece.window.end))
+    known: dict[int, int] = {}
+    for column in align(left, right, shared, hole=gap):
+        if column.left is None or column.right is None:
+            continue
+        old, new = left[column.left], right[column.right]
+        if column.agrees or _overlap(near[old.first], heard[new.first]) >= SAME_SOUND:
+            known |= dict.fromkeys(range(new.first, new.last + 1), old.first)
+    added = [
+        index
+        for index, word in enumerate(heard)
+        if index not in known and gap.start - EDGE <= focus(word) <= gap.end + EDGE
+    ]
+    if not added:
+        return words
+    # A neighbour heard again says on which side of it the new words belong.
+    first = max((known[index] + 1 for index in known if index < added[0]), default=0)
+    last = min((known[index] for index in known if index > added[-1]), default=len(near))
+    shift = min(max(len(before), first), last) - len(before)
+    place = max(place + shift, settled)
+    return words[:place] + tuple(heard[index] for index in added) + words[place:]
+
+
+def _overlap(old: Word, new: Word) -> float:
+    """The part of the shorter word's plausible extent that both share."""
+    a, b = extent(old), extent(new)
+    shorter = min(a.duration, b.duration)
+    return (min(a.end, b.end) - max(a.start, b.start)) / shorter if shorter > 0 else 0.0

@@ -1,0 +1,112 @@
+"""Hears a window's stretched words again and takes over the words that were hidden under them.
+
+What is taken over lies between two words that both hearings have, or behind a pause and before
+the first of them; it replaces what the window said there, whole, and only if it has more words.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chunking.audit.coverage import WORD_SLACK, find_uncovered
+from chunking.audit.speaking_rate import find_stretched, pace_of
+from chunking.merging.disagreements import Passage, find_passages
+from chunking.merging.word_alignment import TOLERANCE, align
+from chunking.spans import clip
+from chunking.text.word_duration import focus
+from chunking.text.word_keys import to_units
+from chunking.types import Piece, Span, Word
+
+NEIGHBOURS = 4
+"""Words on either side of a stretched one among which both hearings must have a word."""
+FARTHEST = 15.0
+"""A new hearing begins no more seconds before the end of what is hidden."""
+BREATH = 0.3
+"""A pause that a hearing may begin in."""
+UNUSABLE = frozenset({"repetitive", "no_speech"})
+
+
+def find_hidden(words: Sequence[Word], evidence: Sequence[Span]) -> tuple[Span, ...]:
+    """Speech under those of one window's `words` that stand for more than they can be.
+
+    Without what is uncovered anyway: that is a gap, and repaired as one.
+    """
+    pace = pace_of(words, evidence)
+    if pace is None:
+        return ()
+    paces = {word.window: pace for word in words}
+    bare = find_uncovered(words, clip(evidence, Span(words[0].start, words[-1].end)))
+    stretched = (span for span, _ in find_stretched(words, evidence, paces))
+    return tuple(span for span in stretched if not clip(bare, span))
+
+
+def onset(words: Sequence[Word], hidden: Span, evidence: Sequence[Span]) -> float:
+    """Where the speech begins that a new hearing of `hidden` should know from its start."""
+    first = words[_first_near(words, hidden, evidence)].start
+    heard = bisect_right(evidence, first + WORD_SLACK, key=lambda span: span.start) - 1
+    begin = min(evidence[heard].start, hidden.start) if heard >= 0 else hidden.start
+    return max(begin, hidden.end - FARTHEST)
+
+
+def rewrite(
+    words: tuple[Word, ...],
+    hidden: Span,
+    piece: Piece,
+    evidence: Sequence[Span],
+    *,
+    by_grapheme: bool,
+) -> tuple[Word, ...] | None:
+    """`words` with what `piece` heard around `hidden`; None if it heard no more than they have."""
+    if piece.attempts[-1] in UNUSABLE or not piece.words:
+        return None
+    stretched = _stretched(words, hidden)
+    since = _first_near(words, hidden, evidence)
+    near = list(words[since : stretched + 1 + NEIGHBOURS])
+    place = stretched - since
+    near[place] = replace(near[place], start=min(hidden.start, near[place].end))
+    begin = hidden.start - WORD_SLACK if not place else near[0].start - TOLERANCE
+    heard = [w for w in piece.words if begin <= focus(w) <= near[-1].end + TOLERANCE]
+    left = to_units(near, by_grapheme=by_grapheme)
+    right = to_units(heard, by_grapheme=by_grapheme)
+    shared = Span(min(begin, near[-1].end), near[-1].end)
+    columns = align(left, right, shared, hole=hidden)
+    for passage in find_passages(columns, left, right, len(columns)):
+        first, stop = passage.left.start, passage.left.stop
+        is_there = first - 1 <= place <= stop and (passage.is_closed or not place)
+        if is_there and len(passage.right) > len(passage.left):
+            new = _with_anchors(passage, near, heard)
+            first, stop = max(first - passage.is_closed, 0), stop + 1
+            return _in_order((*words[: since + first], *new, *words[since + stop :]))
+    return None
+
+
+def _with_anchors(passage: Passage, near: Sequence[Word], heard: Sequence[Word]) -> Sequence[Word]:
+    """What was heard in `passage`, with the words around it: their times were stretched."""
+    assert passage.left.stop < len(near)  # a passage ends before a word that both have
+    return heard[passage.right.start - passage.is_closed : passage.right.stop + 1]
+
+
+def _stretched(words: Sequence[Word], hidden: Span) -> int:
+    """The word that `hidden` lies under."""
+    return max(bisect_right(words, hidden.start, key=lambda word: word.start) - 1, 0)
+
+
+def _first_near(words: Sequence[Word], hidden: Span, evidence: Sequence[Span]) -> int:
+    """The first word of the neighbourhood: at most `NEIGHBOURS` before, none before a pause."""
+    stretched = _stretched(words, hidden)
+    for place in range(stretched, max(stretched - NEIGHBOURS, 0), -1):
+        before = Span(words[place].start - BREATH, words[place].start)
+        if not clip(evidence, before) or hidden.start > words[stretched].start + BREATH:
+            return place
+    return max(stretched - NEIGHBOURS, 0)
+
+
+def _in_order(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """`words` with starts that never go back, and no end before its start."""
+    ordered = list(words[:1])
+    for word in words[1:]:
+        start = max(word.start, ordered[-1].start)
+        ordered.append(replace(word, start=start, end=max(word.end, start)))
+    return tuple(ordered)

@@ -1,0 +1,330 @@
+"""The anchored seam merge: many overlapping windows become one list of words.
+
+    piece ─settle_window─▶ side ─settle_joint─▶ body, joint, body … ─fill_gaps─▶ words ─Clock─▶
+
+Everything below is a pure function of the pieces; this file only remembers what is settled and
+lets words go as soon as neither the next window nor a repair can change them. Decodes nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+
+from chunking.audit.coverage import WORD_SLACK, find_uncovered, find_unwritten, written_by
+from chunking.merging.gap_repair import Stretch, fill_gaps
+from chunking.merging.repair_windows import LONGEST_GAP, Numbering, chop, with_room
+from chunking.merging.resolution import Context, Pending, Side, settle_joint, settle_window
+from chunking.merging.seam_cut import Settlement
+from chunking.merging.seam_regions import Joint, first_from, lay_joints
+from chunking.merging.word_times import Clock
+from chunking.options import MergeOptions
+from chunking.spans import clip, unite
+from chunking.text.word_duration import is_overlong
+from chunking.types import Merged, Piece, RepairRequest, Seam, Span, Window, Word
+
+REMEMBERED = 4
+"""Words of a stretch that the next one knows."""
+
+
+def merge(
+    pieces: Sequence[Piece],
+    options: MergeOptions,
+    *,
+    evidence: Sequence[Span] = (),
+    duration: float,
+) -> Merged:
+    """Merge all `pieces` at once: planned windows and whatever repairs there are.
+
+    `requests` of the result are the repairs wanted next that are not among the pieces. Raises
+    ValueError for a repair that nothing asks for.
+    """
+    planned = [piece for piece in pieces if piece.window.kind == "grid"]
+    windows = sorted((piece.window for piece in planned), key=lambda window: window.index)
+    merger = Merger(windows, options, evidence=evidence, duration=duration)
+    for piece in planned:
+        merger.add(piece)
+    repairs = {piece.window.index: piece for piece in pieces if piece.window.kind != "grid"}
+    while repairs:
+        wanted = [r.window.index for r in merger.requests() if r.window.index in repairs]
+        if not wanted:
+            raise ValueError(f"nothing asked for the windows {sorted(repairs)}")
+        for number in wanted:
+            merger.add(repairs.pop(number))
+    return merger.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A body or a joint with the words it ended with; `end` is where its interval ends."""
+
+    words: tuple[Word, ...]
+    end: float
+    rounds: int
+    by_grapheme: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """What the next unit must know: last words, up to where speech is accounted for, repairs."""
+
+    words: tuple[Word, ...]
+    boundary: float
+    rounds: int
+
+
+_START = _Tail((), 0.0, 0)
+
+
+class Merger:
+    """Takes pieces in any order; gives words in order, each as soon as it is final.
+
+    A word is final when it lies before every window, seam and gap that is still open: planned
+    windows not yet added, and requests neither answered by `add` nor given up by `finish`.
+    Whatever the order of pieces, the words are the same. One thread.
+    """
+
+    def __init__(
+        self,
+        windows: Sequence[Window],
+        options: MergeOptions | None = None,
+        *,
+        evidence: Sequence[Span] = (),
+        duration: float,
+    ) -> None:
+        options = options or MergeOptions()
+        self._windows = tuple(windows)
+        _check_order(self._windows)
+        self._answers: dict[int, Piece | None] = {}
+        self._pieces: dict[int, Piece] = {}
+        first = max((window.index for window in windows), default=-1) + 1
+        self._context = Context(
+            MappingProxyType(self._answers),
+            Numbering(first, len(self._windows)),
+            options.repair_rounds,
+            duration,
+            clip(unite(evidence), Span(0.0, duration)) if evidence else None,
+            options.vote,
+        )
+        self._joints = lay_joints(self._windows)
+        self._places = {window.index: place for place, window in enumerate(self._windows)}
+        num_units = max(2 * len(self._windows) - 1, 0)
+        self._sides: list[Side | None] = [None] * len(self._windows)
+        self._seams: list[Seam | None] = [None] * len(self._joints)
+        self._units: list[_Unit | None] = [None] * num_units
+        self._stretches: list[Stretch | None] = [None] * (2 * num_units)
+        self._tails: list[_Tail | None] = [None] * num_units
+        self._open: dict[int, tuple[int, RepairRequest]] = {}  # number: (unit that asked, request)
+        self._clock = Clock()
+        self._words: list[Word] = []
+        self._next = 0  # the unit whose words are let go next
+        self._let_go = 0  # words of that unit that have left already
+
+    @property
+    def pieces(self) -> Mapping[int, Piece]:
+        """All pieces added so far, by the number of their window."""
+        return MappingProxyType(self._pieces)
+
+    def requests(self) -> tuple[RepairRequest, ...]:
+        """Repairs that are wanted and not yet added, in order of time."""
+        wanted = (request for _, request in self._open.values())
+        return tuple(sorted(wanted, key=lambda r: (r.window.start, r.window.index)))
+
+    def add(self, piece: Piece) -> tuple[Word, ...]:
+        """Take one piece; the words that became final by it, in order.
+
+        Raises ValueError for a window that is neither planned nor requested, or added before.
+        """
+        number = piece.window.index
+        if number in self._answers:
+            raise ValueError(f"window {number} was added before")
+        if number not in self._places and number not in self._open:
+            raise ValueError(f"window {number} is neither planned nor requested")
+        self._answers[number] = self._pieces[number] = piece
+        return self._answer(number)
+
+    def finish(self) -> Merged:
+        """Give up on open requests and return everything.
+
+        Raises ValueError when planned windows are missing: their words are not to be guessed.
+        """
+        missing = [number for number in self._places if number not in self._answers]
+        if missing:
+            raise ValueError(f"windows {missing} have not been added")
+        unanswered = self.requests()
+        while self._open:  # giving up a split may open the seam behind it
+            number = min(self._open)
+            self._answers[number] = None
+            self._answer(number)
+        self._words += self._clock.flush()
+        seams = tuple(seam for seam in self._seams if seam is not None)
+        return Merged(tuple(self._words), seams, unanswered)
+
+    def _answer(self, number: int) -> tuple[Word, ...]:
+        """Settle what waited for window `number`; let go of the words that became final."""
+        if number in self._places:
+            unit = 2 * self._places[number]
+        else:
+            unit, _ = self._open.pop(number)
+        if self._units[unit] is not None:
+            self._fill(2 * unit)
+            self._fill(2 * unit + 1)
+        elif unit % 2:
+            self._settle_joint(unit // 2)
+        else:
+            self._settle_window(unit // 2)
+        done = self._clock.push(self._release())
+        self._words += done
+        return tuple(done)
+
+    def _ask(self, unit: int, requests: Sequence[RepairRequest]) -> None:
+        self._open.update((request.window.index, (unit, request)) for request in requests)
+
+    def _settle_window(self, place: int) -> None:
+        side = settle_window(self._windows[place], place, self._context)
+        if isinstance(side, Pending):
+            self._ask(2 * place, side.requests)
+            return
+        self._sides[place] = side
+        start, end = self._body(place)
+        last = first_from(side.words, end) if place < len(self._joints) else len(side.words)
+        first = first_from(side.words, start) if place else 0
+        self._resolve(2 * place, _Unit(side.words[first:last], end, side.rounds, side.by_grapheme))
+        for joint in (place - 1, place):
+            if 0 <= joint < len(self._joints):
+                self._settle_joint(joint)
+
+    def _body(self, place: int) -> tuple[float, float]:
+        """Between which times the window at `place` speaks alone."""
+        start = self._joints[place - 1].interval.end if place else 0.0
+        if place < len(self._joints):
+            return start, self._joints[place].interval.start
+        return start, max(start, self._context.duration)
+
+    def _settle_joint(self, place: int) -> None:
+        left, right = self._sides[place], self._sides[place + 1]
+        if left is None or right is None:
+            return
+        joint = self._joints[place]
+        settled = settle_joint(joint, place, (left, right), self._context)
+        if isinstance(settled, Pending):
+            self._ask(2 * place + 1, settled.requests)
+            return
+        found, rounds = settled
+        self._seams[place] = _to_seam(joint, found)
+        by_grapheme = left.by_grapheme or right.by_grapheme
+        self._resolve(2 * place + 1, _Unit(found.words, joint.interval.end, rounds, by_grapheme))
+
+    def _resolve(self, unit: int, resolved: _Unit) -> None:
+        """Look for gaps between the words of `unit` at once; before them when it can be known."""
+        self._units[unit] = resolved
+        if resolved.words:
+            self._tails[unit] = tail = _tail_of(resolved)
+            is_last = unit == len(self._units) - 1
+            end = max(tail.boundary, self._context.duration if is_last else 0.0)
+            inside = Span(resolved.words[0].start, max(end, resolved.words[0].start))
+            self._lay_out(2 * unit + 1, resolved, _START, inside)
+        else:
+            self._stretches[2 * unit + 1] = Stretch((), (), (), (), 0, resolved.by_grapheme)
+        for following in (unit, unit + 1):
+            self._look_before(following)
+
+    def _look_before(self, unit: int) -> None:
+        """Look for a gap between `unit` and the words before it."""
+        while unit < len(self._units):
+            resolved = self._units[unit]
+            before = self._tails[unit - 1] if unit else _START
+            if resolved is None or before is None or self._stretches[2 * unit] is not None:
+                return
+            is_last = unit == len(self._units) - 1
+            if resolved.words:
+                end = resolved.words[0].start
+            else:
+                self._tails[unit] = tail = _tail_without_words(before, resolved, is_last=is_last)
+                end = tail.boundary
+            region = Span(before.boundary, max(end, before.boundary))
+            self._lay_out(2 * unit, resolved, before, region)
+            unit += 1
+
+    def _lay_out(self, place: int, unit: _Unit, before: _Tail, region: Span) -> None:
+        """One stretch: inside of `unit` if `place` is odd, between it and `before` if even."""
+        is_inside = place % 2 == 1
+        words = before.words + unit.words
+        gaps: tuple[Span, ...] = ()
+        if self._context.evidence is not None and region.duration > 0:
+            evidence = clip(self._context.evidence, region)
+            written = self._written(place, words, region)
+            bare = find_uncovered(words, evidence), find_unwritten(words, evidence, written)
+            found = unite((*bare[0], *bare[1]), bridge=WORD_SLACK)
+            gaps = tuple(part for gap in with_room(found, words, region) for part in chop(gap))
+        self._stretches[place] = Stretch(
+            words=unit.words if is_inside else (),
+            before=() if is_inside else before.words,
+            after=() if is_inside else unit.words[:REMEMBERED],
+            gaps=gaps,
+            rounds=unit.rounds if is_inside else max(unit.rounds, before.rounds),
+            by_grapheme=unit.by_grapheme,
+        )
+        self._fill(place)
+
+    def _written(self, place: int, words: Sequence[Word], region: Span) -> tuple[Span, ...]:
+        """Where windows that hear `region` wrote text: those planned there, those of `words`.
+
+        No window that may still be missing is asked, so that the order of arrival is no matter.
+        """
+        unit = place // 2
+        last = (unit + 1) // 2
+        first = bisect_right(self._windows, region.start, key=lambda window: window.end)
+        if place % 2:
+            first = max(first, unit // 2)
+        planned = {window.index for window in self._windows[first : last + 1]}
+        pieces = (self._answers.get(number) for number in planned | {w.window for w in words})
+        return unite(span for piece in pieces if piece for span in written_by(piece))
+
+    def _fill(self, place: int) -> None:
+        stretch = self._stretches[place]
+        if stretch is not None:
+            self._ask(place // 2, fill_gaps(stretch, self._context).requests)
+
+    def _release(self) -> list[Word]:
+        """Words, not yet on the clock, that nothing can change any more."""
+        words: list[Word] = []
+        while self._next < len(self._stretches):
+            stretch = self._stretches[self._next]
+            if stretch is None:
+                break
+            filled = fill_gaps(stretch, self._context)
+            words += filled.words[self._let_go : filled.final]
+            self._let_go = filled.final
+            if filled.requests:
+                break
+            self._next += 1
+            self._let_go = 0
+        return words
+
+
+def _check_order(windows: Sequence[Window]) -> None:
+    for left, right in pairwise(windows):
+        if right.start < left.start or right.end < left.end or right.index <= left.index:
+            raise ValueError(f"windows must be in order, got {left} before {right}")
+
+
+def _tail_of(unit: _Unit) -> _Tail:
+    """An overlong last word leaves the speech in it to what follows."""
+    last = unit.words[-1]
+    boundary = last.start if is_overlong(last) else last.end
+    return _Tail(unit.words[-REMEMBERED:], boundary, unit.rounds)
+
+
+def _tail_without_words(before: _Tail, unit: _Unit, *, is_last: bool) -> _Tail:
+    """Without words there is no end to a gap: the next unit judges it, unless it gets too long."""
+    is_long = is_last or unit.end - before.boundary > LONGEST_GAP
+    boundary = max(unit.end, before.boundary) if is_long else before.boundary
+    return _Tail(before.words, boundary, max(before.rounds, unit.rounds))
+
+
+def _to_seam(joint: Joint, found: Settlement) -> Seam:
+    return Seam(joint.left.index, joint.right.index, found.time, found.status, found.agreeing_words)

@@ -1,0 +1,143 @@
+"""The windows that a merge may ask for: where they lie and how they are numbered.
+
+A number follows from what is asked, never from when, so that two runs which hear the same pieces
+in another order ask for the same windows under the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from chunking.audit.coverage import WORD_SLACK
+from chunking.text.word_duration import is_overlong
+from chunking.types import RepairRequest, Span, Window, WindowKind, Word
+
+SPLIT_OVERLAP = 3.0
+SHORTEST_SPLIT = 8.0
+"""A truncated window shorter than this is not split again."""
+LEAD_IN = 0.3
+"""A window for a gap begins this much before its speech."""
+LONGEST_GAP = 25.0
+"""A longer gap becomes several requests."""
+
+ROOM = 3.0
+"""A gap's repair may reach this far beyond the uncovered speech."""
+
+_SLOTS = 8
+_SEAM_SLOT = 6
+_TICKS = 100
+"""Gaps and stretched words are told apart by their start in hundredths of a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """`first`: the first number that no planned window has; `places`: how many are planned."""
+
+    first: int
+    places: int
+
+    def split(self, place: int, node: int) -> int:
+        """Halves of the window at `place` are nodes 1 and 2, halves of node n 2n+1 and 2n+2."""
+        return self.first + place * _SLOTS + node - 1
+
+    def seam(self, place: int, attempt: int) -> int:
+        return self.first + place * _SLOTS + _SEAM_SLOT + attempt
+
+    def gap(self, start: float, attempt: int) -> int:
+        return self._at(start) + attempt
+
+    def hidden(self, place: int, start: float, attempt: int) -> int:
+        """For a stretched word of the window at `place`; at most two windows hear a moment."""
+        return self._at(start) + 2 + place % 3 * 2 + attempt
+
+    def _at(self, start: float) -> int:
+        return self.first + self.places * _SLOTS + round(start * _TICKS) * _SLOTS
+
+
+def split_requests(
+    window: Window, place: int, node: int, numbering: Numbering
+) -> tuple[RepairRequest, RepairRequest]:
+    """Both halves of a window whose decoding ended before its sound did; they overlap."""
+    middle = (window.start + window.end) / 2
+    half = SPLIT_OVERLAP / 2
+    spans = Span(window.start, middle + half), Span(middle - half, window.end)
+    first, second = (
+        RepairRequest(
+            Window(numbering.split(place, 2 * node + 1 + side), span.start, span.end, "split"),
+            span,
+            "truncated",
+        )
+        for side, span in enumerate(spans)
+    )
+    return first, second
+
+
+def seam_request(interval: Span, centre: float, bounds: Span, number: int) -> RepairRequest:
+    """A window centred on the seam: there this seam does not exist."""
+    return _request(number, "seam", _around(centre, bounds), interval)
+
+
+def gap_request(gap: Span, onset: float, attempt: int, bounds: Span, number: int) -> RepairRequest:
+    """First a window that begins at `onset`, where speech does, then one centred on the gap.
+
+    A model that hears silence first tends to skip the words behind it. `bounds` is the recording.
+    """
+    if attempt == 0:
+        start = max(onset - LEAD_IN, 0.0)
+        window = Span(start, min(start + LONGEST_WINDOW, bounds.end))
+    else:
+        window = _around((gap.start + gap.end) / 2, bounds)
+    return _request(number, "gap", window, gap)
+
+
+LONGEST_WINDOW = 30.0
+
+
+def _around(centre: float, bounds: Span) -> Span:
+    start = max(min(centre - LONGEST_WINDOW / 2, bounds.end - LONGEST_WINDOW), bounds.start)
+    return Span(start, min(start + LONGEST_WINDOW, bounds.end))
+
+
+def _request(number: int, kind: WindowKind, window: Span, interval: Span) -> RepairRequest:
+    reason: Literal["seam", "gap"] = "seam" if kind == "seam" else "gap"
+    return RepairRequest(Window(number, window.start, window.end, kind), interval, reason)
+
+
+def chop(gap: Span) -> tuple[Span, ...]:
+    """A long gap in equal parts, each short enough for one window."""
+    parts = int(-(-gap.duration // LONGEST_GAP)) or 1
+    step = gap.duration / parts
+    return tuple(
+        Span(gap.start + step * part, gap.start + step * (part + 1)) for part in range(parts)
+    )
+
+
+def with_room(gaps: Sequence[Span], words: Sequence[Word], region: Span) -> tuple[Span, ...]:
+    """`gaps` with what little speech lies between them and the words around them; disjoint.
+
+    Under an overlong word a gap begins where that word does: nobody knows which part of it is
+    the word.
+    """
+    roomy: list[Span] = []
+    floor = region.start
+    for place, gap in enumerate(gaps):
+        following = gaps[place + 1].start if place + 1 < len(gaps) else region.end
+        start = max((_leaves(word, gap) for word in words if word.start < gap.start), default=floor)
+        end = min((w.start for w in words if w.start >= gap.end - WORD_SLACK), default=following)
+        start = min(max(start, gap.start - _reach(words, gap), floor), gap.start)
+        roomy.append(Span(start, max(min(end, following, gap.end + ROOM), gap.end)))
+        floor = roomy[-1].end
+    return tuple(roomy)
+
+
+def _leaves(word: Word, gap: Span) -> float:
+    """From when on the sound may be another word's."""
+    return word.start if is_overlong(word) and word.end > gap.start else min(word.end, gap.start)
+
+
+def _reach(words: Sequence[Word], gap: Span) -> float:
+    """How far before `gap` its repair may begin."""
+    around = (w for w in words if w.start < gap.start < w.end and is_overlong(w))
+    return max((gap.start - word.start for word in around), default=ROOM)

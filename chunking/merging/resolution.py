@@ -1,0 +1,206 @@
+"""Settles windows and seams from what has been decoded so far, or says what is missing.
+
+Pure functions of the pieces: they may be asked again whenever one more piece has come in, and
+the order of arrival leaves no trace. A repair may only add or replace words in its interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from chunking.merging.disagreements import Dispute
+from chunking.merging.hidden_word_repair import find_hidden, onset, rewrite
+from chunking.merging.repair_windows import (
+    LEAD_IN,
+    SHORTEST_SPLIT,
+    Numbering,
+    gap_request,
+    seam_request,
+    split_requests,
+)
+from chunking.merging.seam_cut import Settlement, settle
+from chunking.merging.seam_regions import Joint, first_from
+from chunking.merging.seam_repair import splice
+from chunking.merging.word_alignment import TOLERANCE
+from chunking.text.word_keys import SPACELESS_LANGUAGES
+from chunking.types import Piece, RepairRequest, Span, Window, Word
+
+SHORTEST_DISPUTE = 1.0
+"""Two windows that share less sound than this never agree; repairing would double the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every settlement knows. `answers`: pieces by number of window, None for a refusal."""
+
+    answers: Mapping[int, Piece | None]
+    numbering: Numbering
+    rounds: int
+    duration: float
+    evidence: tuple[Span, ...] | None
+    vote: bool
+
+    @property
+    def bounds(self) -> Span:
+        return Span(0.0, self.duration)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Cannot be settled before these are answered."""
+
+    requests: tuple[RepairRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one planned window says, its halves already joined if it had to be split."""
+
+    words: tuple[Word, ...]
+    by_grapheme: bool
+    rounds: int = 0
+
+
+def clean(piece: Piece) -> tuple[Word, ...]:
+    """Words of `piece` inside its window, their starts and ends in order; far ones dropped.
+
+    The first one is parted by a blank from whatever the merge puts before it, in scripts that do.
+    """
+    window = piece.window
+    words: list[Word] = []
+    reached = window.start
+    for word in piece.words:
+        if word.end < window.start - TOLERANCE or word.start > window.end + TOLERANCE:
+            continue
+        start = min(max(word.start, reached), window.end)
+        end = min(max(word.end, start), window.end)
+        is_same = start == word.start and end == word.end
+        words.append(word if is_same else replace(word, start=start, end=end))
+        reached = start
+    if words and piece.language not in SPACELESS_LANGUAGES and not words[0].text[:1].isspace():
+        words[0] = replace(words[0], text=f" {words[0].text}")
+    return tuple(words)
+
+
+def settle_window(window: Window, place: int, context: Context) -> Side | Pending:
+    """The words of a planned window, with those that its own words hid once they are known."""
+    side = _settle_half(window, place, context, 0)
+    if isinstance(side, Pending) or context.evidence is None:
+        return side
+    words, requests = side.words, list[RepairRequest]()
+    for hidden in find_hidden(side.words, context.evidence):
+        found = _reveal(words, hidden, place, side.by_grapheme, context)
+        if isinstance(found, RepairRequest):
+            requests.append(found)
+        else:
+            words = found
+    return Pending(tuple(requests)) if requests else replace(side, words=words)
+
+
+def _reveal(
+    words: tuple[Word, ...], hidden: Span, place: int, by_grapheme: bool, context: Context
+) -> tuple[Word, ...] | RepairRequest:
+    """`words` with what was `hidden` under one of them, or the repair that would tell."""
+    assert context.evidence is not None  # nothing is hidden without
+    for attempt in range(context.rounds):
+        number = context.numbering.hidden(place, hidden.start, attempt)
+        if number not in context.answers:
+            begin = onset(words, hidden, context.evidence)
+            return gap_request(hidden, begin, attempt, context.bounds, number)
+        piece = context.answers[number]
+        if piece is None:
+            break
+        found = rewrite(words, hidden, piece, context.evidence, by_grapheme=by_grapheme)
+        if found is not None:
+            return found
+    return words
+
+
+def _settle_half(window: Window, place: int, context: Context, node: int) -> Side | Pending:
+    """The words of a planned window; of its halves where its decoding ended too early."""
+    piece = context.answers[window.index]
+    assert piece is not None  # asked only for windows that have been decoded
+    depth = (node + 1).bit_length() - 1
+    whole = Side(clean(piece), piece.language in SPACELESS_LANGUAGES, depth)
+    can_split = depth < context.rounds and window.end - window.start >= SHORTEST_SPLIT
+    if not piece.is_truncated or not can_split:
+        return whole
+    requests = split_requests(window, place, node, context.numbering)
+    missing = tuple(r for r in requests if r.window.index not in context.answers)
+    if missing:
+        return Pending(missing)
+    if any(context.answers[request.window.index] is None for request in requests):
+        return whole
+    left, right = (
+        _settle_half(request.window, place, context, 2 * node + 1 + side)
+        for side, request in enumerate(requests)
+    )
+    if isinstance(left, Pending) or isinstance(right, Pending):
+        return Pending(
+            tuple(r for half in (left, right) if isinstance(half, Pending) for r in half.requests)
+        )
+    shared = Span(requests[1].window.start, requests[0].window.end)
+    joined = settle(_dispute(left, right, (left.words, right.words), shared, context))
+    return Side(joined.words, left.by_grapheme, max(left.rounds, right.rounds))
+
+
+def _dispute(
+    left: Side,
+    right: Side,
+    words: tuple[tuple[Word, ...], tuple[Word, ...]],
+    shared: Span,
+    context: Context,
+) -> Dispute:
+    return Dispute(
+        words[0],
+        words[1],
+        shared,
+        aim=(shared.start + shared.end) / 2,
+        by_grapheme=left.by_grapheme or right.by_grapheme,
+        evidence=context.evidence,
+        vote=context.vote,
+    )
+
+
+def settle_joint(
+    joint: Joint, place: int, sides: tuple[Side, Side], context: Context
+) -> tuple[Settlement, int] | Pending:
+    """The words inside a joint and the rounds of repair that they took."""
+    left, right = sides
+    words = (
+        left.words[first_from(left.words, joint.interval.start) :],
+        right.words[: first_from(right.words, joint.interval.end)],
+    )
+    rounds = max(left.rounds, right.rounds)
+    if joint.shared is None:
+        middle = (joint.interval.start + joint.interval.end) / 2
+        return Settlement(words[0] + words[1], middle, "silent"), rounds
+    dispute = _dispute(left, right, words, joint.shared, context)
+    found = settle(dispute)
+    if not found.is_disputed or joint.shared.duration < SHORTEST_DISPUTE:
+        return found, rounds
+    for attempt in range(context.rounds - rounds):
+        request = _seam_request(joint, found.time, context, place, attempt)
+        if request.window.index not in context.answers:
+            return Pending((request,))
+        piece = context.answers[request.window.index]
+        if piece is None:
+            break
+        around = left.words, right.words
+        repaired = splice(dispute, joint, around, found.time, clean(piece))
+        if repaired is not None:
+            return repaired, rounds + attempt + 1
+    return found, context.rounds
+
+
+def _seam_request(
+    joint: Joint, time: float, context: Context, place: int, attempt: int
+) -> RepairRequest:
+    """Centred on the seam first; then beginning where the joint begins."""
+    number = context.numbering.seam(place, attempt)
+    if attempt == 0:
+        return seam_request(joint.interval, time, context.bounds, number)
+    start = max(joint.interval.start - LEAD_IN, 0.0)
+    end = min(start + (joint.right.end - joint.right.start), context.duration)
+    return RepairRequest(Window(number, start, end, "seam"), joint.interval, "seam")

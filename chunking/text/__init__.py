@@ -1,0 +1,1 @@
+"""Words as text: how they compare, how long they last, segments and subtitles."""

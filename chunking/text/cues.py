@@ -1,0 +1,131 @@
+"""Segments to subtitles: short enough for the screen, on it long enough to be read.
+
+Breaks between words only and never inside a character; a word longer than a line has a line of
+its own. Writes no file format.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chunking.options import CueOptions
+from chunking.text.breaks import best_break, can_break
+from chunking.types import Segment, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What is on screen from `start` to `end`: one or more lines without outer blanks."""
+
+    start: float
+    end: float
+    lines: tuple[str, ...]
+    words: tuple[Word, ...]
+    channel: int | None = None
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+def to_cues(segments: Sequence[Segment], options: CueOptions | None = None) -> tuple[Cue, ...]:
+    """`segments` as subtitles, in order; blank ones are left out.
+
+    Cues of one channel follow each other without overlap as long as the segments do.
+    """
+    options = options or CueOptions()
+    cues = [cue for segment in segments for cue in _split(segment, options)]
+    following: dict[int | None, float] = {}
+    timed: list[Cue] = []
+    for cue in reversed(cues):
+        timed.append(_hold(cue, following.get(cue.channel, float("inf")), options))
+        following[cue.channel] = cue.start
+    return tuple(reversed(timed))
+
+
+def _split(segment: Segment, options: CueOptions) -> list[Cue]:
+    cues: list[Cue] = []
+    rest = segment.words
+    while rest:
+        size = (
+            len(rest) if _fits(rest, options) else best_break(rest[: _longest(rest, options) + 1])
+        )
+        words, rest = rest[: size or 1], rest[size or 1 :]
+        lines = break_lines(words, options)
+        if lines:
+            end = min(max(words[-1].end, words[0].start), words[0].start + options.max_duration)
+            cues.append(Cue(words[0].start, end, lines, words, segment.channel))
+    return cues
+
+
+def _longest(words: Sequence[Word], options: CueOptions) -> int:
+    """How many of `words`, one at least, fit into a cue."""
+    size = 1
+    while size < len(words) and _fits(words[: size + 1], options):
+        size += 1
+    return size
+
+
+def _fits(words: Sequence[Word], options: CueOptions) -> bool:
+    if words[-1].end - words[0].start > options.max_duration:
+        return False
+    lines = _fill(words, options.max_line_length)
+    return len(lines) <= options.max_lines and all(
+        columns(line) <= options.max_line_length for line in lines
+    )
+
+
+def break_lines(words: Sequence[Word], options: CueOptions) -> tuple[str, ...]:
+    """`words` in as few lines as they need, the lines as equal in length as they can be."""
+    lines = _fill(words, options.max_line_length)
+    for width in range(options.max_line_length - 1, 0, -1):
+        narrower = _fill(words, width)
+        if len(narrower) > len(lines) or max(map(columns, narrower), default=0) > width:
+            break
+        lines = narrower
+    return lines
+
+
+def _fill(words: Sequence[Word], width: int) -> tuple[str, ...]:
+    """Lines of at most `width` columns where that is possible."""
+    lines: list[str] = []
+    line = ""
+    for atom in _atoms(words):
+        if line and columns((line + atom).strip()) > width:
+            lines.append(line)
+            line = atom
+        else:
+            line += atom
+    stripped = (" ".join(text.split()) for text in (*lines, line))
+    return tuple(text for text in stripped if text)
+
+
+def _atoms(words: Sequence[Word]) -> list[str]:
+    """Runs of words between which a line may break."""
+    atoms: list[str] = []
+    for index, word in enumerate(words):
+        if index and not can_break(words[index - 1], word):
+            atoms[-1] += word.text
+        else:
+            atoms.append(word.text)
+    return atoms
+
+
+def columns(text: str) -> int:
+    """Width of `text` on screen: two for wide letters, none for marks."""
+    return sum(_width(letter) for letter in text)
+
+
+def _width(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def _hold(cue: Cue, following: float, options: CueOptions) -> Cue:
+    """`cue` on screen until it can be read, unless the next cue or the longest time is first."""
+    needed = max(sum(map(columns, cue.lines)) / options.reading_speed, options.min_duration)
+    end = max(cue.end, min(cue.start + min(needed, options.max_duration), following))
+    return Cue(cue.start, end, cue.lines, cue.words, cue.channel)

@@ -1,0 +1,1 @@
+"""What devices there are, and how work and data reach them without waiting."""

@@ -1,0 +1,80 @@
+"""How many windows a device's memory holds, and memory that is read through again and again.
+
+The CUDA side has not been run yet: no such device was at hand when it was written.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from decoding.engine.batching_policy import grouping_for
+from decoding.model.dimensions import Dimensions
+from decoding.model.loaded_model import LoadedModel
+
+CPU_SLOTS = 8  # more do not decode faster on a processor
+MOST_SLOTS = 64
+SHARE = 0.7  # of the free memory; the rest is for the encoder's and the search's scratch
+TYPICAL_BEAMS = 5
+
+
+def window_bytes(dims: Dimensions, item_bytes: int) -> int:
+    """Keys and values of one window with all its beams, half of the context used."""
+    text_positions = dims.n_text_ctx // 2 * (1 + TYPICAL_BEAMS)
+    return _bytes(dims, text_positions, item_bytes) + heard_bytes(dims, item_bytes)
+
+
+def heard_bytes(dims: Dimensions, item_bytes: int) -> int:
+    """Audio keys and values of one window."""
+    return _bytes(dims, dims.n_audio_ctx, item_bytes)
+
+
+def _bytes(dims: Dimensions, positions: int, item_bytes: int) -> int:
+    return 2 * dims.n_text_layer * positions * dims.n_text_state * item_bytes
+
+
+def slots_within(memory: int, window: int, heard: int, on_their_way: int) -> int:
+    """Slots of `window` bytes, while up to `on_their_way` windows of `heard` bytes wait for one.
+
+    No more wait than there are slots.
+    """
+    few = min(on_their_way, memory // (window + heard))
+    many = (memory - on_their_way * heard) // window
+    return max(1, few, many)
+
+
+def slots_for(model: LoadedModel) -> int:
+    """Window slots to start with; the engine halves them when memory runs out after all."""
+    if model.device.type != "cuda":
+        return CPU_SLOTS
+    free, _ = torch.cuda.mem_get_info(model.device)
+    dims, item_bytes = model.dimensions, model.decoder.dtype.itemsize
+    window, heard = window_bytes(dims, item_bytes), heard_bytes(dims, item_bytes)
+    on_their_way = grouping_for(model.device).heard
+    return min(MOST_SLOTS, slots_within(int(free * SHARE), window, heard, on_their_way))
+
+
+def lasting(like: Tensor, shape: tuple[int, ...], default: float) -> Tensor:
+    """A tensor of `shape` full of `default`, of the type and on the device of another.
+
+    On the CPU in memory of NumPy's, which asks Linux for large pages where it gives them: reading
+    the keys and values of eight windows of the tiny size takes 2.6 ms instead of 3.1.
+    """
+    if like.device.type != "cpu":
+        return like.new_full(shape, default)
+    memory = np.empty(math.prod(shape) * like.itemsize, np.uint8)
+    return torch.from_numpy(memory).view(like.dtype).view(shape).fill_(default)
+
+
+def used_bytes(device: torch.device) -> int:
+    """Memory that tensors hold on the device; 0 on the CPU, where it is not counted."""
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
+
+
+def release(device: torch.device) -> None:
+    """Give cached blocks back after memory ran out."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

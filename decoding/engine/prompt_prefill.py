@@ -1,0 +1,78 @@
+"""Windows that were heard read their prompts: all that a slot needs before the first token.
+
+Several windows at once, or one. Where the result waits and when it is seated is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from decoding.device.transfer import send
+from decoding.model.loaded_model import LoadedModel
+from decoding.model.text_decoder import KeyValue
+from decoding.model.vocabulary import Prompt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listened:
+    """A window that was heard and prompted: all that a slot needs before its first token."""
+
+    audio: list[KeyValue]  # each [1, heads, 1500, width]
+    prompt: Prompt
+    text: list[KeyValue]  # of the prompt, each [1, heads, len(prompt), width]
+    first_logits: Tensor  # [columns]
+    no_speech_prob: Tensor  # one number, still on the device
+
+    def tensors(self) -> Iterator[Tensor]:
+        for layers in (self.audio, self.text):
+            for pair in layers:
+                yield from pair
+        yield self.first_logits
+        yield self.no_speech_prob
+
+
+class _Collected:
+    """Keeps the prompts' keys and values."""
+
+    def __init__(self) -> None:
+        self.layers: list[KeyValue] = []
+
+    def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:
+        del layer  # they come in order
+        self.layers.append((key, value))
+        return key, value
+
+
+def listen(
+    model: LoadedModel, audio: Sequence[KeyValue], prompts: Sequence[Prompt]
+) -> list[Listened]:
+    """Read the prompts of the windows whose keys and values are `audio`, each layer [w, ...]."""
+    if not prompts:
+        return []
+    decoder, device, columns = model.decoder, model.device, model.decoder.columns
+    memory = _Collected()
+    hidden = decoder.read([one.tokens for one in prompts], audio, memory)
+    ends = send([(one.sot_index, len(one.tokens) - 1) for one in prompts], device)
+    logits = decoder.logits(hidden.gather(1, ends[..., None].expand(-1, -1, hidden.shape[-1])))
+    heard = (logits[:, 0] + columns.plain_bias).softmax(-1)
+    no_speech = heard[:, columns.of([model.vocabulary.no_speech])[0]]
+    return [
+        Listened(
+            audio=[(key[at : at + 1], value[at : at + 1]) for key, value in audio],
+            prompt=prompt,
+            text=_of_window(memory.layers, at, len(prompt.tokens)),
+            first_logits=logits[at, 1].clone(),
+            no_speech_prob=no_speech[at],
+        )
+        for at, prompt in enumerate(prompts)
+    ]
+
+
+def _of_window(layers: Sequence[KeyValue], at: int, length: int) -> list[KeyValue]:
+    """One window's keys and values of its prompt, copied: they are kept as long as it is decoded,
+    and must not keep its neighbours' memory. (Audio stays a view, soon copied into a slot.)"""
+    part = slice(at, at + 1), slice(None), slice(length)
+    return [(key[part].clone(), value[part].clone()) for key, value in layers]

@@ -1,0 +1,48 @@
+"""e to the power of x, compiled into the loops of others, eight numbers at a time.
+
+The C library's takes one number at a time. Within 2e-7 of it, and the same for the same x anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from decoding.kernels.compiled import compiled
+
+LEAST = np.float32(-87.0)  # below, the result is zero
+
+_PER_OCTAVE = np.float32(1.4426950408889634)
+_ROUND = np.float32(1.5 * 2**23)  # added and taken away again, it leaves a whole number
+_OCTAVE = np.float32(0.693359375)  # log 2 in two parts, the first exact when multiplied
+_REST_OF_OCTAVE = np.float32(-2.12194440e-4)
+_MANTISSA = np.int32(23)
+_ONE = np.int32(127 << 23)  # the bits of 1.0
+# 1 + y + y^2 x these, the last first, between half an octave down and up: the minimax polynomial
+_C5, _C4, _C3, _C2, _C1, _C0 = (
+    np.float32(c)
+    for c in (
+        1.9875691500e-4,
+        1.3981999507e-3,
+        8.3334519073e-3,
+        4.1665795894e-2,
+        1.6666665459e-1,
+        5.0000001201e-1,
+    )
+)
+
+
+# Without the word, a caller's liberties would be taken here too, and the rounding left out.
+@compiled(fastmath=False)
+def exponential(x: Any) -> Any:
+    """e to the x of a float32 that is not above 88. NaN stays NaN, minus infinity gives zero."""
+    bounded = LEAST if x < LEAST else x
+    shifted = np.float32(bounded * _PER_OCTAVE + _ROUND)
+    octaves = shifted - _ROUND
+    y = bounded - octaves * _OCTAVE - octaves * _REST_OF_OCTAVE
+    p = ((((_C5 * y + _C4) * y + _C3) * y + _C2) * y + _C1) * y + _C0
+    bits = np.int32((shifted.view(np.int32) << _MANTISSA) + _ONE)
+    power = bits.view(np.float32)
+    result = (p * y * y + y + np.float32(1)) * power
+    return np.float32(0) if x < LEAST else result

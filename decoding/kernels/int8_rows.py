@@ -1,0 +1,82 @@
+"""Rows of real numbers as whole ones and back, compiled: what stands around a product of bytes.
+
+Each way is one pass, where PyTorch needs nine calls, which cost more than a small product itself.
+A row's figures do not depend on the rows beside it. Knows nothing of weights.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray
+from torch import Tensor
+
+from decoding.kernels.openmp import share_of, shared_loop
+
+LARGEST = 127  # symmetric: -128 is not used
+SMALLEST_SCALE = 1e-12  # of a row of zeros
+
+_STEP = np.float32(1.0 / LARGEST)
+_FLOOR = np.float32(SMALLEST_SCALE)
+_ROUND = np.float32(1.5 * 2**23)  # added and taken away again, it leaves a whole number
+_MAGNITUDE = np.int32(0x7FFFFFFF)  # the bits of a number but for its sign
+
+
+def to_whole(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """float32 rows [n, in] in steps of their scales, and the scales [n].
+
+    The steps are whole numbers up to LARGEST, kept as float32, [n + 1, in]: the row put below has
+    both ends of a byte's range.
+    """
+    steps = rows.new_empty(len(rows) + 1, rows.shape[1])
+    scales = rows.new_empty(len(rows))
+    _to_whole(rows.shape, rows.contiguous(), steps, scales, work=rows.numel())
+    return steps, scales
+
+
+def to_real(products: Tensor, scales: Tensor, bias: Tensor, result: Tensor) -> None:
+    """result [n, out] = products [n or more, out] x scales [n] + bias [out]."""
+    _to_real(result.shape, products, scales, bias, result, work=result.numel())
+
+
+@shared_loop()
+def _to_whole(block: Any) -> None:
+    sizes = carray(block[0], 2, np.int64)
+    count, width = sizes[0], sizes[1]
+    rows = carray(block[1], (count, width), np.float32)
+    bits = carray(block[1], (count, width), np.int32)
+    steps = carray(block[2], (count + 1, width), np.float32)
+    scales = carray(block[3], count, np.float32)
+    loudest = np.empty(1, np.int32)
+    first, after = share_of(count)
+    for row in range(first, after):
+        # Numbers without their signs are in the order of their bits, which are compared eight at
+        # a time; NaN is above all others and stays what it is.
+        most = np.int32(0)
+        for c in range(width):
+            most = max(most, bits[row, c] & _MAGNITUDE)
+        loudest[0] = most
+        scale = max(loudest.view(np.float32)[0] * _STEP, _FLOOR)
+        scales[row] = scale
+        for c in range(width):
+            steps[row, c] = (rows[row, c] / scale + _ROUND) - _ROUND
+    if after == count:
+        steps[count] = 0
+        steps[count, 0] = LARGEST
+        steps[count, 1] = -LARGEST - 1
+
+
+@shared_loop()
+def _to_real(block: Any) -> None:
+    sizes = carray(block[0], 2, np.int64)
+    count, width = sizes[0], sizes[1]
+    products = carray(block[1], (count, width), np.float32)
+    scales = carray(block[2], count, np.float32)
+    bias = carray(block[3], width, np.float32)
+    result = carray(block[4], (count, width), np.float32)
+    first, after = share_of(count)
+    for row in range(first, after):
+        scale = scales[row]
+        for c in range(width):
+            result[row, c] = products[row, c] * scale + bias[c]

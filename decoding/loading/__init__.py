@@ -1,0 +1,1 @@
+"""Checkpoints of every kind we read, to a model ready to decode."""

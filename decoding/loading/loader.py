@@ -1,0 +1,159 @@
+"""Load a model: by official name, from a checkpoint file, or from a directory.
+
+Official names are downloaded and verified by openai-whisper. "demo" is no name here, its path is.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+import whisper
+
+from decoding.errors import ModelNotFound, ModelUnreadable
+from decoding.loading.checkpoint import Checkpoint, Head, default_heads, read_openai
+from decoding.loading.ctranslate2 import CONTAINER, read_ctranslate2
+from decoding.loading.huggingface import WEIGHTS, holds_safetensors, merge_adapter, read_directory
+from decoding.model.audio_encoder import AudioEncoder
+from decoding.model.dimensions import Dimensions
+from decoding.model.layers import PRECISIONS, Placement
+from decoding.model.loaded_model import LoadedModel
+from decoding.model.text_decoder import TextDecoder
+from decoding.model.vocabulary import Vocabulary
+from decoding.types import ModelCard
+
+
+def load_model(
+    name_or_path: str,
+    *,
+    device: str = "cpu",
+    precision: str = "auto",
+    adapter: Path | None = None,
+    download_root: Path | None = None,
+    cuda_graphs: bool = True,
+) -> LoadedModel:
+    """A model ready to decode on `device`.
+
+    `name_or_path`: an official name (`tiny` … `turbo`), a `.pt` file, or a directory in the format
+    of Hugging Face (safetensors) or of CTranslate2, as faster-whisper has them (`model.bin`).
+    `precision`: auto, fp32, bf16, fp16 or, on the CPU, int8. `adapter`: a PEFT LoRA directory,
+    merged when loaded. `cuda_graphs`: steps may be recorded and replayed where there is CUDA.
+    Raises `ModelNotFound` or `ModelUnreadable` with one sentence for the user.
+    """
+    checkpoint = read_checkpoint(name_or_path, download_root)
+    if adapter is not None:
+        checkpoint = merge_adapter(checkpoint, adapter)
+    placement = Placement(torch.device(device), PRECISIONS[_precision(precision, device)])
+    dims, state = checkpoint.dimensions, checkpoint.state
+    if dims.num_languages < 0:
+        raise ModelUnreadable(
+            f"{Path(name_or_path).name} knows {dims.n_vocab} tokens, fewer than Whisper's "
+            "tokenizer has: take a model that kept Whisper's vocabulary"
+        )
+    return LoadedModel(
+        _card(name_or_path, checkpoint, placement),
+        dims,
+        AudioEncoder(state, dims, placement),
+        TextDecoder(state, dims, placement),
+        checkpoint.alignment_heads or default_heads(dims),
+        placement.device,
+        cuda_graphs,
+    )
+
+
+def official_names() -> tuple[str, ...]:
+    """Names that are downloaded on first use."""
+    return tuple(whisper.available_models())
+
+
+def official_digest(name: str) -> str:
+    """SHA-256 of the checkpoint of an official name, as openai-whisper publishes it."""
+    return str(whisper._MODELS[name]).split("/")[-2]
+
+
+def checkpoint_file(name: str) -> str:
+    """What the checkpoint of an official name is called in the model folder."""
+    return str(whisper._MODELS[name]).rpartition("/")[2]
+
+
+def read_checkpoint(name: str, download_root: Path | None = None) -> Checkpoint:
+    """The weights of whatever `load_model` takes, under openai-whisper's names.
+
+    Raises `ModelNotFound` or `ModelUnreadable` with one sentence for the user.
+    """
+    if name in whisper._MODELS:
+        path = download(name, download_root)
+        checkpoint = read_openai(path)
+        heads = _official_heads(whisper._ALIGNMENT_HEADS[name], checkpoint.dimensions)
+        return Checkpoint(checkpoint.dimensions, checkpoint.state, heads)
+    path = Path(name)
+    if path.is_dir():
+        return _read_directory(path)
+    if path.is_file():
+        return read_openai(path)
+    names = ", ".join(official_names())
+    raise ModelNotFound(f"there is no model {name!r}: give a path or one of {names}")
+
+
+def _read_directory(folder: Path) -> Checkpoint:
+    """Safetensors where a directory holds both kinds: they are the less rounded ones."""
+    if holds_safetensors(folder):
+        return read_directory(folder)
+    if (folder / CONTAINER).is_file():
+        return read_ctranslate2(folder)
+    raise ModelUnreadable(
+        f"{folder.name} holds no {WEIGHTS} (Hugging Face) and no {CONTAINER} (CTranslate2, "
+        "faster-whisper): give a directory with one of them, or a .pt file of openai-whisper"
+    )
+
+
+def download(name: str, download_root: Path | None = None) -> Path:
+    """The checkpoint of an official name, fetched with a progress bar unless it is here already.
+
+    `download_root`: where checkpoints are kept; ~/.cache/whisper if None. openai-whisper verifies
+    the file. Raises `ModelNotFound` when it cannot be had.
+    """
+    default = Path(os.path.expanduser("~")) / ".cache" / "whisper"
+    root = default if download_root is None else download_root
+    try:
+        return Path(whisper._download(whisper._MODELS[name], str(root), in_memory=False))
+    except (OSError, RuntimeError, TypeError) as error:  # TypeError: a reply without a length
+        raise ModelNotFound(
+            f"the model {name!r} could not be downloaded; check the network, or put "
+            f"{checkpoint_file(name)} into {root}"
+        ) from error
+
+
+def _official_heads(dump: bytes, dims: Dimensions) -> tuple[Head, ...]:
+    """openai-whisper's table of heads: a compressed matrix of booleans."""
+    flags = np.frombuffer(gzip.decompress(base64.b85decode(dump)), dtype=bool)
+    found = np.argwhere(flags.reshape(dims.n_text_layer, dims.n_text_head))
+    return tuple((int(layer), int(head)) for layer, head in found)
+
+
+def _precision(name: str, device: str) -> str:
+    if name == "auto":
+        name = "fp32" if device == "cpu" else "fp16"
+    if name not in PRECISIONS:
+        raise ValueError(f"precision must be auto or one of {', '.join(PRECISIONS)}, got {name!r}")
+    if PRECISIONS[name].is_quantised and device != "cpu":
+        raise ValueError(f"precision {name} is for the CPU, not for {device}; take fp16 there")
+    return name
+
+
+def _card(name: str, checkpoint: Checkpoint, placement: Placement) -> ModelCard:
+    path = Path(name)
+    dims = checkpoint.dimensions
+    state = checkpoint.state
+    return ModelCard(
+        name=path.stem if path.is_file() else path.name if path.is_dir() else name,
+        is_multilingual=dims.is_multilingual,
+        languages=Vocabulary(dims).languages,
+        parameters=sum(one.numel() for key, one in state.items() if key != "decoder.token_index"),
+        device=str(placement.device),
+        precision=placement.precision.name,
+    )

@@ -1,0 +1,1 @@
+"""Whisper itself: mel, encoder, decoder, vocabulary. Read-only after loading."""

@@ -1,0 +1,200 @@
+"""The small parts that encoder and decoder are built of.
+
+`make_linear` is the one place that knows how weights are stored for a precision.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from decoding.kernels import few_rows
+from decoding.kernels.int8_linear import X86, QuantisedLinear
+
+# oneDNN with AVX-512 cuts longer sums into parts, but not those of one row alone. Seen with all 23
+# widths from 64 to 2048 that were tried; two rows and more are cut alike.
+MOST_INPUTS_OF_ONE_ROW = 1024
+ROWS_AT_ONCE = 250  # of a feed-forward on the CPU: its wide middle stays in the core's own cache
+NORM_EPSILON = 1e-5
+
+State = Mapping[str, Tensor]
+
+
+class Linear(Protocol):
+    """x [w, rows, in] -> [w, rows, out].
+
+    On the CPU, except in half precisions, a window's bits do not depend on the windows beside it.
+    tests/decoding/model/test_layers.py holds this on the machine at hand; `make processors` holds
+    it for each instruction set that the machine can pretend to have.
+    """
+
+    def __call__(self, x: Tensor) -> Tensor: ...
+
+
+class FloatLinear:
+    """Weights kept in the floating type they are multiplied in.
+
+    Libraries choose their routine, and so the last bits, by the number of rows. In single precision
+    on the CPU they are given whole windows alone, and the few rows of a step are our own work.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self.weight = weight.contiguous()
+        self.bias = bias
+        self._is_exact = weight.device.type == "cpu" and weight.dtype == torch.float32
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self._is_exact and few_rows.takes(x, self.weight):
+            return few_rows.multiply(x, self.weight, self.bias)
+        if self._is_exact and len(x) > 1:
+            return torch.cat([self(window) for window in torch.split(x, 1)])
+        return F.linear(x, self.weight, self.bias)
+
+
+class PackedLinear:
+    """Single-precision weights for an x86 CPU, laid out for oneDNN once.
+
+    The plain product lays them out anew each time, which for the few rows of a step costs as much
+    as the product: 5 rows over 51,865 tokens 14 ms, here 8. A row's bits do not depend on how many
+    rows or threads there are.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight)
+        self._bias = bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.shape[-1] > MOST_INPUTS_OF_ONE_ROW and x.numel() == x.shape[-1]:
+            return self(x.expand(*x.shape[:-2], 2, -1))[..., :1, :]
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(
+            x, self._packed, self._bias, "none", [], ""
+        )
+        return product
+
+
+def packs(weight: Tensor) -> bool:
+    """Whether `PackedLinear` takes this weight on this machine."""
+    return (
+        weight.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and platform.machine() in X86
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """`name` as users write it; `dtype` is what modules hand each other.
+
+    `attention_dtype`: what attention over the sound is computed in and its keys and values are
+    kept in. `is_quantised`: linear layers have 8-bit weights.
+    """
+
+    name: str
+    dtype: torch.dtype
+    attention_dtype: torch.dtype
+    is_quantised: bool = False
+
+
+def _same(name: str, dtype: torch.dtype) -> Precision:
+    return Precision(name, dtype, dtype)
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16; without, it is many times slower than float32."""
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+PRECISIONS = {
+    "fp32": _same("fp32", torch.float32),
+    "bf16": _same("bf16", torch.bfloat16),
+    "fp16": _same("fp16", torch.float16),
+    "int8": Precision(
+        "int8",
+        torch.float32,
+        torch.bfloat16 if has_bfloat16() else torch.float32,
+        is_quantised=True,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and in which precision modules are built."""
+
+    device: torch.device
+    precision: Precision
+
+    def put(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, self.precision.dtype).contiguous()
+
+
+def make_linear(weight: Tensor, bias: Tensor | None, placement: Placement) -> Linear:
+    """A linear layer of `weight` [out, in] for the placement's precision."""
+    if placement.precision.is_quantised:
+        return QuantisedLinear(weight, bias)
+    placed = placement.put(weight)
+    make = PackedLinear if packs(placed) else FloatLinear
+    return make(placed, None if bias is None else placement.put(bias))
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNorm:
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def load(cls, state: State, name: str, placement: Placement) -> LayerNorm:
+        return cls(placement.put(state[f"{name}.weight"]), placement.put(state[f"{name}.bias"]))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, NORM_EPSILON)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedForward:
+    norm: LayerNorm
+    inner: Linear
+    outer: Linear
+
+    @classmethod
+    def load(cls, state: State, block: str, placement: Placement) -> FeedForward:
+        return cls(
+            LayerNorm.load(state, f"{block}.mlp_ln", placement),
+            make_linear(state[f"{block}.mlp.0.weight"], state[f"{block}.mlp.0.bias"], placement),
+            make_linear(state[f"{block}.mlp.2.weight"], state[f"{block}.mlp.2.bias"], placement),
+        )
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and x.shape[1] > ROWS_AT_ONCE:
+            return torch.cat([self(part) for part in torch.split(x, ROWS_AT_ONCE, dim=1)], dim=1)
+        return x + self.outer(F.gelu(self.inner(self.norm(x))))
+
+
+def merged_query_key_value(state: State, name: str, head_width: int) -> tuple[Tensor, Tensor]:
+    """One weight [3 d, d] and bias [3 d]; the attention scale is folded into the query.
+
+    Head widths of Whisper are 64, so the scale is a power of two and the folding is exact.
+    """
+    scale = head_width**-0.5
+    query, key, value = (
+        state[f"{name}.{part}.weight"].float() for part in ("query", "key", "value")
+    )
+    query_bias, value_bias = (
+        state[f"{name}.query.bias"].float(),
+        state[f"{name}.value.bias"].float(),
+    )
+    weight = torch.cat([query * scale, key, value])
+    bias = torch.cat([query_bias * scale, torch.zeros(key.shape[0]), value_bias])
+    return weight, bias
+
+
+def output_projection(state: State, name: str, placement: Placement) -> Linear:
+    return make_linear(state[f"{name}.out.weight"], state[f"{name}.out.bias"], placement)

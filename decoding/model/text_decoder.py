@@ -1,0 +1,228 @@
+"""Whisper's text decoder for inference.
+
+A window's audio keys and values are stored once; its beams ride in the query axis and share them.
+Where text keys and values are kept is the caller's business (`TextMemory`): no state here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from decoding.device.transfer import send
+from decoding.kernels import beam_attention
+from decoding.model.dimensions import Dimensions
+from decoding.model.layers import (
+    FeedForward,
+    LayerNorm,
+    Linear,
+    Placement,
+    State,
+    make_linear,
+    merged_query_key_value,
+    output_projection,
+)
+from decoding.model.logit_columns import Columns
+
+PADDING = 0  # any token
+SUM_POSITIONS = 128  # summed in one product over text positions, on the CPU
+
+KeyValue = tuple[Tensor, Tensor]  # keys and values, each [w, heads, positions, head width]
+
+
+class TextMemory(Protocol):
+    """Keeps the text's keys and values of each layer."""
+
+    def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:
+        """Store [w, heads, q, width] of the new tokens; return all that may be attended to."""
+        ...
+
+
+class NoMemory:
+    """For whole sequences at once: the new tokens are all there is."""
+
+    def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:  # noqa: ARG002 - a port
+        return key, value
+
+
+@dataclass(slots=True)
+class AttentionProbe:
+    """Collects the unnormalised audio attention of chosen (layer, head) pairs."""
+
+    heads: Sequence[tuple[int, int]]
+    scores: list[Tensor] = field(default_factory=list)  # each [w, heads of the layer, q, frames]
+
+    def see(self, layer: int, scores: Tensor) -> None:
+        chosen = [head for at, head in self.heads if at == layer]
+        if chosen:
+            # not scores[:, chosen]: a list as index makes the host wait for the device
+            self.scores.append(torch.stack([scores[:, head] for head in chosen], 1).float())
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderLayer:
+    """One residual block: text attention, audio attention, feed-forward."""
+
+    heads: int
+    attention_dtype: torch.dtype
+    text_norm: LayerNorm
+    text_query_key_value: Linear
+    text_out: Linear
+    audio_norm: LayerNorm
+    audio_query: Linear
+    audio_key_value: Linear
+    audio_out: Linear
+    feed_forward: FeedForward
+
+    @classmethod
+    def load(cls, state: State, index: int, heads: int, placement: Placement) -> DecoderLayer:
+        block = f"decoder.blocks.{index}"
+        size = state[f"{block}.attn_ln.weight"].shape[0]
+        text = merged_query_key_value(state, f"{block}.attn", size // heads)
+        audio_weight, audio_bias = merged_query_key_value(
+            state, f"{block}.cross_attn", size // heads
+        )
+        return cls(
+            heads,
+            placement.precision.attention_dtype,
+            LayerNorm.load(state, f"{block}.attn_ln", placement),
+            make_linear(*text, placement),
+            output_projection(state, f"{block}.attn", placement),
+            LayerNorm.load(state, f"{block}.cross_attn_ln", placement),
+            make_linear(audio_weight[:size], audio_bias[:size], placement),
+            make_linear(audio_weight[size:], audio_bias[size:], placement),
+            output_projection(state, f"{block}.cross_attn", placement),
+            FeedForward.load(state, block, placement),
+        )
+
+    def listen(self, features: Tensor) -> KeyValue:
+        """Audio features [w, frames, d] -> the keys and values that the text attends to."""
+        windows, frames, _ = features.shape
+        merged = self.audio_key_value(features).view(windows, frames, 2, self.heads, -1)
+        key, value = merged.permute(2, 0, 3, 1, 4).to(self.attention_dtype)
+        return key, value
+
+    def attend_text(self, x: Tensor, layer: int, memory: TextMemory, mask: Tensor) -> Tensor:
+        windows, count, size = x.shape
+        merged = self.text_query_key_value(self.text_norm(x))
+        query, key, value = merged.view(windows, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        keys, values = memory.extend(layer, key, value)
+        if beam_attention.takes(query, keys):
+            return x + self.text_out(beam_attention.attend_seen(query, keys, values, mask))
+        weights = (query @ keys.mT + mask).softmax(-1)
+        read = weighted_sum(weights, values).transpose(1, 2).reshape(windows, count, size)
+        return x + self.text_out(read)
+
+    def attend_audio(
+        self, x: Tensor, audio: KeyValue, layer: int, probe: AttentionProbe | None
+    ) -> Tensor:
+        windows, count, size = x.shape
+        query = self.audio_query(self.audio_norm(x)).view(windows, count, self.heads, -1)
+        query = query.transpose(1, 2).to(self.attention_dtype)
+        if probe is None and beam_attention.takes_all(query, audio[0]):
+            return x + self.audio_out(beam_attention.attend_all(query, *audio))
+        scores = query @ audio[0].mT
+        if probe is not None:
+            probe.see(layer, scores)
+        read = torch.matmul(scores.softmax(-1), audio[1])
+        return x + self.audio_out(read.transpose(1, 2).reshape(windows, count, size).to(x.dtype))
+
+
+class LogitHead:
+    """Hidden states -> one logit for each of the columns, float32; a mass counts as one token."""
+
+    def __init__(self, rows: Tensor, columns: Columns, placement: Placement) -> None:
+        self._product = make_linear(rows[columns.rows], None, placement)
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        return self._product(hidden).float()
+
+
+class TextDecoder:
+    """Tokens and audio -> hidden states -> logits."""
+
+    def __init__(self, state: State, dimensions: Dimensions, placement: Placement) -> None:
+        index = state.get("decoder.token_index")
+        rows = state["decoder.token_embedding.weight"]
+        self._embedding = placement.put(rows)
+        self._embedding_index = None if index is None else index.to(placement.device).long()
+        self._positions = placement.put(state["decoder.positional_embedding"])
+        self._layers = [
+            DecoderLayer.load(state, at, dimensions.n_text_head, placement)
+            for at in range(dimensions.n_text_layer)
+        ]
+        self._norm = LayerNorm.load(state, "decoder.ln", placement)
+        self.columns = Columns(dimensions, index).to(placement.device)
+        self.logits = LogitHead(rows, self.columns, placement)
+        self.dtype = placement.precision.dtype
+        self.attention_dtype = placement.precision.attention_dtype
+
+    def listen(self, features: Tensor) -> list[KeyValue]:
+        """Audio keys and values of every layer, from features [w, 1500, d]."""
+        return [layer.listen(features) for layer in self._layers]
+
+    def __call__(
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        audio: Sequence[KeyValue],
+        memory: TextMemory,
+        mask: Tensor,
+        probe: AttentionProbe | None = None,
+    ) -> Tensor:
+        """Hidden states [w, q, d] of tokens [w, q] at positions [w, q].
+
+        `mask` is added to the text attention's scores [w, heads, q, positions in memory].
+        """
+        rows = tokens if self._embedding_index is None else self._embedding_index[tokens]
+        x = self._embedding[rows] + self._positions[positions]
+        for at, layer in enumerate(self._layers):
+            x = layer.attend_text(x, at, memory, mask)
+            x = layer.attend_audio(x, audio[at], at, probe)
+            x = layer.feed_forward(x)
+        return self._norm(x)
+
+    def read(
+        self,
+        texts: Sequence[Sequence[int]],
+        audio: Sequence[KeyValue],
+        memory: TextMemory,
+        probe: AttentionProbe | None = None,
+    ) -> Tensor:
+        """Hidden states [w, longest, d] of whole texts, each from its first position on.
+
+        Shorter ones are padded behind, where nobody looks: what stands there means nothing.
+        """
+        device = self._embedding.device
+        longest = max(len(text) for text in texts)
+        tokens = send([(*text, *[PADDING] * (longest - len(text))) for text in texts], device)
+        positions = torch.arange(longest, device=device)[None]
+        return self(
+            tokens, positions, audio, memory, _causal_mask(longest, self.dtype, device), probe
+        )
+
+
+def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
+    """weights [w, heads, q, n] @ values [w, heads, n, width], however far n was padded.
+
+    A library's product over n is cut into parts whose size depends on n, and so do the last bits
+    of the result. On the CPU we cut it ourselves, at fixed places, and add in order: positions
+    that are seen by nobody then add exact zeros.
+    """
+    length = weights.shape[-1]
+    if weights.device.type != "cpu" or length <= SUM_POSITIONS:
+        return torch.matmul(weights, values)
+    total = torch.matmul(weights[..., :SUM_POSITIONS], values[..., :SUM_POSITIONS, :])
+    for start in range(SUM_POSITIONS, length, SUM_POSITIONS):
+        stop = start + SUM_POSITIONS
+        total += torch.matmul(weights[..., start:stop], values[..., start:stop, :])
+    return total
+
+
+def _causal_mask(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """[length, length]: zero where a position may look, minus infinity ahead of it."""
+    return torch.full((length, length), float("-inf"), dtype=dtype, device=device).triu_(1)

@@ -1,0 +1,296 @@
+"""An engine in a process of its own, which may die or stand still: `EngineProcess`.
+
+The process is started again and gets its unfinished clips again. Does not know the engine: it is
+given a factory that makes any `Decoder`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
+
+from decoding.errors import EngineAway, EngineFailed, PoisonClip
+from decoding.process import messages
+from decoding.process.in_flight import Ledger
+from decoding.process.shared_memory import Arena
+from decoding.process.statistics_total import Tally
+from decoding.process.watchdog import Patience, Watchdog
+from decoding.process.worker_process import GOODBYE_SECONDS, ChildProcess
+from decoding.types import Clip, Decoded, Decoder, DecodingOptions, EngineStatistics, ModelCard
+
+CAPACITY = 1024  # clips that may wait; their memory is committed only as it is used
+TRIES_AFTER_ABSENCE = 2  # so many deaths find out a recording that kills
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """How often a process is replaced: delays in seconds double until `longest_delay`.
+
+    After `in_a_row` deaths between which no clip was finished the engine counts as away: nobody's
+    clips wait for it any more, but it is started again and again.
+    """
+
+    in_a_row: int = 5
+    first_delay: float = 0.25
+    longest_delay: float = 30.0
+
+    def delay(self, deaths: int) -> float:
+        doublings = min(deaths - 1, 30)
+        return min(self.first_delay * 2.0**doublings, self.longest_delay)
+
+
+class EngineProcess:
+    """A `Decoder` whose engine lives in a child process.
+
+    `factory` makes the engine there; it must be picklable. Raises what the factory raised. A
+    process that has work and takes no step is ended, as `patience` says, and counts as dead.
+    After a death the recordings (groups) that were in the process go one by one; if it dies of one
+    of them once more, the futures of that recording hold `PoisonClip`. While the engine is away
+    futures hold, and `submit` raises, `EngineAway`.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[[], Decoder],
+        *,
+        name: str = "engine",
+        capacity: int = CAPACITY,
+        restarts: Restarts | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._factory = factory
+        self._name = name
+        self._restarts = restarts or Restarts()
+        self._patience = patience or Patience()
+        self._watchdog = Watchdog(self._patience)
+        self._arena = Arena(capacity)
+        self._ledger = Ledger(self._arena)
+        self._tally = Tally()
+        self._lock = threading.Lock()  # of what follows
+        self._child: ChildProcess | None = None
+        self._is_ready = False
+        self._is_away = False
+        self._closing = threading.Event()
+        self._deaths_in_a_row = 0
+        self._tries_left = self._restarts.in_a_row
+        try:
+            self._card = self._start(None)
+        except BaseException:
+            self._arena.close()
+            raise
+        self._thread = threading.Thread(target=self._supervise, name=name, daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    @property
+    def model(self) -> ModelCard:
+        return self._card
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether clips can be submitted: also while the process is being replaced."""
+        return not self._is_away and not self._closing.is_set()
+
+    @property
+    def pid(self) -> int | None:
+        """The process that works now."""
+        child = self._child
+        return child.process.pid if child else None
+
+    def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
+        if self._closing.is_set():
+            raise EngineFailed("the engine is closed")
+        if self._is_away:
+            raise self._absence()
+        future = self._ledger.add(clip, options)
+        self._pump()
+        if not self.is_alive:  # lost while we were adding
+            self._end_all()
+        return future
+
+    def cancel(self, group: str) -> None:
+        for future in self._ledger.drop(group):
+            future.cancel()
+        self._send(messages.Cancel(group))
+        self._pump()
+
+    def statistics(self) -> EngineStatistics:
+        """Counters over all processes so far; gauges of now, or none while it is replaced."""
+        ticket = self._tally.new_ticket()
+        if self._send(messages.Ask(ticket)):
+            self._tally.wait(ticket)
+        return self._tally.total(num_unsent=len(self._ledger))
+
+    def close(self) -> None:
+        with self._lock:
+            is_first = not self._closing.is_set()
+            self._closing.set()
+            child = self._child
+            if child and not self._is_ready:
+                child.kill()  # it is still loading, and hears nothing
+        atexit.unregister(self.close)
+        self._end_all()
+        if child:
+            child.stop()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(GOODBYE_SECONDS)
+        if is_first:
+            self._arena.close()
+
+    # The supervisor's thread
+
+    def _supervise(self) -> None:
+        while True:
+            self._watchdog.restarted()
+            self._read_until_gone()
+            if self._closing.is_set() or not self._replace():
+                self._end_all()
+                return
+            self._pump()
+
+    def _read_until_gone(self) -> None:
+        child = self._child
+        assert child is not None
+        looked = time.monotonic()
+        while True:
+            try:
+                message = child.receive(self._patience.tick)
+            except EOFError:
+                return
+            self._take(message)
+            now = time.monotonic()
+            if now - looked >= self._patience.tick:
+                self._look_after(child, now - looked)
+                looked = now
+
+    def _take(self, message: object | None) -> None:
+        match message:
+            case messages.Answer(key, outcome, statistics):
+                self._deaths_in_a_row, self._tries_left = 0, self._restarts.in_a_row
+                self._watchdog.finished()
+                self._tally.note(statistics)
+                self._settle(self._ledger.finish(key), outcome)
+                self._pump()
+            case messages.Gauges(ticket, statistics):
+                self._watchdog.told(statistics)
+                self._tally.note(statistics, ticket)
+
+    def _look_after(self, child: ChildProcess, seconds: float) -> None:
+        """Ask a process that has work how far it is; end it when it has stood still for too long.
+
+        It is the engine's loop whose steps are counted: an answer alone proves nothing.
+        """
+        has_work = self._ledger.has_sent
+        if self._watchdog.passed(seconds, has_work=has_work):
+            log.error("%s took no step for %.0f s: ended", self._name, self._watchdog.limit)
+            child.kill()
+        elif has_work:
+            child.send(messages.Ask(0))
+
+    def _settle(self, future: Future[Decoded] | None, outcome: Decoded | Exception | None) -> None:
+        if future is None:
+            return
+        if outcome is None:
+            future.cancel()
+            return
+        with contextlib.suppress(InvalidStateError):  # its owner cancelled it
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+    def _replace(self) -> bool:
+        """Start anew until it works, however long that takes. False when closing."""
+        code = self._bury()
+        for future in self._ledger.note_death():
+            self._settle(future, PoisonClip(f"{self._name} died of this recording (exit {code})"))
+        while not self._closing.is_set():
+            self._deaths_in_a_row += 1
+            self._tries_left -= 1
+            log.error("%s died (exit %s), %d in a row", self._name, code, self._deaths_in_a_row)
+            if self._tries_left < 0:
+                self._go_away()
+            if self._closing.wait(self._restarts.delay(self._deaths_in_a_row)):
+                return False
+            try:
+                self._start(self._patience.start)
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
+                log.error("%s cannot be started: %s", self._name, error)
+                continue
+            self._come_back()
+            return True
+        return False
+
+    def _go_away(self) -> None:
+        self._is_away = True
+        self._end_all()
+
+    def _come_back(self) -> None:
+        if self._is_away:
+            self._tries_left = TRIES_AFTER_ABSENCE
+            self._is_away = False
+
+    def _start(self, seconds: float | None) -> ModelCard:
+        """Start a process and wait until its engine is open, or so long. Raises what opening it
+        raised."""
+        child = ChildProcess(self._factory, self._arena, self._name)
+        with self._lock:
+            self._child = child
+            if self._closing.is_set():
+                child.kill()
+        message: object | None = None
+        with contextlib.suppress(EOFError):
+            message = child.receive(seconds)
+        if isinstance(message, messages.Ready):
+            with self._lock:
+                self._is_ready = True
+            return message.card
+        if message is None:
+            child.kill()  # it is gone, or too slow
+        code = self._bury()
+        if isinstance(message, messages.Refused):
+            raise message.error
+        raise EngineFailed(f"{self._name} died while it started (exit {code})")
+
+    def _bury(self) -> int | None:
+        """Forget the dead process; its exit code."""
+        with self._lock:
+            child, self._child = self._child, None
+            self._is_ready = False
+        self._tally.note_death()
+        return child.stop() if child else None
+
+    # Any thread
+
+    def _pump(self) -> None:
+        """Send what may be sent, in order."""
+        with self._lock:
+            if self._is_ready and self._child:
+                for request in self._ledger.take_sendable():
+                    self._child.send(request)
+
+    def _send(self, message: object) -> bool:
+        with self._lock:
+            if self._is_ready and self._child:
+                self._child.send(message)
+                return True
+        return False
+
+    def _end_all(self) -> None:
+        """Nobody will answer soon: cancel when closing, else fail."""
+        for future in self._ledger.drop_all():
+            if self._is_away and not self._closing.is_set():
+                self._settle(future, self._absence())
+            else:
+                future.cancel()
+
+    def _absence(self) -> EngineAway:
+        return EngineAway(f"{self._name} died {self._deaths_in_a_row} times in a row")

@@ -1,0 +1,259 @@
+"""Beam search and sampling over many windows at once, as tensor operations.
+
+Rows are windows x beams; every window has its own beam size, budget, temperature and progress. The
+rules are openai-whisper's, candidate for candidate. Knows logits alone: neither audio nor caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from decoding.device.transfer import send, to_device
+from decoding.search.logit_rules import Scored, TokenLayout, allowed_logits, score
+
+IMPOSSIBLE = float("-inf")
+MOST_PATIENCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one attempt on one window is searched. `uniforms` [steps, beams] drive the sampling."""
+
+    beam_size: int
+    max_finished: int
+    budget: int
+    temperature: float
+    has_timestamps: bool
+    uniforms: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchState:
+    """All that a search remembers, [w, ...]; views of some windows share its memory.
+
+    Tokens are columns of the logits. Their history is kept as back-pointers: `tokens` and
+    `parents`. Finished hypotheses point into it, in the order in which they finished.
+    """
+
+    time: Tensor  # [w] tokens sampled so far
+    is_done: Tensor  # [w] true where no search has begun
+    total: Tensor  # [w, b] summed log probability; minus infinity: no such beam
+    last: Tensor  # [w, b] newest token
+    last_is_timestamp: Tensor  # [w, b]
+    previous_is_timestamp: Tensor  # [w, b]
+    lowest_timestamp: Tensor  # [w, b] newest timestamp as an offset, -1: none yet
+    tokens: Tensor  # [w, steps, b]
+    parents: Tensor  # [w, steps, b]
+    finished_total: Tensor  # [w, f + 1] the last column is waste
+    finished_time: Tensor  # [w, f + 1] tokens before end-of-text
+    finished_beam: Tensor  # [w, f + 1]
+    num_finished: Tensor  # [w]
+    beam_size: Tensor  # [w]
+    max_finished: Tensor  # [w]
+    budget: Tensor  # [w]
+    temperature: Tensor  # [w]
+    is_sampling: Tensor  # [w]
+    has_timestamps: Tensor  # [w]
+    uniforms: Tensor  # [w, steps, b] float64
+
+    @classmethod
+    def allocate(cls, windows: int, beams: int, steps: int, device: torch.device) -> SearchState:
+        finished = beams * MOST_PATIENCE + 1
+
+        def whole(*shape: int) -> Tensor:
+            return torch.zeros(windows, *shape, dtype=torch.int64, device=device)
+
+        def real(*shape: int) -> Tensor:
+            return torch.zeros(windows, *shape, device=device)
+
+        def truth(*shape: int) -> Tensor:
+            return torch.zeros(windows, *shape, dtype=torch.bool, device=device)
+
+        return cls(
+            whole(), ~truth(), real(beams), whole(beams), truth(beams), truth(beams), whole(beams),
+            whole(steps, beams), whole(steps, beams),
+            real(finished), whole(finished), whole(finished), whole(),
+            whole(), whole(), whole(), real(), truth(), truth(),
+            torch.zeros(windows, steps, beams, dtype=torch.float64, device=device),
+        )  # fmt: skip
+
+    def rows(self, start: int, stop: int) -> SearchState:
+        """The windows start to stop, sharing memory."""
+        return SearchState(*(getattr(self, field.name)[start:stop] for field in fields(self)))
+
+    def copy_from(self, other: SearchState) -> None:
+        """Become the other (same number of windows; steps and beams not fewer than its)."""
+        for field in fields(self):
+            getattr(self, field.name).copy_(getattr(other, field.name))
+
+    def stop(self, at: int) -> None:
+        """Window `at` is over, whatever it found."""
+        self.is_done[at] = True
+
+    def start(self, at: int, plan: Plan) -> None:
+        """Forget what window `at` held and begin anew."""
+        for field in fields(self):
+            if field.name not in ("tokens", "parents", "uniforms"):
+                getattr(self, field.name)[at] = 0
+        self.lowest_timestamp[at] = -1
+        is_sampling = plan.uniforms is not None
+        self.total[at] = IMPOSSIBLE
+        self.total[at, : plan.beam_size if is_sampling else 1] = 0.0
+        self.beam_size[at] = plan.beam_size
+        self.max_finished[at] = plan.max_finished
+        self.budget[at] = plan.budget
+        self.temperature[at] = plan.temperature
+        self.is_sampling[at] = is_sampling
+        self.has_timestamps[at] = plan.has_timestamps
+        if plan.uniforms is not None:
+            steps, beams = plan.uniforms.shape
+            uniforms = to_device(plan.uniforms, self.uniforms.device)
+            self.uniforms[at, :steps, :beams] = uniforms
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Next tokens, the beams they continue and their totals, each [w, b]; and what ended."""
+
+    token: Tensor
+    source: Tensor
+    total: Tensor
+    ended: Tensor  # [w, candidates] whether the candidate is a finished hypothesis
+    ended_total: Tensor  # [w, candidates]
+    ended_source: Tensor  # [w, candidates]
+
+    def put_into(self, other: Choice, rows: Tensor) -> None:
+        """Replace the windows `rows` of the other, which has at least as many candidates."""
+        beams = self.token.shape[1]
+        other.token[rows], other.source[rows], other.total[rows] = (
+            self.token,
+            self.source,
+            self.total,
+        )
+        other.ended[rows] = False
+        other.ended[rows, :beams] = self.ended
+        other.ended_total[rows, :beams] = self.ended_total
+        other.ended_source[rows, :beams] = self.ended_source
+
+
+def advance(
+    state: SearchState, logits: Tensor, layout: TokenLayout, sampling: Sequence[int] = ()
+) -> Tensor:
+    """One step for every window of `state`. Returns the source beam [w, b] of each new beam.
+
+    `logits` [w, b, columns], or [w, 1, columns] at the first step, suppressed ones already at
+    minus infinity. `sampling` names the windows that sample. Windows that are done stay as they
+    are.
+    """
+    beams = state.total.shape[1]
+    scored = score(logits, state, layout, beams + 1)
+    choice = _search(state, scored, layout.eot)
+    if sampling:
+        rows = send(sampling, logits.device)
+        _sample(state, scored, logits, layout, rows).put_into(choice, rows)
+    _record_ended(state, choice)
+    _record_step(state, choice, layout)
+    return choice.source
+
+
+def _search(state: SearchState, scored: Scored, eot: int) -> Choice:
+    windows, beams = state.total.shape
+    width = scored.logprob.shape[-1]
+    shape = (windows, beams, width)
+    # 1. every beam brings its best (beam size + 1) continuations
+    rank = torch.arange(width, device=state.total.device)
+    total = scored.logprob.expand(shape) + state.total[..., None]
+    total = total.masked_fill(rank > state.beam_size[:, None, None], IMPOSSIBLE).view(windows, -1)
+    # 2. all of a window in order; sorting is stable, as openai-whisper's
+    total, order = torch.sort(total, dim=-1, descending=True, stable=True)
+    token = scored.token.expand(shape).reshape(windows, -1).gather(1, order)
+    source = torch.div(order, width, rounding_mode="floor")
+    # 3. the first (beam size) that go on, go on; what ended before the last of them, has finished
+    goes_on = token != eot
+    place = goes_on.cumsum(-1)
+    size = state.beam_size[:, None]
+    ended = ~goes_on & (place < size) & (total > IMPOSSIBLE)
+    target = torch.where(goes_on & (place <= size), place - 1, beams)
+    return Choice(
+        _placed(token, target, beams, eot),
+        _placed(source, target, beams, 0),
+        _placed(total, target, beams, IMPOSSIBLE),
+        ended,
+        total,
+        source,
+    )
+
+
+def _placed(values: Tensor, target: Tensor, count: int, default: float) -> Tensor:
+    """values [w, n] put at target [w, n] of [w, count]; target == count is thrown away."""
+    result = values.new_full((len(values), count + 1), default)
+    return result.scatter_(1, target, values)[:, :count]
+
+
+def _sample(
+    state: SearchState, scored: Scored, logits: Tensor, layout: TokenLayout, rows: Tensor
+) -> Choice:
+    """Every beam of the windows `rows` draws one token and goes on by itself."""
+    total, beams = state.total[rows], state.total.shape[1]
+    time = state.time[rows].clamp(max=state.uniforms.shape[1] - 1)
+    uniform = state.uniforms[rows, time]
+    allowed = allowed_logits(logits[rows], scored, rows, layout).expand(-1, beams, -1)
+    warmth = state.temperature[rows].double()[:, None, None]
+    cumulative = (allowed.double() / warmth).softmax(-1).cumsum(-1)
+    threshold = uniform[..., None] * cumulative[..., -1:]
+    token = torch.searchsorted(cumulative, threshold, right=True)[..., 0]
+    token = token.clamp(max=allowed.shape[-1] - 1)
+    raw = allowed.gather(-1, token[..., None])[..., 0]
+    is_alive = total > IMPOSSIBLE
+    total = torch.where(is_alive, total + (raw - scored.normaliser[rows]), IMPOSSIBLE)
+    ended = is_alive & (token == layout.eot)
+    own = torch.arange(beams, device=logits.device).expand_as(token)
+    return Choice(token, own, total.masked_fill(ended, IMPOSSIBLE), ended, total, own)
+
+
+def _record_ended(state: SearchState, choice: Choice) -> None:
+    """Append what ended to the finished hypotheses, best first, while there is room."""
+    waste = state.finished_total.shape[1] - 1
+    ended = choice.ended & ~state.is_done[:, None]
+    place = state.num_finished[:, None] + ended.cumsum(-1) - 1
+    has_room = ended & (place < state.max_finished[:, None])
+    place = torch.where(has_room, place, waste)
+    state.finished_total.scatter_(1, place, choice.ended_total)
+    state.finished_time.scatter_(1, place, state.time[:, None].expand_as(place))
+    state.finished_beam.scatter_(1, place, choice.ended_source)
+    state.num_finished.add_(has_room.sum(-1))
+
+
+def _record_step(state: SearchState, choice: Choice, layout: TokenLayout) -> None:
+    """Write the step into the history and move every window that is not done on."""
+    is_going = ~state.is_done
+    window = torch.arange(len(state.time), device=state.time.device)
+    time = state.time.clamp(max=state.tokens.shape[1] - 1)
+    state.tokens[window, time] = torch.where(
+        is_going[:, None], choice.token, state.tokens[window, time]
+    )
+    state.parents[window, time] = torch.where(
+        is_going[:, None], choice.source, state.parents[window, time]
+    )
+    is_first = (state.time == 0)[:, None]
+    is_timestamp = choice.token >= layout.timestamp_begin
+    lowest = state.lowest_timestamp.gather(1, choice.source)
+    lowest = torch.where(is_timestamp, choice.token - layout.timestamp_begin, lowest)
+    previous = state.last_is_timestamp.gather(1, choice.source) | is_first
+    keep = state.is_done[:, None]
+    for kept, new in (
+        (state.total, choice.total),
+        (state.last, choice.token),
+        (state.previous_is_timestamp, previous),
+        (state.last_is_timestamp, is_timestamp),
+        (state.lowest_timestamp, lowest),
+    ):
+        kept.copy_(torch.where(keep, kept, new))
+    state.time.add_(is_going)
+    is_full = state.num_finished >= state.max_finished
+    is_extinct = (state.total == IMPOSSIBLE).all(-1)
+    state.is_done.logical_or_(is_full | is_extinct | (state.time >= state.budget))

@@ -1,0 +1,113 @@
+"""From a finished search to the tokens that it found, on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from decoding.device.transfer import fetch
+from decoding.search.beam_search import IMPOSSIBLE, SearchState
+
+# What is read here of a search. The rest stays on the device.
+READ = (
+    "time", "total", "tokens", "parents", "beam_size",
+    "num_finished", "finished_total", "finished_time", "finished_beam",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """Sampled columns (end-of-text not among them) and their summed log probability."""
+
+    tokens: tuple[int, ...]
+    total: float
+    is_truncated: bool
+
+    @property
+    def avg_logprob(self) -> float:
+        """As openai-whisper counts it: end-of-text is a token too."""
+        return self.total / (len(self.tokens) + 1)
+
+
+# A search in which nothing could be chosen, because all was forbidden or not a number, ends with
+# this: finite, so that it can be written down, and worse than any text.
+NOTHING_TOTAL = -100.0
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Pointer to the last token of a hypothesis."""
+
+    total: float
+    length: int
+    beam: int
+    is_truncated: bool
+
+
+def on_host(
+    states: Sequence[SearchState], numbers: Sequence[Tensor]
+) -> tuple[list[SearchState], list[float]]:
+    """The searches where the host can read them, and numbers beside them, with one question."""
+    parts = [getattr(state, name) for state in states for name in READ]
+    fetched = fetch([*parts, *numbers])
+    rows = [fetched[at : at + len(READ)] for at in range(0, len(parts), len(READ))]
+    readable = [
+        replace(state, **dict(zip(READ, row, strict=True)))
+        for state, row in zip(states, rows, strict=True)
+    ]
+    return readable, [float(number) for number in fetched[len(parts) :]]
+
+
+def best_hypothesis(state: SearchState, length_penalty: float | None) -> Hypothesis:
+    """The best ranked hypothesis of one window; `state` holds that window alone, on the host.
+
+    Empty, and improbable, when the search found none.
+    """
+    ends = _finished(state)
+    beam_size = int(state.beam_size[0])
+    if len(ends) < beam_size:
+        ends += _unfinished(state)[: beam_size - len(ends)]
+    if not ends:
+        return Hypothesis((), NOTHING_TOTAL, is_truncated=True)
+    best = max(ends, key=lambda end: _rank(end, length_penalty))  # the first of equals
+    return Hypothesis(_tokens(state, best), best.total, best.is_truncated)
+
+
+def _finished(state: SearchState) -> list[_End]:
+    count = int(state.num_finished[0])
+    columns = (state.finished_total, state.finished_time, state.finished_beam)
+    values = (column[0, :count].tolist() for column in columns)
+    return [
+        _End(total, time, beam, is_truncated=False)
+        for total, time, beam in zip(*values, strict=True)
+    ]
+
+
+def _unfinished(state: SearchState) -> list[_End]:
+    time = int(state.time[0])
+    totals = state.total[0].tolist()
+    ends = [
+        _End(total, time, beam, is_truncated=True)
+        for beam, total in enumerate(totals)
+        if total > IMPOSSIBLE
+    ]
+    return sorted(ends, key=lambda end: end.total, reverse=True)
+
+
+def _rank(end: _End, length_penalty: float | None) -> float:
+    if length_penalty is None:
+        return end.total / max(1, end.length)
+    return float(end.total / ((5 + end.length) / 6) ** length_penalty)
+
+
+def _tokens(state: SearchState, end: _End) -> tuple[int, ...]:
+    """Follow the back-pointers from the last token to the first."""
+    tokens = state.tokens[0, : end.length].tolist()
+    parents = state.parents[0, : end.length].tolist()
+    found, beam = [], end.beam
+    for step in reversed(range(end.length)):
+        found.append(tokens[step][beam])
+        beam = parents[step][beam]
+    return tuple(reversed(found))

@@ -1,0 +1,1 @@
+"""When words were spoken: cross-attention weights, dynamic time warping, words."""

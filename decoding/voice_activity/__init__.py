@@ -1,0 +1,1 @@
+"""Silero's voice activity network on the engine's device."""

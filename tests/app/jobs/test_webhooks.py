@@ -1,0 +1,147 @@
+"""Webhooks: off by default, signed, tried again, and never sent inward."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from app.jobs import webhooks
+from app.jobs.webhooks import InwardAddress, resolve, sign
+from tests.app.calls import submit
+from tests.app.conftest import Running, Start
+from tests.app.planted import GIVE_UP_SECONDS
+
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+
+
+class Receiver:
+    """A loopback server that keeps what it is sent and answers as told."""
+
+    def __init__(self) -> None:
+        self.answers: list[int] = []
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        self.came = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.received.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                status = outer.answers.pop(0) if outer.answers else 204
+                self.send_response(status)
+                self.send_header("Location", "http://127.0.0.1:1/inward")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                if status == 204:
+                    outer.came.set()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.host = f"127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+def started(start: Start, receiver: Receiver) -> Running:
+    return start(webhooks=True, webhook_secret=SECRET, webhook_hosts=receiver.host)
+
+
+def test_off_by_default(shared: Running):
+    with shared.client() as client:
+        answer = submit(client, data={"webhook_url": "https://example.com/hook"})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "webhook_url")
+
+
+def test_a_signed_message_when_a_job_ends(start: Start, receiver: Receiver):
+    running = started(start, receiver)
+    with running.client() as client:
+        job = submit(client, data={"webhook_url": f"http://{receiver.host}/hook"}).json()
+        assert receiver.came.wait(GIVE_UP_SECONDS)
+    headers, body = receiver.received[0]
+    content = json.loads(body)
+    assert content["type"] == "job.completed"
+    assert content["data"] == {
+        "id": job["id"],
+        "object": "job",
+        "status": "completed",
+        "error": None,
+    }
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+
+
+def test_tried_again_with_the_same_id(
+    start: Start, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(webhooks, "FIRST_PAUSE_SECONDS", 0.05)
+    receiver.answers = [500, 302]
+    running = started(start, receiver)
+    with running.client() as client:
+        submit(client, b"not sound", data={"webhook_url": f"http://{receiver.host}/hook"})
+        assert receiver.came.wait(GIVE_UP_SECONDS)
+    assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
+    assert len(receiver.received) == 3
+    assert json.loads(receiver.received[-1][1])["data"]["error"]["code"] == "unsupported_media"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1/x",
+        "https://[::1]/x",
+        "https://10.0.0.8/x",
+        "https://169.254.169.254/latest/meta-data",
+        "https://localhost/x",
+        "https://0.0.0.0/x",
+        "https://[::ffff:127.0.0.1]/x",
+        "https://2130706433/x",
+        "http://93.184.216.34/x",
+        "https://user:pass@93.184.216.34/x",
+        "https://93.184.216.34:99999/x",
+        "ftp://93.184.216.34/x",
+        "file:///etc/passwd",
+        "https://",
+        "nonsense",
+    ],
+)
+def test_inward_and_odd_addresses(url: str):
+    with pytest.raises(InwardAddress):
+        resolve(url)
+
+
+def test_the_connection_goes_to_the_address_that_was_checked():
+    target = resolve("https://93.184.216.34:8443/hook?x=1")
+    assert str(target.url) == "https://93.184.216.34:8443/hook?x=1"
+    assert target.host == "93.184.216.34:8443"
+
+
+def test_signature_of_the_standard_s_example():
+    """The example of the Standard Webhooks specification."""
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    body = b'{"test": 2432232314}'
+    signature = sign(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body)
+    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="

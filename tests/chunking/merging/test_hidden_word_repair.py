@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chunking.audit.coverage import audit
+from chunking.merging.merger import Merger
+from chunking.options import MergeOptions, WindowOptions
+from chunking.spans import unite
+from chunking.types import Span
+from chunking.windows import plan_windows
+from tests.chunking.plant import Said, duration_of, hear, speech_of, texts
+
+PER_LETTER = 0.07
+LOST = 4
+
+
+def talk(count, seed):
+    """Sentences of different words, each word as long as its letters, pauses between them."""
+    dice = random.Random(seed)
+    said, clock = [], 0.4
+    for number in range(count):
+        text = "".join(dice.choices("abcdefghij", k=dice.randint(3, 7))) + "kl"
+        end = clock + PER_LETTER * len(text)
+        said.append(Said(text, clock, end))
+        clock = end + (0.6 if number % 9 == 8 else 0.0)
+    return said
+
+
+def lose(piece, first, *, under):
+    """`piece` without `LOST` words; the word before or after them has their sound."""
+    words = list(piece.words)
+    if under == "before":
+        words[first - 1] = replace(words[first - 1], end=words[first + LOST].start)
+    else:
+        after = words[first + LOST]
+        words[first + LOST] = replace(after, start=words[first].start)
+    return replace(piece, words=(*words[:first], *words[first + LOST :]))
+
+
+def run(pieces, said, *, rounds=2):
+    evidence, duration = unite(speech_of(said), bridge=0.3), duration_of(said)
+    options = MergeOptions(repair_rounds=rounds)
+    merger = Merger([p.window for p in pieces], options, evidence=evidence, duration=duration)
+    for piece in pieces:
+        merger.add(piece)
+    asked = []
+    while requests := merger.requests():
+        asked += requests
+        for request in requests:
+            merger.add(hear(request.window, said, jitter=0.02))
+    merged = merger.finish()
+    return merged, audit(merged, merger.pieces, evidence, duration), asked
+
+
+def planted(seed, under):
+    """Pieces of a talk, one of which lost words far from its edges; where they lie."""
+    said = talk(200, seed)
+    windows = plan_windows(speech_of(said), duration_of(said), WindowOptions())
+    pieces = [hear(window, said, jitter=0.02) for window in windows]
+    whole = pieces[1]
+    inside = [
+        n
+        for n, word in enumerate(whole.words)
+        if whole.window.start + 8 < word.start < whole.window.end - 10
+    ]
+    first = random.Random(seed).choice(inside)
+    pieces[1] = lose(whole, first, under=under)
+    return said, pieces, Span(whole.words[first].start, whole.words[first + LOST].start)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10_000), st.sampled_from(["before", "after"]))
+def test_words_under_a_stretched_word_come_back(seed, under):
+    said, pieces, _ = planted(seed, under)
+    merged, report, asked = run(pieces, said)
+    assert {request.reason for request in asked} == {"gap"}
+    assert texts(merged.words) == texts(said)
+    assert report.uncovered == report.doubtful == ()
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10_000), st.sampled_from(["before", "after"]))
+def test_without_repairs_the_report_names_them(seed, under):
+    said, pieces, lost = planted(seed, under)
+    merged, report, asked = run(pieces, said, rounds=0)
+    assert asked == []
+    assert len(merged.words) == len(said) - LOST
+    assert len(report.uncovered) == 1
+    assert report.uncovered[0].start < lost.end
+    assert report.uncovered[0].end > lost.start
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_hearing_with_no_more_words_changes_nothing(seed):
+    said, pieces, lost = planted(seed, "before")
+    deaf = [word for word in said if not lost.start - 0.1 < word.start < lost.end - 0.1]
+    evidence, duration = unite(speech_of(said), bridge=0.3), duration_of(said)
+    windows = [piece.window for piece in pieces]
+    merger = Merger(windows, MergeOptions(), evidence=evidence, duration=duration)
+    for piece in pieces:
+        merger.add(piece)
+    while requests := merger.requests():
+        for request in requests:
+            merger.add(hear(request.window, deaf))
+    merged = merger.finish()
+    assert texts(merged.words) == texts(deaf)
+    assert audit(merged, merger.pieces, evidence, duration).uncovered != ()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_is_asked_for_where_nothing_is_lost(seed):
+    said = talk(200, seed)
+    windows = plan_windows(speech_of(said), duration_of(said), WindowOptions())
+    merged, report, asked = run([hear(w, said, jitter=0.05) for w in windows], said)
+    assert asked == []
+    assert texts(merged.words) == texts(said)
+    assert report.uncovered == ()
+
+
+def test_the_window_for_a_gap_begins_where_speech_does():
+    """Before it the recording is silent for longer than a model likes to hear silence."""
+    said = [replace(w, start=w.start + 5, end=w.end + 5) for w in talk(30, 1)]
+    window = plan_windows(speech_of(said), duration_of(said), WindowOptions(), skip_silence=False)
+    pieces = [hear(w, said) for w in window]
+    pieces[0] = replace(pieces[0], words=pieces[0].words[9:])
+    merged, _, asked = run(pieces, said)
+    assert said[0].start - 0.5 < asked[0].window.start < said[0].start
+    assert texts(merged.words) == texts(said)

@@ -1,0 +1,154 @@
+"""What is queued around the token loop waits for no device.
+
+On the meta device tensors have no numbers: whoever asks for one, fails. Indices that are lists are
+sought among the operations, because to send one makes the host wait on CUDA. Proven so: the paths
+that other devices than the CPU take. What only CUDA does (pinned memory, streams) is not.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from decoding.device import transfer
+from decoding.engine import prefill
+from decoding.engine.fallback import Climb
+from decoding.engine.language_detection import HeardLanguage
+from decoding.engine.prefill import Ear, Newcomer
+from decoding.engine.slots import Lane
+from decoding.engine.token_suppression import FirstSteps
+from decoding.engine.word_timing import Decided, Departures
+from decoding.loading.loader import load_model
+from decoding.search.hypotheses import Hypothesis
+from decoding.types import DecodingOptions
+from tests.decoding.noise import noise
+from tests.decoding.operations import living_tensors, storage_of, tensors_in
+from tests.decoding.small_models import random_model, save
+
+SPOKEN = tuple(range(1000, 1012))
+
+
+class NothingSent(TorchDispatchMode):
+    """Fails on what comes from the host, but for what decoding/device/transfer.py sends.
+
+    What an index that is a list becomes, and a tensor made of a list, is made by no operation.
+    """
+
+    def __enter__(self):
+        self._made = [one for one in living_tensors() if one.device.type == "meta"]
+        self._storages = {storage_of(one) for one in self._made}
+        return super().__enter__()
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        given = tensors_in((arguments, named))
+        result = function(*arguments, **(named or {}))
+        made = tensors_in(result)
+        if any(one.device.type == "meta" for one in made) and transfer.__file__ not in _callers():
+            are_there = all(one.device.type == "meta" or one.dim() == 0 for one in given)
+            assert are_there, f"{function} makes the host wait: it takes what is on the host"
+        is_known = all(
+            one.device.type == "cpu" or storage_of(one) in self._storages for one in given
+        )
+        assert is_known, f"{function} makes the host wait: it takes what no operation made"
+        self._made += made  # kept, so that no storage is taken for another
+        self._storages |= {storage_of(one) for one in made}
+        return result
+
+
+def _callers():
+    frame = sys._getframe()
+    while frame is not None:
+        yield frame.f_code.co_filename
+        frame = frame.f_back
+
+
+@pytest.fixture(scope="module")
+def numberless(tmp_path_factory):
+    """The small model without its numbers."""
+    path = save(random_model(3), tmp_path_factory.mktemp("meta") / "small.pt")
+    return load_model(str(path), device="meta", precision="fp32")
+
+
+@pytest.fixture(autouse=True)
+def nothing_fetched(monkeypatch):
+    """What would be on its way to the host stays where it is."""
+    for module in (transfer, prefill):
+        monkeypatch.setattr(module, "to_host", lambda tensor: tensor)
+
+
+@pytest.fixture(params=["numbers", "lists"])
+def watched(request):
+    return NothingSent() if request.param == "lists" else torch.inference_mode()
+
+
+def newcomers(**options):
+    prompts = ("the harbour", None, "seven people at the station")
+    return [
+        Newcomer(at, noise(at, 2), DecodingOptions(prompt=prompt, **options))
+        for at, prompt in enumerate(prompts)
+    ]
+
+
+def test_numbers_cannot_be_had(numberless):
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        float(numberless.decoder.columns.plain_bias[0])
+
+
+@pytest.mark.parametrize(
+    "sending",
+    [
+        lambda there: there[[0, 2]],
+        lambda there: there.index_fill_(0, torch.tensor([1]).to("meta"), 2.0),
+        lambda there: there.copy_(torch.ones(3)),
+        lambda there: there[torch.tensor([1])],
+        lambda _there: torch.tensor([1, 2], device="meta") + 1,
+    ],
+)
+def test_lists_that_are_sent_are_seen(sending):
+    with pytest.raises(AssertionError, match="makes the host wait"), NothingSent():
+        sending(torch.zeros(3, device="meta"))
+
+
+def test_hearing_several(numberless, watched):
+    ear = Ear(numberless)
+    with watched:
+        heard = ear.prompt(ear.hear(newcomers(language="en")))
+    assert [one.listened.no_speech_prob.shape for one in heard] == [()] * 3
+
+
+def test_hearing_languages_up_to_their_way_to_the_host(numberless, watched):
+    with watched:
+        sounds = Ear(numberless).hear(newcomers())
+    assert sounds.languages.shape == (3, len(numberless.vocabulary.languages))
+
+
+def test_words_up_to_their_way_to_the_host(numberless, watched):
+    audio = numberless.decoder.listen(torch.empty(1, 1500, 64, device="meta"))
+    decided = []
+    for one in newcomers(language="en", temperatures=(0.0,)):
+        climb = Climb(one.clip, one.options, HeardLanguage("en"), 3)
+        climb.judge(Hypothesis(SPOKEN[: 4 + one.key], -1.0, False), 0.0, numberless.vocabulary)
+        decided.append(Decided(one.key, climb, audio))
+    leaving = Departures(numberless, 2)
+    with watched:
+        leaving.start(decided)
+    assert leaving.keys() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.5])
+def test_seats_are_taken_and_left(numberless, watched, temperature):
+    """The first token included; then another attempt, sampled or not."""
+    ear, first_steps = Ear(numberless), FirstSteps(numberless)
+    lane = Lane(numberless, 5, 4)
+    with watched:
+        for one in ear.prompt(ear.hear(newcomers(language="en", temperatures=(temperature,)))):
+            newcomer, listened = one.newcomer, one.listened
+            length = len(listened.prompt.tokens)
+            plan = Climb(newcomer.clip, newcomer.options, one.language, length).plan(64)
+            lane.enter(listened, first_steps.of(newcomer.options), plan)
+        lane.restart(1, plan)
+        lane.leave(0)
+    assert len(lane) == 2

@@ -1,0 +1,223 @@
+"""Newcomers that are heard beside the steps: results, and the books while they are on their way."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import CancelledError
+
+import pytest
+import torch
+
+from decoding.device.side_stream import OnStream
+from decoding.engine.batch import Batch
+from decoding.engine.batching_policy import ALONE, TOGETHER
+from decoding.engine.engine import Engine
+from decoding.engine.prefill import Key
+from decoding.errors import EngineFailed
+from decoding.loading.loader import load_model
+from decoding.types import DecodingOptions
+from tests.decoding.alike import assert_alike
+from tests.decoding.decoding_alone import decode
+from tests.decoding.engine.test_batch import MIXED, ONCE
+from tests.decoding.late import LIMIT_SECONDS, Late
+from tests.decoding.noise import noise
+from tests.decoding.small_models import random_model, save
+
+BRIEF = DecodingOptions(sample_len=4, **ONCE)
+LONG = DecodingOptions(beam_size=1, **ONCE)
+AHEAD = dataclasses.replace(TOGETHER, heard=2, ahead=1)
+TWO = dataclasses.replace(TOGETHER, heard=2, ahead=0)
+
+
+@pytest.fixture(scope="module")
+def mixed(small):
+    """Jobs whose options all differ, one that asks for its language alone, and what they give."""
+    options = [*MIXED, DecodingOptions(task="lang_id"), DecodingOptions(sample_len=3)]
+    jobs = [(at, noise(at, 10), one) for at, one in enumerate(options)]
+    return jobs, decode(small, jobs, 8)
+
+
+@pytest.mark.parametrize("asks", [1, 7])
+@pytest.mark.parametrize("slots", [8, 2])
+def test_to_be_heard_later_changes_nothing(small, mixed, asks, slots):
+    """To the bit, though the company differs at every step."""
+    jobs, expected = mixed
+    late = Late(asks)
+    assert decode(small, jobs, slots, beside=late) == expected
+    assert late.handed_over > 0
+
+
+def test_nobody_waits_for_newcomers_while_others_step(small):
+    late = Late(asks=5)
+    batch = Batch(small, 4, beside=late)
+    with torch.inference_mode():
+        batch.admit([("first", noise(1, 5), LONG)])
+        assert not late.waited.is_set()
+        batch.step()  # nobody else is there: now it waits
+        assert late.waited.is_set()
+        late.waited.clear()
+        late.opened.clear()
+        batch.admit([("second", noise(2, 5), LONG)])
+        batch.step()
+    assert not late.waited.is_set()
+    assert sorted(batch.keys()) == ["first", "second"]
+
+
+def test_a_language_is_asked_for_before_the_prompt_only_where_none_is_given(small):
+    late, batches = Late(asks=1), {}
+    late.opened.clear()
+    for name, options in (("given", BRIEF), ("heard", DecodingOptions(sample_len=4))):
+        batches[name] = Batch(small, 4, beside=late)
+        with torch.inference_mode():
+            batches[name].admit([(name, noise(1, 5), options)])
+    assert late.queued == ["hear", "prompt", "hear"]
+    late.opened.set()
+    with torch.inference_mode():
+        batches["heard"].step()
+    assert late.queued == ["hear", "prompt", "hear", "prompt"]
+
+
+def test_windows_on_their_way_take_slots(small):
+    late = Late()
+    late.opened.clear()
+    batch = Batch(small, 3, beside=late, grouping=TWO)
+    assert (batch.free, batch.welcome, len(batch)) == (3, 2, 0)
+    with torch.inference_mode():
+        batch.admit([("first", noise(1, 5), LONG)])
+        assert (batch.free, batch.welcome, len(batch)) == (2, 1, 1)
+        batch.admit([("second", noise(1, 5), LONG)])
+        assert (batch.free, batch.welcome, batch.keys()) == (1, 0, ["first", "second"])
+        late.opened.set()
+        batch.step()
+    assert (batch.free, batch.welcome, batch.keys()) == (1, 1, ["first", "second"])
+
+
+def test_windows_dropped_while_heard_are_never_seated(small):
+    late = Late()
+    late.opened.clear()
+    batch = Batch(small, 4, beside=late, grouping=TWO)
+    jobs = [(at, noise(at, 5), LONG) for at in range(4)]
+    with torch.inference_mode():
+        batch.admit(jobs)
+        batch.drop(lambda key: key in (1, 2, 3))
+        assert (batch.keys(), batch.free) == ([0], 3)
+        late.opened.set()
+        results = {}
+        while len(batch):
+            results |= {one.key: one.result for one in batch.step()}
+    assert results.keys() == {0}
+    assert_alike(results[0], decode(small, jobs[:1], 1)[0])
+
+
+def test_who_is_heard_ahead_takes_a_slot_as_soon_as_one_is_left(small):
+    grouping = dataclasses.replace(ALONE, heard=3, ahead=2)
+    batch = Batch(small, 1, grouping=grouping)
+    jobs = [(at, noise(at, 5), dataclasses.replace(BRIEF, sample_len=3)) for at in range(4)]
+    alone, order = decode(small, jobs, 1), []
+    with torch.inference_mode():
+        assert batch.welcome == 3
+        batch.admit(jobs[:3])
+        assert (batch.keys(), batch.welcome, batch.free) == ([0, 1, 2], 0, 0)
+        batch.drop(lambda key: key == 1)
+        assert (batch.keys(), batch.welcome) == ([0, 2], 1)
+        batch.admit(jobs[3:])
+        steps = 0
+        while len(batch):
+            order += batch.step()
+            steps += 1
+    assert {one.key: one.result for one in order} == {at: alone[at] for at in (0, 2, 3)}
+    assert [one.key for one in order] == [0, 2, 3]
+    assert steps == 3 * 2  # the first token of three comes with the seat
+
+
+def test_who_asks_for_a_language_needs_no_slot(small):
+    batch = Batch(small, 1, grouping=dataclasses.replace(ALONE, ahead=2))
+    asking = DecodingOptions(task="lang_id")
+    with torch.inference_mode():
+        assert batch.admit([(0, noise(0, 5), LONG), (1, noise(1, 5), LONG)]) == []
+        outcomes = batch.admit([(2, noise(2, 5), asking)])
+    assert [one.key for one in outcomes] == [2]
+    assert batch.keys() == [0, 1]
+
+
+@pytest.fixture
+def engine(small, monkeypatch):
+    """An engine of four slots whose newcomers, two at once, are heard `engine.late`."""
+    late = Late()
+
+    class LateBatch(Batch[Key]):
+        def __init__(self, model, slots):
+            super().__init__(model, slots, grouping=AHEAD, beside=late)
+
+    monkeypatch.setattr("decoding.engine.engine.Batch", LateBatch)
+    engine = Engine(small, slots=4, threads=1)
+    engine.late = late
+    yield engine
+    late.opened.set()
+    engine.close()
+
+
+def test_cancelled_while_heard(engine):
+    engine.late.opened.clear()
+    doomed = [engine.submit(noise(at, 2, group="doomed"), LONG) for at in range(3)]
+    assert engine.late.waited.wait(LIMIT_SECONDS)
+    assert engine.statistics().slots_in_use > 0
+    engine.cancel("doomed")
+    assert all(future.cancelled() for future in doomed)
+    engine.late.opened.set()
+    assert engine.submit(noise(9, 2), BRIEF).result(LIMIT_SECONDS).language == "en"
+    statistics = engine.statistics()
+    assert (statistics.windows_decoded, statistics.slots_in_use) == (1, 0)
+
+
+def test_closed_while_heard(engine):
+    engine.late.opened.clear()
+    futures = [engine.submit(noise(at, 2), LONG) for at in range(3)]
+    assert engine.late.waited.wait(LIMIT_SECONDS)
+    with engine._wake:
+        engine._is_closing = True  # as `close` does, which waits for the thread
+    engine.late.opened.set()
+    engine.close()
+    for future in futures:
+        with pytest.raises(CancelledError):
+            future.result(LIMIT_SECONDS)
+
+
+def test_memory_that_runs_out_while_some_are_heard_loses_nobody(engine, monkeypatch):
+    """The step fails while one window sits and others are on their way; all start again."""
+    engine.late.asks, step, on_their_way = 3, Batch.step, []
+
+    def short_of_memory(batch):
+        if batch.slots > 1 and len(batch) > batch._num_seated > 0:
+            on_their_way.append(len(batch) - batch._num_seated)
+            raise torch.OutOfMemoryError("no memory left")
+        return step(batch)
+
+    monkeypatch.setattr(Batch, "step", short_of_memory)
+    futures = [engine.submit(noise(at, 2), LONG) for at in range(5)]
+    results = [future.result(LIMIT_SECONDS) for future in futures]
+    assert len(results) == 5
+    assert min(on_their_way) > 0
+    assert engine.statistics().slots < 4
+
+
+def test_hearing_that_fails_fails_its_windows_and_the_engine_goes_on(engine):
+    engine.late.failure = RuntimeError("the device hiccuped")
+    with pytest.raises(EngineFailed, match="hiccuped"):
+        engine.submit(noise(0, 2), BRIEF).result(LIMIT_SECONDS)
+    assert engine.submit(noise(1, 2), BRIEF).result(LIMIT_SECONDS).language == "en"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_second_stream(tmp_path, mixed):
+    """In single precision, newcomers heard while others step: as on the CPU."""
+    jobs, expected = mixed
+    path = save(random_model(3), tmp_path / "small.pt")
+    model = load_model(str(path), device="cuda:0", precision="fp32")
+    beside = OnStream(model.device)
+    for slots in (8, 2):
+        together = decode(model, jobs, slots, grouping=TOGETHER, beside=beside)
+        for key, one in expected.items():
+            assert together[key].tokens == one.tokens
+            assert together[key].avg_logprob == pytest.approx(one.avg_logprob, abs=1e-4)

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from decoding.kernels import int8_linear
+from decoding.kernels.int8_linear import (
+    LARGEST,
+    LARGEST_WITHOUT_VNNI,
+    Kind,
+    PackedProduct,
+    Product,
+    QuantisedLinear,
+    adds_in_32_bits,
+    has_vnni,
+    kind_for,
+    quantise,
+    scale_of,
+)
+from decoding.kernels.int8_rows import to_whole
+from decoding.model.encoder_attention import attend
+
+pytestmark = pytest.mark.instructions
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+def framed(steps: torch.Tensor) -> torch.Tensor:
+    """Steps [n, in] with the row that `to_whole` puts below."""
+    ends = torch.zeros(1, steps.shape[1])
+    ends[0, 0], ends[0, 1] = LARGEST, -LARGEST - 1
+    return torch.cat([steps, ends])
+
+
+def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    return float((found.float() - wanted.float()).norm() / wanted.float().norm())
+
+
+@pytest.mark.parametrize("rows", [1, 5, 256, 700])
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_near_the_product_of_real_numbers(rows: int, has_bias: bool) -> None:
+    weight, x = torch.randn(96, 128), torch.randn(rows, 128)
+    bias = torch.randn(96) if has_bias else None
+    limit = 0.015 if kind_for(weight).largest == LARGEST else 0.02  # a bit less in the weights
+    assert relative(QuantisedLinear(weight, bias)(x), F.linear(x, weight, bias)) < limit
+
+
+def test_whole_numbers_are_exact() -> None:
+    largest = kind_for(torch.empty(8, 16)).largest
+    weight = torch.randint(-largest, largest + 1, (8, 16)).float()
+    x = torch.randint(-LARGEST, LARGEST + 1, (3, 16)).float()
+    weight[:, 0], x[:, 0] = largest, LARGEST  # so that a step is worth one
+    assert torch.equal(QuantisedLinear(weight, None)(x), F.linear(x, weight))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_row_is_the_same_in_any_company(dtype: torch.dtype) -> None:
+    linear = QuantisedLinear(torch.randn(200, 64), torch.randn(200))
+    x = torch.randn(600, 64).mul_(torch.logspace(-3, 3, 600)[:, None]).to(dtype)
+    together = linear(x)
+    for start, stop in [(0, 1), (7, 12), (100, 400), (599, 600)]:
+        assert torch.equal(linear(x[start:stop]), together[start:stop])
+
+
+@pytest.mark.parametrize("rows", [1, 5, 40])
+@pytest.mark.parametrize("inputs", [64, 384])
+def test_packed_product_is_the_plain_one(rows: int, inputs: int) -> None:
+    largest = kind_for(torch.empty(1000, 1000)).largest
+    weight = torch.randint(-largest, largest + 1, (1000, inputs), dtype=torch.int8)
+    scale = torch.rand(1000) + 0.01
+    x = torch.randint(-LARGEST, LARGEST + 1, (rows, inputs)).float()
+    plain = Product(weight, scale)(framed(x))
+    assert torch.equal(PackedProduct(weight, scale)(framed(x))[:-1], plain)
+
+
+@pytest.mark.parametrize("width", [2, 64, 83])
+def test_steps_are_those_of_the_library(width: int) -> None:
+    x = torch.randn(7, width).mul_(torch.logspace(-3, 3, 7)[:, None])
+    x[2] = 0.0
+    x[4, 1] = -2 * x[4].abs().max()  # the loudest is below zero
+    steps, scales = to_whole(x)
+    assert torch.equal(scales[:, None], scale_of(x))
+    assert torch.equal(steps, framed(quantise(x, scale_of(x))))
+
+
+def test_a_number_that_is_none_spoils_its_own_row_alone() -> None:
+    x = torch.randn(3, 64)
+    x[1, 5] = float("nan")
+    steps, _ = to_whole(x)
+    assert steps[1].isnan().all()
+    assert torch.equal(steps[[0, 2]], to_whole(x[[0, 2]])[0][:-1])
+
+
+def test_no_sum_overflows() -> None:
+    """All numbers at the ends of their ranges: the worst that a sum of two products can meet."""
+    largest = kind_for(torch.empty(1000, 1000)).largest
+    weight = torch.tensor([1, -1], dtype=torch.int8)[:, None].expand(2, 256) * largest
+    rows = torch.tensor([1.0, -1.0])[:, None].expand(2, 256) * LARGEST
+    product = PackedProduct(weight.contiguous(), torch.ones(2))(framed(rows))
+    assert torch.equal(product[:-1], rows.double().matmul(weight.double().t()).float())
+
+
+@pytest.mark.parametrize(
+    ("machine", "has_vnni", "small", "large"),
+    [
+        ("x86_64", True, Kind(LARGEST, False), Kind(LARGEST, True)),
+        ("x86_64", False, Kind(LARGEST_WITHOUT_VNNI, True), Kind(LARGEST_WITHOUT_VNNI, True)),
+        ("aarch64", False, Kind(LARGEST, False), Kind(LARGEST, False)),
+    ],
+)
+def test_way_of_each_processor(
+    monkeypatch: pytest.MonkeyPatch, machine: str, has_vnni: bool, small: Kind, large: Kind
+) -> None:
+    monkeypatch.setattr(int8_linear.platform, "machine", lambda: machine)
+    monkeypatch.setattr(int8_linear, "has_vnni", lambda: has_vnni)
+    assert kind_for(torch.empty(10, 10)) == small
+    assert kind_for(torch.empty(1000, 1000)) == large
+
+
+def test_bytes_are_trusted_where_their_sums_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """oneDNN held to older instructions adds in 16 bits on a processor that has better ones."""
+    if has_vnni():
+        assert adds_in_32_bits()
+    monkeypatch.setattr(int8_linear.torch.cpu, "_is_vnni_supported", lambda: True)
+    monkeypatch.setattr(
+        int8_linear.torch, "_int_mm", lambda rows, columns: torch.full((16, 16), 2**15 - 1)
+    )
+    assert not has_vnni.__wrapped__()
+
+
+def test_loud_row_does_not_drown_its_neighbours() -> None:
+    weight, x = torch.randn(32, 64), torch.randn(2, 64)
+    x[0] *= 1000
+    quiet = QuantisedLinear(weight, None)(x)[1:]
+    assert relative(quiet, F.linear(x[1:], weight)) < 0.02
+
+
+def test_row_of_zeros_gives_the_bias() -> None:
+    bias = torch.randn(4)
+    assert torch.equal(QuantisedLinear(torch.randn(4, 8), bias)(torch.zeros(2, 8))[1], bias)
+
+
+def test_shape_and_type_are_kept() -> None:
+    linear = QuantisedLinear(torch.randn(10, 8), None)
+    found = linear(torch.randn(2, 3, 8, dtype=torch.bfloat16))
+    assert found.shape == (2, 3, 10)
+    assert found.dtype == torch.bfloat16
+
+
+def test_attention_in_parts_is_attention() -> None:
+    query, key, value = (torch.randn(2, 3, 600, 64) * s for s in (0.4, 0.4, 1.0))
+    exact = attend(query, key, value)
+    assert torch.allclose(
+        exact,
+        F.scaled_dot_product_attention(query, key, value, scale=1.0).transpose(1, 2).flatten(2),
+    )
+    parts = attend(*(one.bfloat16() for one in (query, key, value)))
+    assert parts.shape == exact.shape
+    assert relative(parts, exact) < 0.02

@@ -1,0 +1,134 @@
+"""The search alone, on made-up logits, against openai-whisper's filters and beam search."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from whisper.decoding import SuppressBlank, SuppressTokens
+
+from benchmarks.speed.search_equality import (
+    EOT,
+    SUPPRESSED,
+    Case,
+    SearchEquality,
+    SmallTokenizer,
+    compare,
+    compare_many,
+    made_up,
+    openai_search,
+    run_together,
+)
+from decoding.search.beam_search import Plan
+from decoding.search.hypotheses import best_hypothesis
+
+
+def assert_same_search(cases: list[Case], width: int) -> None:
+    found = compare(cases, width)
+    assert found.equal == len(cases)
+    assert found.largest_score_difference < 1e-4
+
+
+@pytest.mark.parametrize("beam_size", [1, 2, 3, 4, 5, 6, 8])
+def test_same_as_openai(beam_size):
+    assert_same_search(made_up(8, beam_size, beam_size), beam_size)
+
+
+def test_same_as_openai_with_beam_sizes_mixed():
+    cases = [case for size in (1, 2, 3, 5, 8) for case in made_up(3, size, 40 + size)]
+    assert_same_search(cases, 8)
+
+
+def test_timestamps_at_the_end_of_the_window():
+    cases = [
+        Case(seed, timestamp_bonus=6.0, eot_bonus=-9.0, budget=24, last_initial=59)
+        for seed in range(6)
+    ]
+    assert_same_search(cases, 5)
+
+
+def test_hardly_any_token_possible():
+    cases = [Case(seed, favourites=(10, 11, 12, 13, 14, 15, 16), budget=12) for seed in range(8)]
+    assert_same_search(cases, 5)
+
+
+@pytest.mark.slow
+def test_same_as_openai_over_many_cases():
+    found = compare_many(320)
+    assert found.equal == found.cases == 320
+    assert found.largest_score_difference < 1e-4
+
+
+def test_a_difference_is_counted(monkeypatch):
+    """The comparison can fail."""
+    cases = made_up(2, 3, 5)
+    wrong = ((1, 2, 3), 0.0)
+    monkeypatch.setattr("benchmarks.speed.search_equality.openai_search", lambda case: wrong)
+    found = compare(cases, 3)
+    assert (found.cases, found.equal) == (2, 0)
+    assert found.plus(SearchEquality(3, 3, 0.0)).equal == 3
+    assert found.plus(SearchEquality(3, 3, 99.0)).largest_score_difference == 99.0
+
+
+def sampling_plan(samples: int, budget: int, temperature: float, seed: int) -> Plan:
+    uniforms = torch.from_numpy(np.random.default_rng(seed).random((budget, samples)))
+    return Plan(samples, samples, budget, temperature, True, uniforms)
+
+
+def test_cold_samples_are_greedy():
+    cases = [Case(seed, beam_size=1, eot_bonus=4.0) for seed in range(6)]
+    plans = [sampling_plan(3, case.budget, 0.001, case.seed) for case in cases]
+    state = run_together(cases, plans, 5)
+    for row, case in enumerate(cases):
+        tokens, _ = openai_search(case)
+        ours = best_hypothesis(state.rows(row, row + 1), None)
+        assert ours.tokens == tokens
+
+
+def test_samples_follow_the_distribution():
+    case = Case(5, favourites=(10, 11, 12), eot_bonus=-50.0, timestamp_bonus=-50.0, spread=1.0)
+    case = Case(**{**case.__dict__, "has_timestamps": False})
+    expected = (case.logits(()) / 0.7)[list(case.favourites)].softmax(-1).numpy()
+    counts = np.zeros(3)
+    for seed in range(60):
+        state = run_together([case], [Plan(16, 16, 1, 0.7, False, _uniform(seed))], 16)
+        counts += [(state.last == token).sum().item() for token in case.favourites]
+    assert counts / counts.sum() == pytest.approx(expected, abs=0.05)
+
+
+def _uniform(seed: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).random((1, 16)))
+
+
+def test_total_of_samples_is_what_greedy_decoder_counts():
+    """At T > 0 the total is summed at T = 1, end-of-text included, as openai-whisper does."""
+    case = Case(9, eot_bonus=5.0, has_timestamps=False, budget=12)
+    state = run_together([case], [Plan(1, 1, 12, 0.8, False, _column(12))], 1)
+    ours = best_hypothesis(state.rows(0, 1), None)
+    filters = [SuppressTokens(SUPPRESSED)]
+    counted = torch.zeros(1)
+    path = [*ours.tokens, EOT][:12]
+    for at, token in enumerate(path):
+        logits = case.logits(tuple(path[:at]))[None]
+        blank = SuppressBlank(SmallTokenizer(), 0)
+        seen = torch.tensor([path[:at]], dtype=torch.int64)
+        for one in (blank, *filters):
+            one.apply(logits, seen)
+        counted += logits.log_softmax(-1)[0, token]
+    assert ours.total == pytest.approx(counted.item(), abs=1e-4)
+
+
+def _column(steps: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(1).random((steps, 1)))
+
+
+def test_sampling_beside_beams_changes_neither():
+    beams, samples = Case(3), Case(4, budget=16)
+    plan = sampling_plan(5, 16, 0.6, 2)
+    alone = [
+        run_together([beams], [beams.plan], 5).rows(0, 1),
+        run_together([samples], [plan], 5).rows(0, 1),
+    ]
+    both = run_together([beams, samples], [beams.plan, plan], 5)
+    for row, one in enumerate(alone):
+        assert best_hypothesis(one, None) == best_hypothesis(both.rows(row, row + 1), None)

@@ -1,0 +1,171 @@
+"""Word times against openai-whisper's."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from whisper.timing import dtw_cpu, find_alignment, median_filter
+
+from decoding.model.mel import LogMel
+from decoding.timing import token_alignment
+from decoding.timing.dtw import token_frames
+from decoding.timing.token_alignment import Alignment, Reading, _median, heard_frames
+from decoding.timing.words import stretches, to_words
+from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
+from tests.decoding.oracle import demo_oracle, openai_mel, openai_words
+from tests.decoding.speech import speak, window
+
+TEXTS = [
+    " The old harbour was quiet in the early morning, and the boats had not yet come back.",
+    ' She said: "Seven people (and a dog) were waiting." Was it late? No.',
+]
+
+
+def align(model, audio, readings):
+    """Times of the tokens of all readings."""
+    alignment = Alignment(model, audio, readings)
+    return [alignment.times(at) for at in range(len(readings))]
+
+
+def audio_of(model, samples):
+    mel = LogMel(80, torch.device("cpu"))([samples])
+    return model.decoder.listen(model.encoder(mel))
+
+
+@pytest.fixture
+def no_faint_frames(monkeypatch):
+    """openai-whisper's own rule: every frame counts alike."""
+    monkeypatch.setattr(token_alignment, "FAINT", 0.0)
+
+
+@pytest.mark.usefixtures("no_faint_frames")
+@pytest.mark.parametrize("text", TEXTS)
+def test_token_times_are_openais(demo, text):
+    samples = window(0, 2)
+    tokenizer = demo.vocabulary.tokenizer("en", "transcribe")
+    tokens = tokenizer.encode(text)
+    theirs = find_alignment(
+        demo_oracle(), tokenizer, tokens, openai_mel(samples), len(samples) // 160
+    )
+    reading = Reading(tokenizer.sot_sequence, tuple(tokens), heard_frames(len(samples)))
+    with torch.inference_mode():
+        times = align(demo, audio_of(demo, samples), [reading])[0]
+    at = 0
+    for word in theirs:
+        after = at + len(word.tokens)
+        assert times.starts[at] == pytest.approx(word.start, abs=0.0201)
+        assert times.starts[after] == pytest.approx(word.end, abs=0.0201)
+        assert np.mean(times.probabilities[at:after]) == pytest.approx(word.probability, abs=1e-4)
+        at = after
+
+
+@pytest.mark.usefixtures("no_faint_frames")
+def test_words_are_openais(demo):
+    """The whole of it: timestamps, punctuation, pauses, through openai-whisper's own function."""
+    samples = window(0, 3)
+    vocabulary = demo.vocabulary
+    tokenizer = vocabulary.tokenizer("en", "transcribe")
+    begin = vocabulary.timestamp_begin
+    first, second = tokenizer.encode(TEXTS[0]), tokenizer.encode(TEXTS[1])
+    tokens = [begin, *first, begin + 260, begin + 280, *second, begin + 600]
+    found = stretches(tokens, vocabulary, len(samples) / 16_000)
+    assert [(one.start, one.end) for one in found] == [(0.0, 5.2), (5.6, 12.0)]
+    text = tuple(first + second)
+    reading = Reading(tokenizer.sot_sequence, text, heard_frames(len(samples)))
+    with torch.inference_mode():
+        times = align(demo, audio_of(demo, samples), [reading])[0]
+    ours = to_words(found, times, tokenizer, vocabulary.eot)
+    theirs = openai_words(demo_oracle(), tokenizer, samples, found)
+    assert [word.text for word in ours] == [word["word"] for word in theirs]
+    for word, expected in zip(ours, theirs, strict=True):
+        assert word.start == pytest.approx(expected["start"], abs=0.0201)
+        assert word.end == pytest.approx(expected["end"], abs=0.0201)
+    assert tuple(token for word in ours for token in word.tokens) == text
+
+
+def test_a_long_silence_before_speech_moves_no_word(demo):
+    """Frames that no token looks at must not draw the path: the sentence stays together."""
+    tokenizer = demo.vocabulary.tokenizer("en", "transcribe")
+    sentence = "Linda took the door and the price at ten in the evening."
+    tokens = tuple(tokenizer.encode(" " + sentence))
+    spoken, starts = speak(sentence), []
+    for silence in (0.5, 20.0):
+        samples = np.zeros(CLIP_SAMPLES, np.float32)
+        first = round(silence * SAMPLE_RATE)
+        samples[first : first + len(spoken)] = spoken
+        reading = Reading(tokenizer.sot_sequence, tokens, heard_frames(len(samples)))
+        with torch.inference_mode():
+            times = align(demo, audio_of(demo, samples), [reading])[0]
+        starts.append(times.starts[1:-1] - silence)  # the first token's start is the window's
+    assert np.abs(starts[1] - starts[0]).max() < 0.15
+
+
+def test_readings_together_are_readings_alone(demo):
+    """Rows of different length, padded into one batch."""
+    samples = [window(0, 2), window(2, 1)]
+    start = demo.vocabulary.tokenizer("en", "transcribe").sot_sequence
+    encode = demo.vocabulary.tokenizer("en", "transcribe").encode
+    readings = [
+        Reading(start, tuple(encode(text)), heard_frames(len(one)))
+        for text, one in zip(TEXTS, samples, strict=True)
+    ]
+    with torch.inference_mode():
+        audio = [audio_of(demo, one) for one in samples]
+        alone = [
+            align(demo, one, [reading])[0] for one, reading in zip(audio, readings, strict=True)
+        ]
+        both = [
+            tuple(torch.cat(parts) for parts in zip(*layer, strict=True))
+            for layer in zip(*audio, strict=True)
+        ]
+        together = align(demo, both, readings)
+    for one, other in zip(alone, together, strict=True):
+        assert np.abs(one.starts - other.starts).max() <= 0.02
+        assert other.probabilities == pytest.approx(one.probabilities, abs=1e-5)
+
+
+def test_text_beyond_the_context_gets_the_last_time(small):
+    samples = window(0, 1)
+    start = small.vocabulary.tokenizer("en", "transcribe").sot_sequence
+    reading = Reading(start, tuple(range(100, 200)), heard_frames(len(samples)))
+    with torch.inference_mode():
+        times = align(small, audio_of(small, samples), [reading])[0]
+    assert len(times.starts) == 101
+    assert (times.starts[59:] == times.starts[-1]).all()
+    assert (times.probabilities[59:] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (5, 3), (12, 200), (60, 700)])
+def test_warping_is_openais(shape):
+    cost = np.random.default_rng(shape[0]).standard_normal(shape)
+    text, time = dtw_cpu(cost)
+    first = np.pad(np.diff(text), (1, 0), constant_values=1).astype(bool)
+    assert token_frames(cost).tolist() == time[first].tolist()
+
+
+@pytest.mark.parametrize("frames", [1, 3, 4, 50])
+def test_median_is_openais(frames):
+    weights = torch.randn(2, 5, frames)
+    assert torch.equal(_median(weights), median_filter(weights, 7))
+
+
+def test_median_of_every_order_of_seven():
+    orders = torch.tensor(list(permutations(range(7)))).float()
+    assert (_median(orders)[:, 3] == 3).all()
+
+
+def test_mel_is_openais():
+    samples = window(1, 2)
+    whole = (samples * 32767).astype(np.int16)
+    ours = LogMel(80, torch.device("cpu"))([samples, whole, samples[:999]])
+    assert torch.allclose(ours[0], openai_mel(samples), atol=1e-6)
+    assert torch.allclose(ours[1], openai_mel(whole.astype(np.float32) / 32768), atol=1e-6)
+    assert torch.allclose(ours[2], openai_mel(samples[:999]), atol=1e-6)
+
+
+def test_stretches_of_text_without_timestamps(demo):
+    found = stretches([100, 200, demo.vocabulary.eot + 3], demo.vocabulary, 7.5)
+    assert [(one.start, one.end, one.tokens) for one in found] == [(0.0, 7.5, (100, 200))]

@@ -1,0 +1,97 @@
+"""After a crash the same file is not decoded again; anything else is."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from tests.planted import plant, write_wav
+from transcription.audio import AudioLimits
+from transcription.audio_cache import NOTE
+from transcription.ingest import listen
+from transcription.options import SpeechOptions, TranscriptionOptions
+
+OPTIONS = TranscriptionOptions()
+LIMITS = AudioLimits()
+
+
+@pytest.fixture
+def source(tmp_path):
+    return write_wav(tmp_path / "talk.wav", plant(20))
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def sound(source, workspace):
+    return listen(source, workspace, OPTIONS, LIMITS)
+
+
+def spoil(path):
+    """Other bytes under the same name, size and date: whoever decodes this again fails."""
+    before = path.stat()
+    path.write_bytes(bytes(before.st_size))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def heard(sound):
+    """All but the names of the files."""
+    return [(replace(recording, path=None), found) for recording, found in sound.channels]
+
+
+def test_the_second_time_nothing_is_decoded(source, workspace, sound):
+    spoil(source)
+    assert listen(source, workspace, OPTIONS, LIMITS) == sound
+
+
+def test_a_workspace_that_was_moved(source, workspace, sound):
+    moved = workspace.rename(workspace.with_name("elsewhere"))
+    spoil(source)
+    again = listen(source, moved, OPTIONS, LIMITS)
+    assert heard(again) == heard(sound)
+    assert again.channels[0][0].path.parent == moved
+
+
+@pytest.mark.parametrize(
+    "options",
+    [replace(OPTIONS, channels="split"), replace(OPTIONS, speech=SpeechOptions(threshold=0.9))],
+    ids=["channels", "detector"],
+)
+def test_other_options_are_listened_to_anew(source, workspace, sound, options):
+    again = listen(source, workspace, options, LIMITS)
+    assert again.channels[0][0].path != sound.channels[0][0].path
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut", "gone", "half a note"])
+def test_what_is_not_whole_is_decoded_again(source, workspace, sound, damage):
+    samples, note = sound.channels[0][0].path, workspace / NOTE
+    if damage == "changed":
+        spoil(samples)
+    elif damage == "cut":
+        samples.write_bytes(samples.read_bytes()[:-2])
+    elif damage == "gone":
+        samples.unlink()
+    else:
+        note.write_bytes(note.read_bytes()[:100])
+    again = listen(source, workspace, OPTIONS, LIMITS)
+    assert again.channels[0][0].path != samples
+    assert heard(again) == heard(sound)
+
+
+def test_whoever_is_told_may_end_it(source, workspace):
+    told = []
+
+    def stop(seconds):
+        told.append(seconds)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        listen(source, workspace, OPTIONS, LIMITS, stop)
+    assert len(told) == 1
+    assert 0 < told[0] <= 20
+    assert list(workspace.iterdir()) == []

@@ -1,0 +1,103 @@
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+from chunking.types import Piece, Window, Word
+from decoding.types import ModelCard
+from transcription.in_flight import GROUP_WINDOWS, GROUPS_IN_FLIGHT, decode_windows
+from transcription.options import TranscriptionOptions
+from transcription.types import Recording
+
+CARD = ModelCard("toy", False, ("en",), 0, "cpu", "fp32")
+RECORDING = Recording(Path("nowhere"), 16_000, "digest")
+
+
+class Landing(Future):
+    """Is done the moment somebody waits for it."""
+
+    def __init__(self, windows, in_flight) -> None:
+        super().__init__()
+        self._windows = windows
+        self._in_flight = in_flight
+
+    def result(self, timeout=None):
+        self._in_flight.remove(self)
+        return tuple(spoken(window) for window in self._windows)
+
+
+class LateWindows:
+    """Nothing lands before it is waited for."""
+
+    model = CARD
+
+    def __init__(self) -> None:
+        self.in_flight = []
+        self.most_in_flight = 0
+
+    def submit(self, recording, windows, options):
+        self.in_flight.append(Landing(windows, self.in_flight))
+        self.most_in_flight = max(self.most_in_flight, len(self.in_flight))
+        return self.in_flight[-1]
+
+
+class PromptWindows:
+    """Answers at once; each window says its own number."""
+
+    model = CARD
+    temperature = 0.0
+
+    def __init__(self) -> None:
+        self.prompts = []
+
+    def submit(self, recording, windows, options):
+        self.prompts.append(options.decoding.prompt)
+        future = Future()
+        pieces = [replace(spoken(window), temperature=self.temperature) for window in windows]
+        future.set_result(tuple(pieces))
+        return future
+
+
+def spoken(window: Window) -> Piece:
+    text = f" word{window.index}"
+    return Piece(window, (Word(text, window.start, window.end, 1.0, (1,), window.index, 0),))
+
+
+def plan(count: int) -> list[Window]:
+    return [Window(index, index * 25.0, index * 25.0 + 30.0) for index in range(count)]
+
+
+def test_pieces_come_in_order_and_flight_is_bounded():
+    windows = LateWindows()
+    many = plan(GROUP_WINDOWS * (GROUPS_IN_FLIGHT + 3) + 1)
+    pieces = decode_windows(RECORDING, many, windows, TranscriptionOptions())
+    assert [piece.window for piece in pieces] == many
+    assert windows.most_in_flight == GROUPS_IN_FLIGHT
+    assert windows.in_flight == []
+
+
+def test_no_windows_no_pieces():
+    assert list(decode_windows(RECORDING, [], LateWindows(), TranscriptionOptions())) == []
+
+
+def test_previous_text_prompts_the_next_window():
+    windows = PromptWindows()
+    options = TranscriptionOptions(condition_on_previous_text=True)
+    options = replace(options, decoding=replace(options.decoding, prompt="Names: Ada."))
+    list(decode_windows(RECORDING, plan(3), windows, options))
+    assert windows.prompts == ["Names: Ada.", "Names: Ada. word0", "Names: Ada. word1"]
+
+
+def test_a_repair_neither_hears_previous_text_nor_is_it():
+    windows = PromptWindows()
+    repairs = iter([[Window(9, 3.0, 33.0, "gap")], [], [], []])
+    options = TranscriptionOptions(condition_on_previous_text=True)
+    list(decode_windows(RECORDING, plan(3), windows, options, lambda: next(repairs)))
+    assert windows.prompts == [None, None, "word0", "word1"]
+
+
+def test_text_of_a_hot_window_prompts_nobody():
+    windows = PromptWindows()
+    windows.temperature = 0.8
+    options = TranscriptionOptions(condition_on_previous_text=True)
+    list(decode_windows(RECORDING, plan(2), windows, options))
+    assert windows.prompts == [None, None]

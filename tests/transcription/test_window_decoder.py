@@ -1,0 +1,104 @@
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chunking.types import Window
+from decoding.errors import EngineFailed
+from decoding.types import Decoded, DecodedWord, ModelCard
+from transcription.options import TranscriptionOptions
+from transcription.types import Recording
+from transcription.window_decoder import EngineWindows, seed_of
+
+
+class HeldDecoder:
+    """Keeps futures until the test settles them, in any order it likes."""
+
+    model = ModelCard("toy", False, ("en",), 0, "cpu", "fp32")
+
+    def __init__(self) -> None:
+        self.clips = []
+        self.futures = []
+        self.cancelled = []
+
+    def submit(self, clip, options):
+        self.clips.append(clip)
+        self.futures.append(Future())
+        return self.futures[-1]
+
+    def cancel(self, group):
+        self.cancelled.append(group)
+
+
+def heard(text: str, start: float = 0.5) -> Decoded:
+    word = DecodedWord(f" {text}", start, 1.0, 0.9, (1,))
+    return Decoded(text, (1,), (word,), (), "en", -0.1, 0.0, 1.0, 0.0, False, ())
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    samples = np.arange(16_000 * 4, dtype="<i2")
+    (tmp_path / "sound.pcm").write_bytes(samples.tobytes())
+    return Recording(tmp_path / "sound.pcm", len(samples), "digest")
+
+
+WINDOWS = [Window(0, 0.0, 2.0), Window(1, 1.0, 3.0)]
+
+
+def test_pieces_keep_the_order_of_windows(recording):
+    decoder = HeldDecoder()
+    future = EngineWindows(decoder, group="g", caller="c").submit(
+        recording, WINDOWS, TranscriptionOptions()
+    )
+    decoder.futures[1].set_result(heard("second"))
+    assert not future.done()
+    decoder.futures[0].set_result(heard("first"))
+    first, second = future.result(1)
+    assert [first.words[0].text, second.words[0].text] == [" first", " second"]
+    assert second.words[0].start == pytest.approx(1.5)
+    assert np.array_equal(decoder.clips[1].samples, np.arange(16_000, 48_000, dtype=np.int16))
+    assert {clip.group for clip in decoder.clips} == {"g"}
+    assert {clip.caller for clip in decoder.clips} == {"c"}
+
+
+def test_one_failed_window_fails_the_group(recording):
+    decoder = HeldDecoder()
+    future = EngineWindows(decoder, group="g").submit(recording, WINDOWS, TranscriptionOptions())
+    decoder.futures[1].set_exception(EngineFailed("the device is gone"))
+    decoder.futures[0].set_result(heard("late"))
+    with pytest.raises(EngineFailed):
+        future.result(1)
+
+
+def test_words_that_cannot_be_placed_do_not_leave_the_waiter_waiting(recording):
+    decoder = HeldDecoder()
+    future = EngineWindows(decoder, group="g").submit(
+        recording, WINDOWS[:1], TranscriptionOptions()
+    )
+    decoder.futures[0].set_result(heard("lost", start=float("nan")))
+    with pytest.raises(ValueError, match="span"):
+        future.result(1)
+
+
+def test_cancel_reaches_engine_and_waiter(recording):
+    decoder = HeldDecoder()
+    windows = EngineWindows(decoder, group="g")
+    future = windows.submit(recording, WINDOWS, TranscriptionOptions())
+    windows.cancel()
+    decoder.futures[0].cancel()
+    assert decoder.cancelled == ["g"]
+    with pytest.raises(CancelledError):
+        future.result(1)
+
+
+def test_no_windows_are_answered_at_once(recording):
+    windows = EngineWindows(HeldDecoder(), group="g")
+    assert windows.submit(recording, [], TranscriptionOptions()).result(0) == ()
+
+
+def test_seed_depends_on_sound_and_place_alone():
+    assert seed_of("a", Window(3, 0.0, 30.0)) == seed_of("a", Window(7, 0.0, 30.0, "gap"))
+    assert seed_of("a", Window(0, 0.0, 30.0)) != seed_of("b", Window(0, 0.0, 30.0))
+    assert seed_of("a", Window(0, 0.0, 30.0)) != seed_of("a", Window(0, 1.0, 30.0))
+    assert 0 <= seed_of("a", Window(0, 0.0, 30.0)) < 2**63

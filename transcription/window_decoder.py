@@ -1,0 +1,115 @@
+"""Windows of a recording decoded by an engine: cut the clip, submit, place the words.
+
+Keeps no checkpoint: a durable job wraps this with its own `WindowDecoder`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+
+from chunking.types import Piece, Window
+from decoding.types import Clip, Decoded, Decoder, ModelCard
+from transcription.engine_vad import ear_of
+from transcription.options import TranscriptionOptions
+from transcription.types import Ear, Recording
+from transcription.words import place_words
+
+
+class EngineWindows:
+    """A `WindowDecoder` on one engine. `group` is what `cancel` cancels; `caller` owns fairness."""
+
+    def __init__(self, decoder: Decoder, *, group: str, caller: str = "") -> None:
+        self._decoder = decoder
+        self._group = group
+        self._caller = caller
+        self.windows_left = 1
+
+    @property
+    def model(self) -> ModelCard:
+        return self._decoder.model
+
+    @property
+    def ear(self) -> Ear:
+        return ear_of(self._decoder, group=self._group, caller=self._caller)
+
+    def submit(
+        self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions
+    ) -> Future[tuple[Piece, ...]]:
+        """Submit every window at once; the future holds their pieces in the same order."""
+        gathered = _Gathered(windows)
+        for position, window in enumerate(windows):
+            clip = Clip(
+                recording.read(window.span),
+                group=self._group,
+                caller=self._caller,
+                windows_left=max(self.windows_left - position, 1),
+                seed=seed_of(recording.digest, window),
+            )
+            future = self._decoder.submit(clip, options.decoding)
+            future.add_done_callback(gathered.receiver(position))
+        return gathered.future
+
+    def cancel(self) -> None:
+        self._decoder.cancel(self._group)
+
+
+def seed_of(digest: str, window: Window) -> int:
+    """Same sound and window, same random numbers: 63 bits of a hash."""
+    key = f"{digest}:{window.start:.3f}:{window.end:.3f}".encode()
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) >> 1
+
+
+class _Gathered:
+    """Collects the results of several futures into one, which fails as the first of them fails."""
+
+    def __init__(self, windows: Sequence[Window]) -> None:
+        self.future: Future[tuple[Piece, ...]] = Future()
+        self._windows = windows
+        self._decoded: list[Decoded | None] = [None] * len(windows)
+        self._lock = threading.Lock()
+        self._missing = len(windows)
+        if not windows:
+            self.future.set_result(())
+
+    def receiver(self, position: int) -> _Receiver:
+        return _Receiver(self, position)
+
+    def take(self, position: int, future: Future[Decoded]) -> None:
+        with self._lock:
+            if self.future.done():
+                return
+            if future.cancelled():
+                self.future.set_exception(CancelledError())
+                return
+            if (error := future.exception()) is not None:
+                self.future.set_exception(error)
+                return
+            self._decoded[position] = future.result()
+            self._missing -= 1
+            if self._missing == 0:
+                self._settle()
+
+    def _settle(self) -> None:
+        """Whatever goes wrong here reaches the waiter; a callback's own error would be lost."""
+        try:
+            self.future.set_result(self._pieces())
+        except ValueError as error:
+            self.future.set_exception(error)
+
+    def _pieces(self) -> tuple[Piece, ...]:
+        pairs = zip(self._decoded, self._windows, strict=True)
+        return tuple(place_words(decoded, window) for decoded, window in pairs if decoded)
+
+
+class _Receiver:
+    """The done-callback of one clip."""
+
+    def __init__(self, gathered: _Gathered, position: int) -> None:
+        self._gathered = gathered
+        self._position = position
+
+    def __call__(self, future: Future[Decoded]) -> None:
+        self._gathered.take(self._position, future)
