@@ -21,9 +21,11 @@ from whisper.decoding import (
     SuppressTokens,
 )
 
-from decoding.search.beam_search import Plan, SearchState, advance
+from decoding.model.logit_columns import TokenLayout
+from decoding.search.beam_search import advance
 from decoding.search.hypotheses import best_hypothesis
-from decoding.search.logit_rules import TokenLayout, forbid_at_start
+from decoding.search.logit_rules import forbid_at_start
+from decoding.search.state import Plan, SearchState
 
 EOT, NO_TIMESTAMPS, TIMESTAMPS, SIZE = 150, 157, 158, 218
 LAYOUT = TokenLayout(EOT, TIMESTAMPS, SIZE)

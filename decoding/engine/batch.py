@@ -22,7 +22,7 @@ from decoding.engine.slots import Lane, width_for
 from decoding.engine.token_suppression import FirstSteps
 from decoding.engine.word_timing import Departures
 from decoding.model.loaded_model import LoadedModel
-from decoding.search.beam_search import Plan
+from decoding.search.state import Plan
 from decoding.types import Clip, Decoded, DecodingOptions
 from decoding.voice_activity.silero_network import VoiceActivity, only_speech
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from decoding.engine.language_detection import HeardLanguage
 from decoding.engine.quality import best_attempt, compression_ratio, is_final, judge
 from decoding.model.vocabulary import Vocabulary
-from decoding.search.beam_search import Plan
 from decoding.search.hypotheses import Hypothesis
+from decoding.search.state import Plan
 from decoding.timing.words import Stretch, stretches, timed_text
 from decoding.types import Attempt, Clip, Decoded, DecodedWord, DecodingOptions
 

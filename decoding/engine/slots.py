@@ -20,8 +20,9 @@ from decoding.engine.memory import lasting
 from decoding.engine.prompt_prefill import Listened
 from decoding.model.loaded_model import LoadedModel
 from decoding.model.text_decoder import SUM_POSITIONS, KeyValue
-from decoding.search.beam_search import Plan, SearchState, advance
+from decoding.search.beam_search import advance
 from decoding.search.logit_rules import forbid_at_start
+from decoding.search.state import Plan, SearchState
 
 UNSEEN = float("-inf")
 LIVE_STEP = SUM_POSITIONS  # attended positions are rounded up to a multiple: few shapes

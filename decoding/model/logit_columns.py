@@ -8,12 +8,24 @@ one column at the end, their mass. An ordinary model has a column for every toke
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from decoding.model.dimensions import Dimensions
-from decoding.search.logit_rules import TokenLayout
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLayout:
+    """Where the parts of the vocabulary begin, and where it ends.
+
+    Logits may have columns beyond `end`: text that counts in sums but cannot be chosen.
+    """
+
+    eot: int
+    timestamp_begin: int
+    end: int
 
 
 class Columns:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from decoding.device.transfer import fetch
-from decoding.search.beam_search import IMPOSSIBLE, SearchState
+from decoding.search.state import IMPOSSIBLE, SearchState
 
 # What is read here of a search. The rest stays on the device.
 READ = (

@@ -13,23 +13,12 @@ import torch
 from torch import Tensor
 
 from decoding.kernels.logsumexp import BLOCK, scan
+from decoding.model.logit_columns import TokenLayout
 
 if TYPE_CHECKING:
-    from decoding.search.beam_search import SearchState
+    from decoding.search.state import SearchState
 
 NEVER = float("-inf")
-
-
-@dataclass(frozen=True, slots=True)
-class TokenLayout:
-    """Where the parts of the vocabulary begin, and where it ends.
-
-    Logits may have columns beyond `end`: text that counts in sums but cannot be chosen.
-    """
-
-    eot: int
-    timestamp_begin: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from decoding.engine.prompt_prefill import Listened, listen
 from decoding.engine.slots import FirstStep, Lane
 from decoding.kernels import beam_attention, logsumexp
 from decoding.loading.loader import load_model
-from decoding.search.beam_search import Plan
+from decoding.search.state import Plan
 from decoding.types import DecodingOptions
 from tests.decoding.decoding_alone import decode
 from tests.decoding.engine.test_batch import ONCE

@@ -8,8 +8,8 @@ import torch
 from decoding.engine.prompt_prefill import listen
 from decoding.engine.slots import FirstStep, Lane
 from decoding.kernels import beam_attention
-from decoding.search.beam_search import Plan
 from decoding.search.hypotheses import best_hypothesis
+from decoding.search.state import Plan
 from decoding.types import DecodingOptions
 
 PLAN = Plan(beam_size=5, max_finished=5, budget=12, temperature=0.0, has_timestamps=True)

@@ -19,8 +19,8 @@ from benchmarks.speed.search_equality import (
     openai_search,
     run_together,
 )
-from decoding.search.beam_search import Plan
 from decoding.search.hypotheses import best_hypothesis
+from decoding.search.state import Plan
 
 
 def assert_same_search(cases: list[Case], width: int) -> None:

@@ -1,0 +1,112 @@
+"""What a search is told and what it remembers, for many windows at once, as tensors.
+
+Takes no step: decoding/search/beam_search.py does. Knows logits alone: neither audio nor caches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from decoding.device.transfer import to_device
+
+IMPOSSIBLE = float("-inf")
+MOST_PATIENCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one attempt on one window is searched. `uniforms` [steps, beams] drive the sampling."""
+
+    beam_size: int
+    max_finished: int
+    budget: int
+    temperature: float
+    has_timestamps: bool
+    uniforms: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchState:
+    """All that a search remembers, [w, ...]; views of some windows share its memory.
+
+    Tokens are columns of the logits. Their history is kept as back-pointers: `tokens` and
+    `parents`. Finished hypotheses point into it, in the order in which they finished.
+    """
+
+    time: Tensor  # [w] tokens sampled so far
+    is_done: Tensor  # [w] true where no search has begun
+    total: Tensor  # [w, b] summed log probability; minus infinity: no such beam
+    last: Tensor  # [w, b] newest token
+    last_is_timestamp: Tensor  # [w, b]
+    previous_is_timestamp: Tensor  # [w, b]
+    lowest_timestamp: Tensor  # [w, b] newest timestamp as an offset, -1: none yet
+    tokens: Tensor  # [w, steps, b]
+    parents: Tensor  # [w, steps, b]
+    finished_total: Tensor  # [w, f + 1] the last column is waste
+    finished_time: Tensor  # [w, f + 1] tokens before end-of-text
+    finished_beam: Tensor  # [w, f + 1]
+    num_finished: Tensor  # [w]
+    beam_size: Tensor  # [w]
+    max_finished: Tensor  # [w]
+    budget: Tensor  # [w]
+    temperature: Tensor  # [w]
+    is_sampling: Tensor  # [w]
+    has_timestamps: Tensor  # [w]
+    uniforms: Tensor  # [w, steps, b] float64
+
+    @classmethod
+    def allocate(cls, windows: int, beams: int, steps: int, device: torch.device) -> SearchState:
+        finished = beams * MOST_PATIENCE + 1
+
+        def whole(*shape: int) -> Tensor:
+            return torch.zeros(windows, *shape, dtype=torch.int64, device=device)
+
+        def real(*shape: int) -> Tensor:
+            return torch.zeros(windows, *shape, device=device)
+
+        def truth(*shape: int) -> Tensor:
+            return torch.zeros(windows, *shape, dtype=torch.bool, device=device)
+
+        return cls(
+            whole(), ~truth(), real(beams), whole(beams), truth(beams), truth(beams), whole(beams),
+            whole(steps, beams), whole(steps, beams),
+            real(finished), whole(finished), whole(finished), whole(),
+            whole(), whole(), whole(), real(), truth(), truth(),
+            torch.zeros(windows, steps, beams, dtype=torch.float64, device=device),
+        )  # fmt: skip
+
+    def rows(self, start: int, stop: int) -> SearchState:
+        """The windows start to stop, sharing memory."""
+        return SearchState(*(getattr(self, field.name)[start:stop] for field in fields(self)))
+
+    def copy_from(self, other: SearchState) -> None:
+        """Become the other (same number of windows; steps and beams not fewer than its)."""
+        for field in fields(self):
+            getattr(self, field.name).copy_(getattr(other, field.name))
+
+    def stop(self, at: int) -> None:
+        """Window `at` is over, whatever it found."""
+        self.is_done[at] = True
+
+    def start(self, at: int, plan: Plan) -> None:
+        """Forget what window `at` held and begin anew."""
+        for field in fields(self):
+            if field.name not in ("tokens", "parents", "uniforms"):
+                getattr(self, field.name)[at] = 0
+        self.lowest_timestamp[at] = -1
+        is_sampling = plan.uniforms is not None
+        self.total[at] = IMPOSSIBLE
+        self.total[at, : plan.beam_size if is_sampling else 1] = 0.0
+        self.beam_size[at] = plan.beam_size
+        self.max_finished[at] = plan.max_finished
+        self.budget[at] = plan.budget
+        self.temperature[at] = plan.temperature
+        self.is_sampling[at] = is_sampling
+        self.has_timestamps[at] = plan.has_timestamps
+        if plan.uniforms is not None:
+            steps, beams = plan.uniforms.shape
+            uniforms = to_device(plan.uniforms, self.uniforms.device)
+            self.uniforms[at, :steps, :beams] = uniforms
