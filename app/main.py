@@ -16,7 +16,7 @@ from starlette.responses import Response
 from app.errors import ApiError, bad_request, hindered, http_error, internal, unavailable
 from app.http.api_keys import load_keys
 from app.http.jobs_api import job_routes
-from app.http.middleware import Gate
+from app.http.middleware import RequestGuard
 from app.http.openai_api import openai_routes
 from app.http.results_api import result_routes
 from app.http.site import mount_files, site_routes
@@ -30,7 +30,9 @@ from decoding.types import Decoder
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, decoder: Decoder, pipeline: Pipeline | None = None) -> Gate:
+def create_app(
+    settings: Settings, decoder: Decoder, pipeline: Pipeline | None = None
+) -> RequestGuard:
     """The service as an ASGI application. One at a time in a process and in a data folder.
 
     Raises ValueError for a broken key file, `FolderInUse`, `DatabaseTooNew`.
@@ -62,8 +64,8 @@ def create_app(settings: Settings, decoder: Decoder, pipeline: Pipeline | None =
     mount_files(app)
     app.state.service = service
     _add_error_answers(app)
-    stopping = service.jobs.signals.close
-    return Gate(app, settings, service.keys, service.metrics.answered, stopping)
+    stopping = service.jobs.notifications.close
+    return RequestGuard(app, settings, service.keys, service.metrics.answered, stopping)
 
 
 def _add_error_answers(app: FastAPI) -> None:

@@ -91,7 +91,7 @@ class Service:
         self.is_open = False
         for task in self._tasks:
             task.cancel()
-        self.jobs.signals.close()
+        self.jobs.notifications.close()
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:

@@ -18,7 +18,14 @@ from typing import Annotated
 import typer
 from rapidfuzz.distance import Levenshtein
 
-from benchmarks.simulated_recogniser import REGIMES, Ear, Regime, SpokenWord, read_words, speak
+from benchmarks.simulated_recogniser import (
+    REGIMES,
+    Regime,
+    SimulatedRecogniser,
+    SpokenWord,
+    read_words,
+    speak,
+)
 from chunking.merging.merger import merge
 from chunking.options import MergeOptions, WindowOptions
 from chunking.spans import clip
@@ -109,41 +116,45 @@ def simulate(
     """Hear every recording under every regime and join its windows in every way."""
     rows: list[Row] = []
     for regime in regimes:
-        ears = [Ear(words, regime, seed + n) for n, words in enumerate(recordings)]
+        recognisers = [
+            SimulatedRecogniser(words, regime, seed + n) for n, words in enumerate(recordings)
+        ]
         for overlap in overlaps:
-            rows += _compare(recordings, ears, regime, overlap)
+            rows += _compare(recordings, recognisers, regime, overlap)
     seconds = sum(words[-1].end for words in recordings if words)
     return Report(seed, seconds / 3600, source, tuple(rows))
 
 
 def _compare(
     recordings: Sequence[Sequence[SpokenWord]],
-    ears: Sequence[Ear],
+    recognisers: Sequence[SimulatedRecogniser],
     regime: Regime,
     overlap: float,
 ) -> list[Row]:
     counts: dict[str, list[_Count]] = {}
-    for words, ear in zip(recordings, ears, strict=True):
+    for words, recogniser in zip(recordings, recognisers, strict=True):
         if not words:
             continue
         duration = words[-1].end + 0.5
         everywhere = (Span(0.0, duration),)
         windows = plan_windows(everywhere, duration, WindowOptions(overlap=overlap))
-        pieces = [ear.hear(window) for window in windows]
+        pieces = [recogniser.recognise(window) for window in windows]
         zones = [Span(b.start - ZONE, a.end + ZONE) for a, b in pairwise(windows)]
-        texts = {"no windows (floor)": ear.hear_all(windows)}
-        texts |= {name: join(pieces, duration) for name, join in joiners(ear).items()}
+        texts = {"no windows (floor)": recogniser.recognise_all(windows)}
+        texts |= {name: join(pieces, duration) for name, join in joiners(recogniser).items()}
         for name, text in texts.items():
             counts.setdefault(name, []).append(_score(words, text, zones))
     floor = counts["no windows (floor)"]
     return [_to_row(regime, overlap, name, found, floor) for name, found in counts.items()]
 
 
-def joiners(ear: Ear) -> dict[str, Joiner]:
+def joiners(recogniser: SimulatedRecogniser) -> dict[str, Joiner]:
     """The ways of joining windows that are compared."""
     return {
         "anchored seam merge": lambda pieces, duration: _texts(_anchored(pieces, duration)),
-        "anchored, repaired": lambda pieces, duration: _texts(_repaired(pieces, duration, ear)),
+        "anchored, repaired": lambda pieces, duration: _texts(
+            _repaired(pieces, duration, recogniser)
+        ),
         "anchored, votes": lambda pieces, duration: _texts(_anchored(pieces, duration, vote=True)),
         "cut at the middle": lambda pieces, _: join_at_middle(pieces),
         "suffix match": lambda pieces, _: join_by_suffix(pieces),
@@ -158,11 +169,13 @@ def _anchored(pieces: Sequence[Piece], duration: float, *, vote: bool = False) -
     return merge(pieces, MergeOptions(vote=vote, repair_rounds=0), duration=duration).words
 
 
-def _repaired(pieces: Sequence[Piece], duration: float, ear: Ear) -> tuple[Word, ...]:
+def _repaired(
+    pieces: Sequence[Piece], duration: float, recogniser: SimulatedRecogniser
+) -> tuple[Word, ...]:
     options = MergeOptions()
     for _ in range(options.repair_rounds):
         wanted = merge(pieces, options, duration=duration).requests
-        pieces = [*pieces, *(ear.hear(request.window) for request in wanted)]
+        pieces = [*pieces, *(recogniser.recognise(request.window) for request in wanted)]
     return merge(pieces, options, duration=duration).words
 
 
@@ -190,9 +203,9 @@ def join_by_suffix(pieces: Sequence[Piece]) -> list[str]:
     return joined
 
 
-def _score(words: Sequence[SpokenWord], heard: Sequence[str], zones: Sequence[Span]) -> _Count:
+def _score(words: Sequence[SpokenWord], recognised: Sequence[str], zones: Sequence[Span]) -> _Count:
     reference = [key(word.text) for word in words]
-    hypothesis = [key(text) for text in heard]
+    hypothesis = [key(text) for text in recognised]
     near = [bool(clip(zones, Span(word.start, word.end))) for word in words]
     errors = zone_errors = lost_runs = run = 0
     last_deleted = -2

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from benchmarks.formats.types import FormatError
 from benchmarks.items import Item, words_from_json, words_to_json
-from benchmarks.peers.types import Heard
+from benchmarks.peers.types import PeerTranscript
 
 FORMAT: Final = "whisper-longform-benchmark-1"
 
@@ -29,7 +29,7 @@ class FileRecord:
 
     item: Item
     duration: float
-    heard: Heard | None = None
+    heard: PeerTranscript | None = None
     seconds: float = 0.0
     memory_bytes: int = 0
     device_memory_bytes: int = 0
@@ -66,7 +66,7 @@ class FileRecord:
             error=row["error"],
             heard=None
             if heard is None
-            else Heard(
+            else PeerTranscript(
                 heard["text"],
                 words_from_json(heard["words"]),
                 tuple(heard["seams"]),

@@ -104,14 +104,14 @@ def read_words(path: Path) -> tuple[SpokenWord, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _RecognisedWord:
     text: str
     start: float
     end: float
     probability: float
 
 
-class Ear:
+class SimulatedRecogniser:
     """Hears one recording through any window; the same window always in the same way."""
 
     def __init__(self, words: Sequence[SpokenWord], regime: Regime, seed: int) -> None:
@@ -122,21 +122,21 @@ class Ear:
         rate = regime.error_rate * SHARED_ERRORS
         self._shared = [self._mistake(shared, rate) for _ in words]
 
-    def hear(self, window: Window) -> Piece:
+    def recognise(self, window: Window) -> Piece:
         """Mistakes everywhere, cut and dropped words at cut edges, sometimes an invented tail."""
         dice = random.Random(f"{self._seed} {self._regime.name} {window.start} {window.end}")
-        heard = self._hear_words(window, dice)
+        recognised = self._recognise_words(window, dice)
         cuts_start = bool(self._words) and window.start > self._words[0].start
         cuts_end = bool(self._words) and window.end < self._words[-1].end
         if cuts_start and dice.random() < EDGE_DROP:
-            heard = heard[dice.randint(1, LONGEST_EDGE_DROP) :]
+            recognised = recognised[dice.randint(1, LONGEST_EDGE_DROP) :]
         if cuts_end and dice.random() < EDGE_DROP:
-            heard = heard[: -dice.randint(1, LONGEST_EDGE_DROP)]
+            recognised = recognised[: -dice.randint(1, LONGEST_EDGE_DROP)]
         if cuts_end and dice.random() < INVENTED_TAIL:
-            heard += self._invent_tail(window, heard, dice)
-        return _to_piece(window, heard)
+            recognised += self._invent_tail(window, recognised, dice)
+        return _to_piece(window, recognised)
 
-    def hear_all(self, windows: Sequence[Window]) -> list[str]:
+    def recognise_all(self, windows: Sequence[Window]) -> list[str]:
         """What would be heard if no window had edges: every word as its most central window does.
 
         The floor that no joining of `windows` can be asked to beat.
@@ -145,12 +145,12 @@ class Ear:
         for index, word in enumerate(self._words):
             window = min(windows, key=lambda w: abs(w.start + w.end - word.start - word.end))
             mistake = self._shared[index] or self._own_mistake(index, window)
-            texts += _mishear(word.text, mistake)
+            texts += _misrecognise(word.text, mistake)
         return texts
 
-    def _hear_words(self, window: Window, dice: random.Random) -> list[_Heard]:
+    def _recognise_words(self, window: Window, dice: random.Random) -> list[_RecognisedWord]:
         shift = dice.gauss(0.0, self._regime.offset)
-        heard: list[_Heard] = []
+        recognised: list[_RecognisedWord] = []
         first = bisect_left(self._words, window.start, key=lambda word: word.end)
         for index in range(first, len(self._words)):
             word = self._words[index]
@@ -158,11 +158,11 @@ class Ear:
                 break
             if word.start < window.start or word.end > window.end:
                 if dice.random() >= CUT_WORD_LOST:
-                    heard += self._place(word, [_garble(word.text, dice)], shift, dice)
+                    recognised += self._place(word, [_garble(word.text, dice)], shift, dice)
                 continue
             mistake = self._shared[index] or self._own_mistake(index, window)
-            heard += self._place(word, _mishear(word.text, mistake), shift, dice)
-        return heard
+            recognised += self._place(word, _misrecognise(word.text, mistake), shift, dice)
+        return recognised
 
     def _own_mistake(self, index: int, window: Window) -> str:
         """A mistake of this window alone; the same whenever it is asked for."""
@@ -180,23 +180,25 @@ class Ear:
 
     def _place(
         self, word: SpokenWord, texts: Sequence[str], shift: float, dice: random.Random
-    ) -> list[_Heard]:
-        placed: list[_Heard] = []
+    ) -> list[_RecognisedWord]:
+        placed: list[_RecognisedWord] = []
         step = (word.end - word.start) / max(len(texts), 1)
         for number, text in enumerate(texts):
             start = word.start + number * step + shift + dice.gauss(0.0, self._regime.jitter)
             end = start + step * dice.uniform(0.8, 1.2)
             probability = dice.uniform(0.6, 1.0) if text == word.text else dice.uniform(0.2, 0.8)
-            placed.append(_Heard(text, start, end, probability))
+            placed.append(_RecognisedWord(text, start, end, probability))
         return placed
 
     def _invent_tail(
-        self, window: Window, heard: Sequence[_Heard], dice: random.Random
-    ) -> list[_Heard]:
-        clock = max(heard[-1].end if heard else window.start, window.end - 2.0)
-        tail: list[_Heard] = []
+        self, window: Window, recognised: Sequence[_RecognisedWord], dice: random.Random
+    ) -> list[_RecognisedWord]:
+        clock = max(recognised[-1].end if recognised else window.start, window.end - 2.0)
+        tail: list[_RecognisedWord] = []
         for _ in range(dice.randint(1, LONGEST_TAIL)):
-            tail.append(_Heard(_garble("", dice), clock, clock + 0.3, dice.uniform(0.2, 0.8)))
+            tail.append(
+                _RecognisedWord(_garble("", dice), clock, clock + 0.3, dice.uniform(0.2, 0.8))
+            )
             clock += 0.3
         return tail
 
@@ -205,7 +207,7 @@ def _garble(text: str, dice: random.Random) -> str:
     return text[:1] + "".join(dice.choice(_SYLLABLES) for _ in range(2)) + "q"
 
 
-def _mishear(text: str, mistake: str) -> list[str]:
+def _misrecognise(text: str, mistake: str) -> list[str]:
     if not mistake:
         return [text]
     if mistake == "-":
@@ -213,11 +215,11 @@ def _mishear(text: str, mistake: str) -> list[str]:
     return [mistake[1:]] if mistake[0] == "=" else [text, mistake[1:]]
 
 
-def _to_piece(window: Window, heard: Sequence[_Heard]) -> Piece:
+def _to_piece(window: Window, recognised: Sequence[_RecognisedWord]) -> Piece:
     """Words in the order in which they were heard; their times go forward as a decoder's do."""
     words: list[Word] = []
     reached = window.start
-    for index, word in enumerate(heard):
+    for index, word in enumerate(recognised):
         start = min(max(word.start, reached), window.end)
         end = min(max(word.end, start), window.end)
         words.append(

@@ -30,9 +30,9 @@ class Window:
     """A planned cut of the recording, at most thirty seconds long.
 
     `index` is unique within a recording: grid windows count from 0, repair windows go on from
-    there. `kind`: "grid" is the plan, "seam" is centred on a disputed seam, "gap" starts at
-    uncovered speech, "split" is half of a truncated window, "language" is listened to only for
-    its language.
+    there. `kind`: "grid" is the plan, "seam" is centred on a seam that needs repair, "gap" starts
+    at uncovered speech, "split" is half of a truncated window, "language" is decoded only for its
+    language.
     """
 
     index: int
@@ -47,7 +47,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word as heard in one window; (`window`, `index`) is its provenance and is unique.
+    """One word as recognised in one window; (`window`, `index`) is its provenance and is unique.
 
     `text` keeps the leading space that separates it from the word before, so that
     `"".join(word.text)` is the text.
@@ -64,7 +64,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What was heard in one window, in order, on the recording's clock.
+    """What was recognised in one window, in order, on the recording's clock.
 
     `timed_text`: the spans between timestamp tokens. `attempts`: verdicts of every decoding
     attempt, the last one kept ("accepted" means kept as good).

@@ -34,17 +34,17 @@ def plan_windows(
     if duration <= 0.0:
         return ()
     whole = Span(0.0, duration)
-    heard = clip(unite(speech), whole)
-    islands = _find_islands(heard, whole) if skip_silence else (whole,)
+    speech_spans = clip(unite(speech), whole)
+    islands = _find_islands(speech_spans, whole) if skip_silence else (whole,)
     if islands and duration <= options.window and options.phase == 0.0:
         return (Window(0, 0.0, duration),)
-    spans = _Planner(islands, gaps(heard, whole), options).plan()
+    spans = _Planner(islands, gaps(speech_spans, whole), options).plan()
     return tuple(Window(index, span.start, span.end) for index, span in enumerate(spans))
 
 
-def _find_islands(heard: Sequence[Span], whole: Span) -> tuple[Span, ...]:
+def _find_islands(speech_spans: Sequence[Span], whole: Span) -> tuple[Span, ...]:
     """Speech with its margins; silences too short to skip are part of an island."""
-    return clip(unite(widen(heard, MARGIN), bridge=SHORTEST_SKIP), whole)
+    return clip(unite(widen(speech_spans, MARGIN), bridge=SHORTEST_SKIP), whole)
 
 
 class _Planner:

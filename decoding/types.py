@@ -54,7 +54,7 @@ class Clip:
 class DecodingOptions:
     """How one clip is decoded; every row of a batch may have its own.
 
-    Defaults are openai-whisper's command line (beam 5, temperature ladder, thresholds).
+    Defaults are openai-whisper's command line (beam 5, temperature fallback, thresholds).
     `language` None means detect, among `languages` when given. `length_penalty` None divides the
     score by the length; a number is the exponent of the GNMT penalty ((5 + n) / 6) ** alpha.
     `sample_len` None means all of the context that the prompt leaves free.
@@ -120,7 +120,7 @@ class TimedText:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One step of the temperature ladder and how it was judged."""
+    """One attempt of the temperature fallback and how it was judged."""
 
     temperature: float
     avg_logprob: float
@@ -130,7 +130,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What was heard in one clip.
+    """What was recognised in one clip.
 
     `tokens` are the sampled tokens (timestamps included, prompt and end-of-text not).
     `kept`: index of the attempt that all this is of.
@@ -218,7 +218,7 @@ class EngineStatistics:
 
 
 class Decoder(Protocol):
-    """Anything that turns clips into text: engine, remote engine, cluster handle, test engine."""
+    """Anything that turns clips into text: engine, engine process, replicas, test engine."""
 
     @property
     def model(self) -> ModelCard: ...

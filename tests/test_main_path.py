@@ -14,7 +14,7 @@ from transcription.models import open_decoder
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
 from transcription.settings import Settings
-from transcription.window_decoder import EngineWindows
+from transcription.window_decoder import EngineWindowDecoder
 
 RECORDINGS = Path(__file__).parent.parent / "benchmarks" / "recordings"
 SHIPPED = RECORDINGS / "demo-meeting.opus"
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 class Overheard:
     """A `WindowDecoder` that remembers the pieces that it handed out."""
 
-    def __init__(self, windows: EngineWindows) -> None:
+    def __init__(self, windows: EngineWindowDecoder) -> None:
         self._windows = windows
         self.pieces = {}
 
@@ -35,8 +35,8 @@ class Overheard:
         return self._windows.model
 
     @property
-    def ear(self):
-        return self._windows.ear
+    def vad(self):
+        return self._windows.vad
 
     def submit(self, recording, windows, options) -> Future:
         future = self._windows.submit(recording, windows, options)
@@ -50,7 +50,7 @@ class Overheard:
 def decoded(tmp_path_factory):
     """Transcript and pieces of the shipped recording, decoded in this process."""
     decoder = open_decoder(Settings(model="demo"))
-    windows = Overheard(EngineWindows(decoder, group="test"))
+    windows = Overheard(EngineWindowDecoder(decoder, group="test"))
     try:
         transcript = transcribe(
             SHIPPED, TranscriptionOptions(), windows, workspace=tmp_path_factory.mktemp("pcm")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from training.batches import Batch
 from training.labels import FRAMES_PER_SECOND, IGNORED
-from training.network import Heard, Read, TrainedWhisper
+from training.network import EncoderStates, Read, TrainedWhisper
 from training.vocabulary import TIMESTAMPS, Vocabulary
 
 TIMESTAMP_BLUR = ((-2, 0.06), (-1, 0.20), (0, 0.48), (1, 0.20), (2, 0.06))  # steps, weight
@@ -108,7 +108,7 @@ def _token_loss(
 
 def _frame_losses(
     model: TrainedWhisper,
-    heard: Heard,
+    heard: EncoderStates,
     batch: Batch,
     stride_start: int,
     heads_only: bool,

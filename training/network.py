@@ -46,7 +46,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class EncoderStates:
     """Encoder states, shape (batch, frames, width): at the end and after half of the layers."""
 
     last: Tensor
@@ -95,7 +95,7 @@ class TrainedWhisper(nn.Module):
         first = vocabulary.first_timestamp
         self.embedding[first : first + TIMESTAMPS] = F.normalize(last, dim=1) * length
 
-    def encode(self, mel: Tensor, offsets: Tensor) -> Heard:
+    def encode(self, mel: Tensor, offsets: Tensor) -> EncoderStates:
         """States of `mel`, shape (batch, 80, 2 x frames), placed from position `offsets` on."""
         encoder = self.whisper.encoder
         x = F.gelu(F.conv1d(mel, encoder.conv1.weight, encoder.conv1.bias, padding=1))
@@ -109,7 +109,7 @@ class TrainedWhisper(nn.Module):
             x = x + _thought(block, x)
             if index == len(encoder.blocks) // 2 - 1:
                 middle = x
-        return Heard(_normed(encoder.ln_post, x), middle)
+        return EncoderStates(_normed(encoder.ln_post, x), middle)
 
     def decode(self, tokens: Tensor, heard: Tensor) -> Read:
         """States of `tokens`, shape (batch, tokens), reading `heard`; upper layers are guided."""

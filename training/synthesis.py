@@ -98,7 +98,7 @@ _CALLBACK = ctypes.CFUNCTYPE(
 
 
 @dataclass(slots=True)
-class _Heard:
+class _Utterance:
     """What the callback collects during one call: sound, (position, s) of words, phonemes."""
 
     sound: list[NDArray[np.int16]]
@@ -111,7 +111,7 @@ class Synthesiser:
 
     def __init__(self, library: Path, voices: Path) -> None:
         self._library = ctypes.CDLL(str(library))
-        self._heard = _Heard([], [], [])
+        self._heard = _Utterance([], [], [])
         self._callback = _CALLBACK(self._collect)  # kept: ctypes would free it under the library
         where = str(voices).encode()
         self._rate = self._library.espeak_Initialize(SYNCHRONOUS, 0, where, PHONEME_EVENTS)
@@ -129,13 +129,13 @@ class Synthesiser:
         if not text.strip():
             raise ValueError("there must be a word to speak, got an empty text")
         with _turn:
-            heard, self._heard = self._call(text, voice), _Heard([], [], [])
+            heard, self._heard = self._call(text, voice), _Utterance([], [], [])
         sound = np.concatenate(heard.sound) if heard.sound else np.zeros(1, np.int16)
         duration = len(sound) / self._rate
         words = _timed(text, heard, duration)
         return Spoken(resampled(sound, self._rate), words, tuple(heard.phonemes))
 
-    def _call(self, text: str, voice: Voice) -> _Heard:
+    def _call(self, text: str, voice: Voice) -> _Utterance:
         if self._library.espeak_SetVoiceByName(voice.name.encode()) != 0:
             raise ValueError(f"espeak-ng has no voice {voice.name!r}")
         for parameter, value in (
@@ -236,7 +236,7 @@ def _smooth_number(least: int) -> int:
         candidate += 1
 
 
-def _timed(text: str, heard: _Heard, duration: float) -> tuple[SpokenWord, ...]:
+def _timed(text: str, heard: _Utterance, duration: float) -> tuple[SpokenWord, ...]:
     """Words with the starts that espeak reported; a word ends at the next or at a pause."""
     written = text.split()
     starts = _starts(text, written, heard.words, duration)

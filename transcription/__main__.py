@@ -36,7 +36,7 @@ from transcription.options import (
     Channels,
     SpeechOptions,
     TranscriptionOptions,
-    temperature_ladder,
+    fallback_temperatures,
 )
 from transcription.settings import Settings, complaint
 
@@ -262,7 +262,7 @@ def run(
                 beam_size=beam_size,
                 patience=patience,
                 length_penalty=length_penalty,
-                temperatures=temperature_ladder(temperature),
+                temperatures=fallback_temperatures(temperature),
             ),
             windows=WindowOptions.of(window, overlap),
             merge=MergeOptions(vote=vote),

@@ -1,4 +1,4 @@
-"""What listening gave, noted beside the samples: who goes on after a crash listens no more.
+"""The cache of ingested audio, noted beside the samples: who goes on after a crash starts from it.
 
 A note is believed only for the same file and options, and while the samples it names are whole.
 Nothing is noted of a file that was refused.
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from transcription.audio import AudioLimits
 from transcription.options import TranscriptionOptions
-from transcription.types import BYTES_PER_SAMPLE, Recording, Sound
+from transcription.types import BYTES_PER_SAMPLE, IngestedAudio, Recording
 
 NOTE = "sound.json"
 
@@ -23,36 +23,37 @@ NOTE = "sound.json"
 @dataclass(frozen=True, slots=True)
 class _Note:
     key: str
-    sound: Sound
+    sound: IngestedAudio
 
 
 _NOTES = TypeAdapter(_Note)
 
 
 def key_of(source: Path, options: TranscriptionOptions, limits: AudioLimits) -> str:
-    """The same for the same file, as far as size and date tell, and the same way to listen."""
+    """The same for the same file, as far as size and date tell, and the same options of
+    ingestion."""
     found = source.stat()
     asked = (options.channels, options.speech, limits.max_seconds)
     whole = f"{found.st_size} {found.st_mtime_ns} {asked!r}"
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def find_sound(workspace: Path, key: str) -> Sound | None:
+def find_cached(workspace: Path, key: str) -> IngestedAudio | None:
     """What was kept in this workspace under `key`, if its samples are still what they were."""
     try:
         note = _NOTES.validate_json((workspace / NOTE).read_bytes())
     except (FileNotFoundError, ValidationError):  # a crash of the machine may leave half of it
         return None
     channels = tuple(
-        (replace(recording, path=workspace / recording.path.name), heard)
-        for recording, heard in note.sound.channels
+        (replace(recording, path=workspace / recording.path.name), detected)
+        for recording, detected in note.sound.channels
     )
     if note.key != key or not all(_is_whole(recording) for recording, _ in channels):
         return None
     return replace(note.sound, channels=channels)
 
 
-def keep_sound(workspace: Path, key: str, sound: Sound) -> None:
+def keep_cached(workspace: Path, key: str, sound: IngestedAudio) -> None:
     """Note `sound`, whose samples lie in `workspace`; all of the note or nothing."""
     draft = workspace / f"{NOTE}.new"
     draft.write_bytes(_NOTES.dump_json(_Note(key, sound)))

@@ -24,7 +24,7 @@ from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
 from transcription.render import render
 from transcription.types import Transcript
-from transcription.window_decoder import EngineWindows
+from transcription.window_decoder import EngineWindowDecoder
 
 # fmt: off
 AUDIO_SUFFIXES = frozenset((
@@ -125,7 +125,7 @@ def transcribe_file(
     bars: ProgressBars,
 ) -> Transcript:
     """One file with a bar; its decoded samples are gone afterwards."""
-    windows = EngineWindows(decoder, group=str(source))
+    windows = EngineWindowDecoder(decoder, group=str(source))
     bar = bars.bar(source.name)
     with tempfile.TemporaryDirectory(prefix="longform-") as folder:
         try:

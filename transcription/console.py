@@ -59,7 +59,7 @@ class FileBar:
         self._task = task
         self._seconds = 0.0
 
-    def listened(self, seconds: float) -> None:
+    def ingested(self, seconds: float) -> None:
         self._progress.update(self._task, sound=f"listening, {clock(seconds)}")
 
     def planned(self, seconds: float, windows: int) -> None:

@@ -1,4 +1,4 @@
-"""The second ear: hears speech by its rhythm and pitch, and knows no model.
+"""The second detector: finds speech by its energy, rhythm and pitch, and knows no model.
 
 It never decides what is skipped. It judges afterwards whether a stretch without words should have
 had some, and so it must not share the first detector's mistakes. Speech is what, within a few
@@ -42,7 +42,7 @@ MIN_VOICED_FRAMES = 4
 MARGIN_SECONDS = FLOOR_SECONDS + 1.0
 
 
-def hear_activity(samples: NDArray[np.int16]) -> NDArray[np.bool_]:
+def detect_activity(samples: NDArray[np.int16]) -> NDArray[np.bool_]:
     """Whether each frame of 20 ms belongs to speech, shape (n // 320,).
 
     Frames nearer than `MARGIN_SECONDS` to an end of a cut know less of their surroundings.
@@ -132,10 +132,10 @@ def _band_levels(power: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _periodicity(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Highest autocorrelation at a lag of human pitch, corrected for the window's taper."""
-    heard = power[:, _pitch_bins()]
-    parts = np.split(heard, range(FRAMES_AT_ONCE, len(heard), FRAMES_AT_ONCE))
+    voiced = power[:, _pitch_bins()]
+    parts = np.split(voiced, range(FRAMES_AT_ONCE, len(voiced), FRAMES_AT_ONCE))
     peaks = np.concatenate([(part @ _lags()).max(axis=1) for part in parts])
-    level = heard.sum(axis=1)
+    level = voiced.sum(axis=1)
     return np.where(level > 0, peaks / np.maximum(level, 1e-20), 0.0).astype(np.float32)
 
 

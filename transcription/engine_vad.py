@@ -1,6 +1,6 @@
 """Voice activity by the engine, where it has a device of its own.
 
-A stretch of sound is heard as clips that overlap by the model's lead-in, on the same grid of
+A stretch of sound is judged as clips that overlap by the model's lead-in, on the same grid of
 frames: what comes back differs from the CPU's figures by the end of the warm-up and by rounding.
 """
 
@@ -15,7 +15,7 @@ from decoding.errors import QueueFull
 from decoding.types import CLIP_SAMPLES, Clip, Decoded, Decoder, DecodingOptions
 from decoding.voice_activity.silero_file import FRAME_SAMPLES
 from transcription.silero import FULL_SCALE, LEAD_IN_FRAMES, speech_probabilities
-from transcription.types import Ear
+from transcription.types import VoiceActivityDetector
 
 CLIP_FRAMES = CLIP_SAMPLES // FRAME_SAMPLES
 ADVANCE_FRAMES = CLIP_FRAMES - LEAD_IN_FRAMES
@@ -23,18 +23,19 @@ ONLY_SPEECH = DecodingOptions(task="voice_activity")
 assert ADVANCE_FRAMES > 0
 
 
-def ear_of(decoder: Decoder, *, group: str, caller: str = "") -> Ear:
-    """Whoever listens for the owner of `group`: the engine if it runs on a graphics processor.
+def vad_of(decoder: Decoder, *, group: str, caller: str = "") -> VoiceActivityDetector:
+    """The detector for the owner of `group`: the engine if it runs on a graphics processor.
 
     Not an engine on the CPU: it would take the same time from the windows that are decoded.
     """
     if decoder.model.device.startswith("cuda"):
-        return EngineEar(decoder, group=group, caller=caller)
+        return EngineVad(decoder, group=group, caller=caller)
     return speech_probabilities
 
 
-class EngineEar:
-    """An `Ear` on one engine. `group` is what cancels its clips; `caller` owns fairness."""
+class EngineVad:
+    """An `VoiceActivityDetector` on one engine. `group` is what cancels its clips; `caller` owns
+    fairness."""
 
     def __init__(self, decoder: Decoder, *, group: str, caller: str = "") -> None:
         self._decoder = decoder
@@ -47,14 +48,14 @@ class EngineEar:
         try:
             for clip in self._clips(samples, gain):
                 futures.append(self._decoder.submit(clip, ONLY_SPEECH))
-            heard = [future.result().speech_probabilities for future in futures]
+            answers = [future.result().speech_probabilities for future in futures]
         except QueueFull:
             return speech_probabilities(samples, gain=gain)
         finally:
             for future in futures:
                 future.cancel()  # of no use where one of them failed
-        warm = (found[LEAD_IN_FRAMES:] for found in heard[1:])
-        return np.concatenate([np.array(found, np.float32) for found in (heard[0], *warm)])
+        warm = (found[LEAD_IN_FRAMES:] for found in answers[1:])
+        return np.concatenate([np.array(found, np.float32) for found in (answers[0], *warm)])
 
     def _clips(self, samples: NDArray[np.int16], gain: float) -> list[Clip]:
         loud = samples.astype(np.float32) * np.float32(gain / FULL_SCALE)

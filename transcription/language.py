@@ -34,8 +34,8 @@ def settle_language(
         return options
     probes = _spread(plan, options.language_detection_windows)
     asking = replace(options, decoding=replace(decoding, task="lang_id"))
-    heard = windows.submit(recording, probes, asking).result()
-    return replace(options, decoding=replace(decoding, language=most_spoken(heard)))
+    pieces = windows.submit(recording, probes, asking).result()
+    return replace(options, decoding=replace(decoding, language=most_spoken(pieces)))
 
 
 def check_model_can(options: TranscriptionOptions, model: ModelCard) -> None:

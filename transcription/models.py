@@ -11,7 +11,7 @@ from pathlib import Path
 from decoding.device import devices
 from decoding.errors import ModelNotFound
 from decoding.process.engine_process import EngineProcess
-from decoding.process.replicas import Cluster
+from decoding.process.replicas import ReplicaSet
 from decoding.process.watchdog import Patience
 from decoding.types import Decoder
 from transcription import model_sources
@@ -147,7 +147,7 @@ def open_decoder(
         for engine in engines:
             engine.close()
         raise
-    return engines[0] if len(engines) == 1 else Cluster(engines)
+    return engines[0] if len(engines) == 1 else ReplicaSet(engines)
 
 
 def open_engine(settings: Settings, device: str) -> Decoder:

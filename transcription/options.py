@@ -12,8 +12,8 @@ Channels = Literal["mix", "split"]
 TEMPERATURE_STEP = 0.2
 
 
-def temperature_ladder(start: float) -> tuple[float, ...]:
-    """From `start` (0 to 1) up to 1 in steps of 0.2, as openai-whisper climbs."""
+def fallback_temperatures(start: float) -> tuple[float, ...]:
+    """From `start` (0 to 1) up to 1 in steps of 0.2: openai-whisper's temperature fallback."""
     steps = int((1.0 - start) / TEMPERATURE_STEP + 1e-6)
     return tuple(round(start + TEMPERATURE_STEP * step, 6) for step in range(steps + 1))
 

@@ -1,6 +1,6 @@
 """The whole story: a file of sound in, a transcript out.
 
-    source ─listen─▶ Recording, Heard ─plan_windows─▶ [Window]
+    source ─ingest─▶ Recording, DetectedSpeech ─plan_windows─▶ [Window]
     [Window] ─decode_windows─▶ [Piece] ─Merger─▶ [Word] ─SegmentBuilder─▶ [Segment] ─▶ Transcript
 
 Knows neither HTTP nor a database: whoever wants checkpoints passes a `WindowDecoder` that keeps
@@ -19,12 +19,12 @@ from chunking.windows import plan_windows
 from transcription.audio import AudioLimits
 from transcription.channels import interleave
 from transcription.in_flight import decode_windows
-from transcription.ingest import listen
+from transcription.ingest import ingest
 from transcription.language import most_spoken, settle_language
 from transcription.options import TranscriptionOptions
 from transcription.progress import Progress
 from transcription.repairs import Repairs
-from transcription.types import Heard, Observer, Recording, Transcript, WindowDecoder
+from transcription.types import DetectedSpeech, Observer, Recording, Transcript, WindowDecoder
 
 
 def transcribe(
@@ -38,17 +38,17 @@ def transcribe(
 ) -> Transcript:
     """Transcribe the sound of `source`; decoded samples are kept in the folder `workspace`.
 
-    A second run in the same workspace, after a crash, neither decodes the file nor listens again.
-    Raises the errors of transcription/errors.py for the file and the options, those of
+    A second run in the same workspace, after a crash, neither decodes the file nor looks for speech
+    again. Raises the errors of transcription/errors.py for the file and the options, those of
     decoding/errors.py for the engine, and `CancelledError` when its windows were cancelled.
     """
     progress = Progress(observer)
-    sound = listen(
-        source, workspace, options, limits or AudioLimits(), progress.listened, windows.ear
+    sound = ingest(
+        source, workspace, options, limits or AudioLimits(), progress.ingested, windows.vad
     )
     tracks = [
-        transcribe_recording(recording, heard, options, windows, progress)
-        for recording, heard in sound.channels
+        transcribe_recording(recording, detected, options, windows, progress)
+        for recording, detected in sound.channels
     ]
     transcript = interleave(tracks, [recording.channel for recording, _ in sound.channels])
     return replace(transcript, warnings=sound.warnings)
@@ -56,7 +56,7 @@ def transcribe(
 
 def transcribe_recording(
     recording: Recording,
-    heard: Heard,
+    detected: DetectedSpeech,
     options: TranscriptionOptions,
     windows: WindowDecoder,
     progress: Progress,
@@ -65,7 +65,7 @@ def transcribe_recording(
     # 1. Where do windows lie?
     skip_silence = options.speech.skip_silence
     plan = plan_windows(
-        heard.speech, recording.duration, options.windows, skip_silence=skip_silence
+        detected.speech, recording.duration, options.windows, skip_silence=skip_silence
     )
     progress.track(recording.duration, len(plan), recording.channel)
 
@@ -74,13 +74,13 @@ def transcribe_recording(
 
     # 3. Decode and merge; decode again where windows disagree, where one was cut short, where
     #    nobody heard speech; let go of what can no longer change.
-    merger = Merger(plan, options.merge, evidence=heard.evidence, duration=recording.duration)
+    merger = Merger(plan, options.merge, evidence=detected.evidence, duration=recording.duration)
     builder = SegmentBuilder(options.segments)
     repairs = Repairs(merger, progress)
     is_guarded = options.speech.drops_invented
     for piece in decode_windows(recording, plan, windows, options, repairs):
         progress.decoded(piece.window)
-        credible = drop_invented(piece, heard.anything) if is_guarded else piece
+        credible = drop_invented(piece, detected.anything) if is_guarded else piece
         progress.segments(builder.add(merger.add(credible), merger.pieces))
 
     # 4. Close the books.
@@ -91,7 +91,7 @@ def transcribe_recording(
         duration=recording.duration,
         words=merged.words,
         segments=builder.segments,
-        coverage=audit(merged, merger.pieces, heard.evidence, recording.duration),
+        coverage=audit(merged, merger.pieces, detected.evidence, recording.duration),
         windows=len(merger.pieces),
         model=windows.model.name,
         task=options.decoding.task,

@@ -22,10 +22,10 @@ class Progress:
         self._channel: int | None = None
         self._segments_told = 0
 
-    def listened(self, seconds: float) -> None:
+    def ingested(self, seconds: float) -> None:
         """So much of the sound was decoded and searched for speech; raises what ends the work."""
         if self._observer:
-            self._observer.listened(seconds)
+            self._observer.ingested(seconds)
 
     def track(self, seconds: float, windows: int, channel: int | None = None) -> None:
         """Another channel begins: its length, its planned windows and its number."""

@@ -1,9 +1,9 @@
 """Where speech is in a recording, by two detectors that know nothing of each other.
 
-Silero decides what is skipped; the second ear (`transcription.energy_vad`) only judges coverage.
-Both work on fixed stretches of four minutes with a little sound around them, so that memory does
-not grow with length, stretches run in parallel, and the answer depends on the samples alone.
-Nothing is ever cut out of the sound here.
+Silero decides what is skipped; the second detector (`transcription.energy_vad`) only judges
+coverage. Both work on fixed stretches of four minutes with a little sound around them, so that
+memory does not grow with length, stretches run in parallel, and the answer depends on the samples
+alone. Nothing is ever cut out of the sound here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from decoding.voice_activity.silero_file import FRAME_SAMPLES
 from transcription import energy_vad, silero
 from transcription.options import SpeechOptions
 from transcription.silero import LEAD_IN_FRAMES
-from transcription.types import Ear, Heard, Recording
+from transcription.types import DetectedSpeech, Recording, VoiceActivityDetector
 
 STRETCH_SECONDS = 240.0
 SILERO_FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
@@ -46,23 +46,23 @@ class _Frames:
     activity: NDArray[np.bool_]
 
 
-class SpeechListener:
-    """Listens to a recording while it is still being written.
+class SpeechDetector:
+    """Searches a recording for speech while it is still being written.
 
-    `advance` judges the stretches that are complete by now; `finish` the rest. What was heard of
-    the first `settled` seconds does not change any more, but for a span that reaches there.
-    `ear` is who runs Silero's model; what it raises ends the listening.
+    `advance` judges the stretches that are complete by now; `finish` the rest. What was found in
+    the first `settled` seconds does not change any more, but for a span that reaches there. `vad`
+    is who runs Silero's model; what it raises ends the search.
     """
 
     def __init__(
         self,
         options: SpeechOptions,
         *,
-        ear: Ear = silero.speech_probabilities,
+        vad: VoiceActivityDetector = silero.speech_probabilities,
         threads: int | None = None,
     ) -> None:
         self._options = options
-        self._ear = ear
+        self._vad = vad
         self._threads = threads or min(MAX_THREADS, os.cpu_count() or 1)
         self._stretches: list[_Frames] = []
 
@@ -76,21 +76,21 @@ class SpeechListener:
         complete = int((recording.duration - energy_vad.MARGIN_SECONDS) // STRETCH_SECONDS)
         self._judge(recording, complete)
 
-    def heard(self, duration: float) -> Heard:
+    def detected(self, duration: float) -> DetectedSpeech:
         """The spans found so far in a recording of `duration` seconds."""
         nothing = _Frames(np.zeros(0, np.float32), np.zeros(0, np.bool_))
         found = (nothing, *self._stretches)
         probabilities = np.concatenate([frames.probabilities for frames in found])
         activity = np.concatenate([frames.activity for frames in found])
-        return Heard(
+        return DetectedSpeech(
             speech=tuple(_spoken(probabilities, self._options, duration)),
             evidence=tuple(_evident(activity, duration)),
         )
 
-    def finish(self, recording: Recording) -> Heard:
+    def finish(self, recording: Recording) -> DetectedSpeech:
         """The whole answer for the whole recording."""
         self._judge(recording, int(np.ceil(recording.duration / STRETCH_SECONDS)))
-        return self.heard(recording.duration)
+        return self.detected(recording.duration)
 
     def _judge(self, recording: Recording, until: int) -> None:
         """Judge the stretches up to number `until`, several at once."""
@@ -108,9 +108,9 @@ class SpeechListener:
         samples = recording.read(Span(first, end + energy_vad.MARGIN_SECONDS))
         before = round((start - first) * SAMPLE_RATE)
         here = round((end - start) * SAMPLE_RATE)
-        heard = samples[: before + here]
-        probabilities = self._ear(heard, gain=silero.gain_for(heard))
-        activity = energy_vad.hear_activity(samples)
+        section = samples[: before + here]
+        probabilities = self._vad(section, gain=silero.gain_for(section))
+        activity = energy_vad.detect_activity(samples)
         skipped = before // energy_vad.HOP_SAMPLES
         return _Frames(
             probabilities[before // FRAME_SAMPLES :],
@@ -118,9 +118,9 @@ class SpeechListener:
         )
 
 
-def find_speech(recording: Recording, options: SpeechOptions) -> Heard:
+def find_speech(recording: Recording, options: SpeechOptions) -> DetectedSpeech:
     """Where `recording` holds speech; both lists are in order and do not overlap."""
-    return SpeechListener(options).finish(recording)
+    return SpeechDetector(options).finish(recording)
 
 
 def _spoken(

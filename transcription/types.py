@@ -49,7 +49,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class DetectedSpeech:
     """What the speech detectors say of a recording.
 
     `speech`: where Silero hears speech; decides what is skipped and where edges may move.
@@ -66,10 +66,10 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class IngestedAudio:
     """A decoded file: each channel with what the detectors say of it, and what was odd."""
 
-    channels: tuple[tuple[Recording, Heard], ...]
+    channels: tuple[tuple[Recording, DetectedSpeech], ...]
     warnings: tuple[str, ...]
 
 
@@ -96,7 +96,7 @@ class Transcript:
         return "".join(segment.text for segment in self.segments).strip()
 
 
-class Ear(Protocol):
+class VoiceActivityDetector(Protocol):
     """Says how probable speech is in each frame of 512 samples; shape (ceil(n / 512),).
 
     `gain`: how much louder the samples are to be heard. Called from several threads at once.
@@ -108,16 +108,16 @@ class Ear(Protocol):
 class WindowDecoder(Protocol):
     """Decodes a few consecutive windows of one recording; the unit that a job checkpoints.
 
-    `transcription.window_decoder.EngineWindows` asks an engine; a durable job wraps that one and
-    answers from its checkpoints where it can. Pieces come back in the order of `windows`.
+    `transcription.window_decoder.EngineWindowDecoder` asks an engine; a durable job wraps that one
+    and answers from its checkpoints where it can. Pieces come back in the order of `windows`.
     """
 
     @property
     def model(self) -> ModelCard: ...
 
     @property
-    def ear(self) -> Ear:
-        """Who listens for speech before there are windows."""
+    def vad(self) -> VoiceActivityDetector:
+        """What finds speech before there are windows."""
         ...
 
     def submit(
@@ -128,10 +128,10 @@ class WindowDecoder(Protocol):
 class Observer(Protocol):
     """Hears of progress while a transcription runs; called from the pipeline's own thread.
 
-    What `listened` raises ends the transcription: nothing else can before windows are decoded.
+    What `ingested` raises ends the transcription: nothing else can before windows are decoded.
     """
 
-    def listened(self, seconds: float) -> None:
+    def ingested(self, seconds: float) -> None:
         """The first `seconds` of the sound are decoded and searched for speech."""
         ...
 

@@ -12,13 +12,13 @@ from concurrent.futures import CancelledError, Future
 
 from chunking.types import Piece, Window
 from decoding.types import Clip, Decoded, Decoder, ModelCard
-from transcription.engine_vad import ear_of
+from transcription.engine_vad import vad_of
 from transcription.options import TranscriptionOptions
-from transcription.types import Ear, Recording
+from transcription.types import Recording, VoiceActivityDetector
 from transcription.words import place_words
 
 
-class EngineWindows:
+class EngineWindowDecoder:
     """A `WindowDecoder` on one engine. `group` is what `cancel` cancels; `caller` owns fairness."""
 
     def __init__(self, decoder: Decoder, *, group: str, caller: str = "") -> None:
@@ -32,8 +32,8 @@ class EngineWindows:
         return self._decoder.model
 
     @property
-    def ear(self) -> Ear:
-        return ear_of(self._decoder, group=self._group, caller=self._caller)
+    def vad(self) -> VoiceActivityDetector:
+        return vad_of(self._decoder, group=self._group, caller=self._caller)
 
     def submit(
         self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions

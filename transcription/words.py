@@ -1,4 +1,4 @@
-"""Moves what was heard in a clip onto the recording's clock.
+"""Moves what was recognised in a clip onto the recording's clock.
 
 Aligning words with sound is the engine's work; here times are only shifted, and kept inside the
 window that they came from. The exception is words that the alignment gave no time at all, as

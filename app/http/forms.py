@@ -24,7 +24,7 @@ from transcription.options import (
     Channels,
     SpeechOptions,
     TranscriptionOptions,
-    temperature_ladder,
+    fallback_temperatures,
 )
 from transcription.render import RESPONSE_FORMATS
 
@@ -187,12 +187,13 @@ def _decoding(fields: Fields, task: Task) -> DecodingOptions:
 
 
 def _temperatures(fields: Fields) -> tuple[float, ...]:
-    """0 means OpenAI's automatic: climb where a window fails. Above 0 the climb starts there."""
+    """0 means OpenAI's automatic: fall back where a window fails. Above 0 the fallback starts
+    there."""
     first = fields.number("temperature", 0.0)
     if not 0.0 <= first <= 1.0:
         message = f"temperature must be 0 to 1, got {first}."
         raise bad_request(message, param="temperature")
-    return temperature_ladder(first)
+    return fallback_temperatures(first)
 
 
 def _language(value: str | None, param: str) -> str | None:

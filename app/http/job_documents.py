@@ -29,7 +29,7 @@ def job_document(job: Job) -> dict[str, Any]:
 
 
 def progress_document(job: Job) -> dict[str, Any]:
-    """Exact counts; the plan is None until the sound was decoded and listened to for speech."""
+    """Exact counts; the plan is None until the sound was decoded and searched for speech."""
     return {
         "windows_done": job.windows_done,
         "windows_planned": job.windows,

@@ -1,7 +1,7 @@
-"""A job's events, for as many watchers as come: each reads the store when a bell rings.
+"""A job's events, for as many watchers as come: each reads the store when it is notified.
 
-Segments carry ids, 1, 2, 3 …: a watcher that names the last one it heard misses none and hears
-none twice, also after the service was restarted. Status and progress are what they are now.
+Segments carry ids, 1, 2, 3 …: a watcher that names the last one it got misses none and gets none
+twice, also after the service was restarted. Status and progress are what they are now.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from starlette.types import Receive, Scope, Send
 from app.errors import NO_CONTENT, OK
 from app.http.bodies import event_segment
 from app.http.job_documents import job_document, progress_document
-from app.jobs.notifications import Bell
+from app.jobs.notifications import Subscription
 from app.service import Service
 from app.storage.codecs import decode_segment
 from app.storage.store import Job
 
-END = "end"  # the id of the last event; who has heard it need not come again
+END = "end"  # the id of the last event; who has got it need not come again
 _IS_NUMBER = re.compile("[0-9]{1,9}").fullmatch
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -40,7 +40,7 @@ class JobEvents(Response):
         self._job = job
         self._is_past_end = last_event_id == END
         digits = last_event_id or ""
-        self._heard = (
+        self._last_sent = (
             int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
         )
         self._status = ""
@@ -52,24 +52,26 @@ class JobEvents(Response):
             await send({"type": "http.response.body", "body": b""})
             return
         await send({"type": "http.response.start", "status": OK, "headers": HEADERS})
-        with self._service.jobs.signals.listening(self._job.id) as bell:
-            listener = asyncio.create_task(_ring_when_gone(receive, bell))
+        with self._service.jobs.notifications.subscribed(self._job.id) as subscription:
+            watcher = asyncio.create_task(_notify_when_gone(receive, subscription))
             try:
-                await self._tell(send, bell, listener)
+                await self._tell(send, subscription, watcher)
             finally:
-                listener.cancel()
+                watcher.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _tell(self, send: Send, bell: Bell, listener: asyncio.Task[None]) -> None:
+    async def _tell(
+        self, send: Send, subscription: Subscription, watcher: asyncio.Task[None]
+    ) -> None:
         await _write(send, b"retry: 1000\n\n")
-        while not listener.done() and not self._service.jobs.signals.is_closing:
+        while not watcher.done() and not self._service.jobs.notifications.is_closing:
             job = await asyncio.to_thread(self._service.store.find, self._job.id)
             if job is None:  # deleted while it was watched
                 return
             await self._tell_news(send, job)
             if job.is_finished:
                 return
-            if not await bell.rang(self._service.settings.heartbeat_seconds):
+            if not await subscription.notified(self._service.settings.heartbeat_seconds):
                 await _write(send, b": ping\n\n")
 
     async def _tell_news(self, send: Send, job: Job) -> None:
@@ -87,19 +89,19 @@ class JobEvents(Response):
             await _write(send, _event("status", job_document(job), END))
 
     def _next_segments(self) -> bytes | None:
-        """The event of the segments that were not heard yet; hundreds for who comes late."""
-        found = self._service.store.segments_after(self._job.id, self._heard)
+        """The event of the segments that were not sent yet; hundreds for who comes late."""
+        found = self._service.store.segments_after(self._job.id, self._last_sent)
         if not found:
             return None
-        self._heard = found[-1][0]
+        self._last_sent = found[-1][0]
         segments = [event_segment(decode_segment(encoded)) for _, encoded in found]
-        return _event("segments", {"segments": segments}, str(self._heard))
+        return _event("segments", {"segments": segments}, str(self._last_sent))
 
 
-async def _ring_when_gone(receive: Receive, bell: Bell) -> None:
+async def _notify_when_gone(receive: Receive, subscription: Subscription) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    bell.ring()
+    subscription.notify()
 
 
 async def _write(send: Send, body: bytes) -> None:

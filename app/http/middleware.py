@@ -53,7 +53,7 @@ Responded = Callable[[str, int, float], None]
 
 
 @dataclass(eq=False)
-class Gate:
+class RequestGuard:
     """ASGI middleware. `responded` is told path, status and seconds of every answer.
 
     `stopping` tells answers that wait or stream to end soon; a server calls it before it stops.

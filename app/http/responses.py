@@ -24,7 +24,7 @@ from app.errors import OK, ApiError, of_failure, unavailable
 from app.http.bodies import JSON_FORMATS, MEDIA_TYPES, body_of, logprobs_of, speaker_segments
 from app.http.forms import Asked
 from app.http.middleware import answer
-from app.jobs.notifications import Bell
+from app.jobs.notifications import Subscription
 from app.service import Service
 from app.storage.codecs import decode_segment, decode_transcript
 from app.storage.store import Job
@@ -90,8 +90,8 @@ class WaitingAnswer(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._send = send
         with self._service.waiting(self._job.id):
-            async with _listening(self._service, self._job.id, receive) as (bell, client):
-                job = await self._wait(bell, client)
+            async with _subscribed(self._service, self._job.id, receive) as (subscription, client):
+                job = await self._wait(subscription, client)
                 if client.is_gone:
                     return
                 try:
@@ -99,12 +99,12 @@ class WaitingAnswer(Response):
                 except ApiError as error:
                     if self._has_begun:  # too late for a status
                         log.warning("answer cut off: %s", error.code, extra=_fields(self._job))
-                        await _cut(scope, bell, client)
+                        await _cut(scope, subscription, client)
                         return
                     await answer(error, send)
         await asyncio.to_thread(_delivered, self._service, self._job.id)
 
-    async def _wait(self, bell: Bell, client: _Client) -> Job:
+    async def _wait(self, subscription: Subscription, client: _Client) -> Job:
         raise NotImplementedError
 
     async def _finish(self, job: Job) -> None:
@@ -117,7 +117,7 @@ class WaitingAnswer(Response):
         return job
 
     def _is_over(self, job: Job, client: _Client) -> bool:
-        return job.is_finished or client.is_gone or self._service.jobs.signals.is_closing
+        return job.is_finished or client.is_gone or self._service.jobs.notifications.is_closing
 
     async def _transcript(self, job: Job) -> Transcript:
         """The result of a finished job. Raises `ApiError` for one that has none."""
@@ -147,13 +147,13 @@ class WaitingAnswer(Response):
 class WholeAnswer(WaitingAnswer):
     """One body at the end; JSON is preceded by line breaks while it is long in coming."""
 
-    async def _wait(self, bell: Bell, client: _Client) -> Job:
+    async def _wait(self, subscription: Subscription, client: _Client) -> Job:
         can_pad = self._asked.response_format in JSON_FORMATS
         began = time.monotonic()
         due = began + self._pace.first
         job = await self._look()
         while not self._is_over(job, client):
-            await bell.rang(max(due - time.monotonic(), 0.0))
+            await subscription.notified(max(due - time.monotonic(), 0.0))
             job = await self._look()
             now = time.monotonic()
             if self._is_over(job, client) or now < due:
@@ -182,10 +182,12 @@ class StreamedAnswer(WaitingAnswer):
     _text = ""
     _held = ""
 
-    async def _wait(self, bell: Bell, client: _Client) -> Job:
+    async def _wait(self, subscription: Subscription, client: _Client) -> Job:
         job = await self._look()
         while not self._is_over(job, client):
-            if not await bell.rang(self._pace.first if not self._has_begun else self._pace.later):
+            if not await subscription.notified(
+                self._pace.first if not self._has_begun else self._pace.later
+            ):
                 await self._begin("text/event-stream; charset=utf-8")
                 await self._write(PING)
             job = await self._look()
@@ -251,34 +253,36 @@ class StreamedAnswer(WaitingAnswer):
 
 
 @asynccontextmanager
-async def _listening(
+async def _subscribed(
     service: Service, job_id: str, receive: Receive
-) -> AsyncIterator[tuple[Bell, _Client]]:
-    """A bell for news of the job that rings too when the client goes."""
+) -> AsyncIterator[tuple[Subscription, _Client]]:
+    """A subscription to the job that is notified too when the client goes."""
     client = _Client()
-    with service.jobs.signals.listening(job_id) as bell:
-        listener = asyncio.create_task(_listen(receive, client, bell))
+    with service.jobs.notifications.subscribed(job_id) as subscription:
+        watcher = asyncio.create_task(_watch_for_disconnect(receive, client, subscription))
         try:
-            yield bell, client
+            yield subscription, client
         finally:
-            listener.cancel()
+            watcher.cancel()
 
 
-async def _listen(receive: Receive, client: _Client, bell: Bell) -> None:
+async def _watch_for_disconnect(
+    receive: Receive, client: _Client, subscription: Subscription
+) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     client.is_gone = True
-    bell.ring()
+    subscription.notify()
 
 
-async def _cut(scope: Scope, bell: Bell, client: _Client) -> None:
+async def _cut(scope: Scope, subscription: Subscription, client: _Client) -> None:
     """End the connection, and wait for that; a server that cannot sees an unfinished answer."""
     extension = scope.get("extensions", {}).get(CUT)
     if extension is None:
         return
     extension["now"]()
     give_up = time.monotonic() + CUT_SECONDS
-    while not client.is_gone and await bell.rang(max(give_up - time.monotonic(), 0.0)):
+    while not client.is_gone and await subscription.notified(max(give_up - time.monotonic(), 0.0)):
         pass
 
 

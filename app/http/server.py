@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.http.middleware import Gate
+from app.http.middleware import RequestGuard
 from app.http.responses import CUT
 from app.settings import Settings
 
@@ -94,7 +94,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def server_of(app: Gate, settings: Settings) -> Server:
+def server_of(app: RequestGuard, settings: Settings) -> Server:
     """A server for `app`; `run()` serves until SIGINT or SIGTERM."""
     config = uvicorn.Config(
         app,

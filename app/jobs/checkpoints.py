@@ -23,7 +23,7 @@ from decoding.errors import QueueFull
 from decoding.types import ModelCard
 from transcription.errors import Cancelled
 from transcription.options import TranscriptionOptions
-from transcription.types import Ear, Recording, WindowDecoder
+from transcription.types import Recording, VoiceActivityDetector, WindowDecoder
 
 GROUP_WINDOWS = 8  # the most windows of one step, as the pipeline groups them
 OPEN_STEPS = 8  # threads of one job; how many may decode at once is for `Turns` to say
@@ -95,7 +95,7 @@ class Turns:
         return max(1, self._steps // max(len(self._jobs), 1))
 
 
-class DurableWindows:
+class DurableWindowDecoder:
     """The windows of one job: from the store where they are finished, else from `engine`."""
 
     def __init__(
@@ -115,9 +115,9 @@ class DurableWindows:
         return self._engine.model
 
     @property
-    def ear(self) -> Ear:
-        """Without checkpoints: what listening gave is kept beside the sound."""
-        return self._engine.ear
+    def vad(self) -> VoiceActivityDetector:
+        """Without checkpoints: what was detected is kept beside the sound."""
+        return self._engine.vad
 
     def submit(
         self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions
@@ -142,14 +142,14 @@ class DurableWindows:
 
         def run() -> tuple[Piece, ...]:
             try:
-                return hear()
+                return find_or_decode()
             finally:
                 self._turns.give_back(self._job_id, ticket)
 
-        def hear() -> tuple[Piece, ...]:
+        def find_or_decode() -> tuple[Piece, ...]:
             self.check()
             kept = self._store.find_checkpoint(self._job_id, key, step(kept_or_decoded))
-            if kept is None:  # the step is remembered, its pieces are not: hear them again
+            if kept is None:  # the step is remembered, its pieces are not: decode them again
                 kept = self._store.find_checkpoint(self._job_id, key, decode())
             if kept is None:
                 raise Cancelled("The job is over.")

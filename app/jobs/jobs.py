@@ -1,6 +1,6 @@
 """Jobs from their acceptance to their end, whoever asked: one path for files and connections.
 
-A waiting request is a job too, with its own lane and an early end. This file decides when a job
+A waiting request is a job too, with its own queue and an early end. This file decides when a job
 runs and how it ends; workflows.py makes it durable, store.py remembers, HTTP is far away.
 """
 
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from app.errors import Failure, failure_of
-from app.jobs.checkpoints import DurableWindows, Interrupted, Turns
-from app.jobs.notifications import Signals
+from app.jobs.checkpoints import DurableWindowDecoder, Interrupted, Turns
+from app.jobs.notifications import Notifications
 from app.jobs.obstacles import BUSY_DATABASE, FULL_DISK, NO_ENGINE, Barrier, Obstacle, obstacle_of
-from app.jobs.progress import Reporter
+from app.jobs.progress import ProgressReporter
 from app.jobs.workflows import Workflows, webhook_id
 from app.settings import DAY, Settings
 from app.storage.codecs import decode_options, encode_transcript
@@ -32,7 +32,7 @@ from transcription.audio import AudioLimits
 from transcription.errors import Cancelled
 from transcription.options import TranscriptionOptions
 from transcription.types import Observer, Transcript, WindowDecoder
-from transcription.window_decoder import EngineWindows
+from transcription.window_decoder import EngineWindowDecoder
 
 TRANSCRIBE = "transcribe"
 LEAVING_SECONDS = 2.0
@@ -79,7 +79,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._joining = threading.Lock()
         self._running: dict[str, Kind] = {}
-        self._windows: dict[str, DurableWindows] = {}
+        self._windows: dict[str, DurableWindowDecoder] = {}
         self._is_stopping = False
         self._put_back: set[str] = set()  # jobs whose workflow is over and which are not
         self._unwritten: set[str] = set()  # of these, jobs that the store takes for running
@@ -90,7 +90,7 @@ class Jobs:
                 BUSY_DATABASE: lambda: self.obstacle_of_storage() is None,
             }
         )
-        self.signals = Signals()
+        self.notifications = Notifications()
         self.on_end: list[JobEnded] = []
         workflows.register(TRANSCRIBE, self._run)
 
@@ -275,7 +275,7 @@ class Jobs:
         with self._lock:
             self._running[job.id] = job.kind
         log.info("job started", extra={"fields": {"job": job.id, "kind": job.kind}})
-        self.signals.ring(job.id)
+        self.notifications.notify(job.id)
         return self._transcribe(job)
 
     def _wait_for(self, obstacle: Obstacle, job_id: str) -> None:
@@ -289,7 +289,7 @@ class Jobs:
         self._unwritten.add(job_id)
         with suppress(*DATABASE_ERRORS):
             self._write_back()
-        self.signals.ring(job_id)
+        self.notifications.notify(job_id)
 
     def _write_back(self) -> None:
         """Tell the store of jobs that were put back."""
@@ -303,8 +303,8 @@ class Jobs:
             self._finish(job.id, "failed", failure=_GIVEN_UP)
             return "failed"
         folder = self._folders.of(job.id)
-        engine = EngineWindows(self._decoder, group=job.id, caller=job.owner)
-        windows = DurableWindows(job.id, engine, self._store, self._workflows, self._turns)
+        engine = EngineWindowDecoder(self._decoder, group=job.id, caller=job.owner)
+        windows = DurableWindowDecoder(job.id, engine, self._store, self._workflows, self._turns)
         self._enter(job.id, windows)
         try:
             transcript = self._pipeline(
@@ -312,7 +312,9 @@ class Jobs:
                 decode_options(job.options),
                 windows,
                 workspace=folder.workspace_to_start_in(),
-                observer=Reporter(job, self._store, self.signals, engine, windows.check),
+                observer=ProgressReporter(
+                    job, self._store, self.notifications, engine, windows.check
+                ),
                 limits=AudioLimits(max_seconds=self._settings.max_audio_seconds),
             )
             folder.keep_sound(windows.recordings)
@@ -326,7 +328,7 @@ class Jobs:
             with self._lock:
                 self._windows.pop(job.id, None)
 
-    def _enter(self, job_id: str, windows: DurableWindows) -> None:
+    def _enter(self, job_id: str, windows: DurableWindowDecoder) -> None:
         with self._lock:
             self._windows[job_id] = windows
             is_stopping = self._is_stopping
@@ -361,7 +363,9 @@ class Jobs:
         self._ended(job.id)
         return "completed"
 
-    def _fail_unless_hindered(self, job: Job, error: Exception, windows: DurableWindows) -> str:
+    def _fail_unless_hindered(
+        self, job: Job, error: Exception, windows: DurableWindowDecoder
+    ) -> str:
         """End the job badly. Raises what it can wait for; then none of its steps goes on."""
         try:
             return self._fail(job, error)
@@ -411,12 +415,12 @@ class Jobs:
         }
 
     def _ended(self, job_id: str) -> None:
-        self.signals.ring(job_id)
+        self.notifications.notify(job_id)
         job = self._store.find(job_id)
         if job is not None:
             log.info("job ended", extra={"fields": _figures(job)})
-            for listener in self.on_end:
-                listener(job)
+            for watcher in self.on_end:
+                watcher(job)
 
 
 def _figures(job: Job) -> dict[str, Any]:

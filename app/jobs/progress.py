@@ -9,16 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from app.jobs.notifications import Signals
+from app.jobs.notifications import Notifications
 from app.storage.codecs import encode_segment
 from app.storage.store import Job, Store
 from chunking.types import Segment
-from transcription.window_decoder import EngineWindows
+from transcription.window_decoder import EngineWindowDecoder
 
 WRITE_EVERY_SECONDS = 0.25
 
 
-class Reporter:
+class ProgressReporter:
     """Counts are exact; they reach the store at most four times a second, segments at once.
 
     `engine` is told how many windows remain: those with less to do go first there. `check` raises
@@ -29,25 +29,25 @@ class Reporter:
         self,
         job: Job,
         store: Store,
-        signals: Signals,
-        engine: EngineWindows,
+        notifications: Notifications,
+        engine: EngineWindowDecoder,
         check: Callable[[], None],
     ) -> None:
         self._check = check
         self._job = job
         self._engine = engine
         self._store = store
-        self._signals = signals
+        self._notifications = notifications
         self._seconds = job.seconds
         self._windows = job.windows
         self._seconds_done = job.seconds_done
         self._windows_done = job.windows_done
         self._segments = 0
-        self._heard = 0  # windows of this run, those of earlier runs among them
+        self._windows_so_far = 0  # windows of this run, those of earlier runs among them
         self._fresh_since: tuple[float, int] | None = None
         self._written = 0.0
 
-    def listened(self, _seconds: float) -> None:
+    def ingested(self, _seconds: float) -> None:
         """No window is under way yet whose end could tell that the job was stopped."""
         self._check()
 
@@ -59,7 +59,7 @@ class Reporter:
 
     def decoded(self, windows: int, seconds: float) -> None:
         now = time.monotonic()
-        self._heard = windows
+        self._windows_so_far = windows
         self._tell_engine()
         if windows > self._windows_done:
             self._fresh_since = self._fresh_since or (now, self._windows_done)
@@ -76,7 +76,7 @@ class Reporter:
 
     def _tell_engine(self) -> None:
         """Windows of the plan that this run has not come past, the one that follows included."""
-        self._engine.windows_left = max((self._windows or 0) - self._heard, 1)
+        self._engine.windows_left = max((self._windows or 0) - self._windows_so_far, 1)
 
     def _write(self) -> None:
         self._written = time.monotonic()
@@ -88,7 +88,7 @@ class Reporter:
             "seconds_left": self._seconds_left(),
         }
         self._store.set_progress(self._job.id, values)
-        self._signals.ring(self._job.id)
+        self._notifications.notify(self._job.id)
 
     def _seconds_left(self) -> float | None:
         """By the speed of this run, in which finished windows of earlier runs do not count."""

@@ -47,7 +47,7 @@ class JobFolder:
         return sorted(self.path.glob("channel-*.pcm"))
 
     def workspace_to_start_in(self) -> Path:
-        """Empty, but for whole samples that were listened to before a crash."""
+        """Empty, but for whole samples that were ingested before a crash."""
         if not (self.workspace / NOTE).is_file():
             shutil.rmtree(self.workspace, ignore_errors=True)
         self.workspace.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)

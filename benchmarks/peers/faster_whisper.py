@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.checkpoint_conversion import OFFICIAL_NAMES, ctranslate2_folder
 from benchmarks.formats.types import TimedWord
-from benchmarks.peers.types import Heard, PeerSpec
+from benchmarks.peers.types import PeerSpec, PeerTranscript
 
 COMPUTE_TYPES = {"auto": "default", "fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
@@ -32,10 +32,10 @@ class FasterWhisper:
             **{name: str(value) for name, value in self.options.items()},
         }
 
-    def transcribe(self, audio: Path, language: str | None) -> Heard:
+    def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:
         found, _ = self.recogniser.transcribe(str(audio), language=language, **self.options)
         segments = list(found)
-        return Heard(
+        return PeerTranscript(
             text="".join(segment.text for segment in segments).strip(),
             words=tuple(
                 TimedWord(word.word.strip(), word.start, word.end)

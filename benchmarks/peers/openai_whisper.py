@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.checkpoint_conversion import full_checkpoint
 from benchmarks.formats.types import TimedWord
-from benchmarks.peers.types import Heard, PeerSpec
+from benchmarks.peers.types import PeerSpec, PeerTranscript
 from benchmarks.sound import read_samples
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -44,7 +44,7 @@ class OpenAiWhisper:
     def _is_half(self) -> bool:
         return self.model.device.type == "cuda" and self.spec.precision != "fp32"
 
-    def transcribe(self, audio: Path, language: str | None) -> Heard:
+    def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:
         # read by our hardened decoder: its own calls a system ffmpeg that may not be there
         samples = read_samples(audio).astype(np.float32) / 32768.0
         result = self.model.transcribe(
@@ -58,7 +58,7 @@ class OpenAiWhisper:
             fp16=self._is_half,
         )
         words = [w for segment in result["segments"] for w in segment.get("words", ())]
-        return Heard(
+        return PeerTranscript(
             text=result["text"].strip(),
             words=tuple(TimedWord(w["word"].strip(), w["start"], w["end"]) for w in words),
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.formats.types import TimedWord
-from benchmarks.peers.types import Heard, PeerSpec, PeerUnavailable
+from benchmarks.peers.types import PeerSpec, PeerTranscript, PeerUnavailable
 from chunking.options import MergeOptions, WindowOptions
 from decoding.errors import DecodingError
 from decoding.types import Decoder, DecodingOptions
@@ -18,7 +18,7 @@ from transcription.options import SpeechOptions, TranscriptionOptions
 from transcription.pipeline import transcribe
 from transcription.settings import Settings
 from transcription.types import Transcript
-from transcription.window_decoder import EngineWindows
+from transcription.window_decoder import EngineWindowDecoder
 
 
 def options_of(spec: PeerSpec, language: str | None) -> TranscriptionOptions:
@@ -31,9 +31,9 @@ def options_of(spec: PeerSpec, language: str | None) -> TranscriptionOptions:
     )
 
 
-def heard_of(transcript: Transcript) -> Heard:
+def heard_of(transcript: Transcript) -> PeerTranscript:
     """A transcript as the benchmark sees it."""
-    return Heard(
+    return PeerTranscript(
         text=transcript.text,
         words=tuple(TimedWord(w.text.strip(), w.start, w.end) for w in transcript.words),
         seams=tuple(seam.time for seam in transcript.coverage.seams),
@@ -63,8 +63,8 @@ class Ours:
             "slots": str(self.decoder.statistics().slots),
         }
 
-    def transcribe(self, audio: Path, language: str | None) -> Heard:
-        windows = EngineWindows(self.decoder, group=str(audio))
+    def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:
+        windows = EngineWindowDecoder(self.decoder, group=str(audio))
         with tempfile.TemporaryDirectory(prefix="longform-") as folder:
             options = options_of(self.spec, language)
             return heard_of(transcribe(audio, options, windows, workspace=Path(folder)))

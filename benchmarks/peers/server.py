@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from benchmarks.formats.types import TimedWord
-from benchmarks.peers.types import Heard, PeerSpec, PeerUnavailable
+from benchmarks.peers.types import PeerSpec, PeerTranscript, PeerUnavailable
 
 PATIENCE_SECONDS = 4 * 3600.0
 
@@ -29,7 +29,7 @@ class Server:
     def settings(self) -> Mapping[str, str]:
         return {"model": self.spec.model, "address": self.spec.kind}
 
-    def transcribe(self, audio: Path, language: str | None) -> Heard:
+    def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:
         form: dict[str, Any] = {
             "model": self.spec.model,
             "response_format": "verbose_json",
@@ -44,7 +44,7 @@ class Server:
         if answer.status_code != httpx.codes.OK:
             raise RuntimeError(f"HTTP {answer.status_code}: {answer.text[:300]}")
         found = answer.json()
-        return Heard(
+        return PeerTranscript(
             text=str(found["text"]).strip(),
             words=tuple(
                 TimedWord(str(w["word"]).strip(), float(w["start"]), float(w["end"]))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmarks.checkpoint_conversion import OFFICIAL_NAMES, hugging_face_folder
-from benchmarks.peers.types import Heard, PeerSpec
+from benchmarks.peers.types import PeerSpec, PeerTranscript
 from benchmarks.sound import read_samples
 from decoding.types import SAMPLE_RATE
 
@@ -38,7 +38,7 @@ class TransformersWhisper:
             **(chunk if self.algorithm == "chunked" else fallback),
         }
 
-    def transcribe(self, audio: Path, language: str | None) -> Heard:
+    def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:
         sound = {
             "raw": read_samples(audio).astype(np.float32) / 32768.0,
             "sampling_rate": SAMPLE_RATE,
@@ -63,7 +63,7 @@ class TransformersWhisper:
                 "condition_on_prev_tokens": False,
             }
             found = self.recogniser(sound, return_timestamps=True, generate_kwargs=generation)
-        return Heard(text=found["text"].strip())
+        return PeerTranscript(text=found["text"].strip())
 
     def close(self) -> None:
         del self.recogniser

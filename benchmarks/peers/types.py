@@ -53,7 +53,7 @@ class PeerSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class PeerTranscript:
     """What a recogniser made of one file; `seams` are seconds where windows were joined."""
 
     text: str
@@ -71,6 +71,6 @@ class Peer(Protocol):
         """Everything that could change the outcome, for the report."""
         ...
 
-    def transcribe(self, audio: Path, language: str | None) -> Heard: ...
+    def transcribe(self, audio: Path, language: str | None) -> PeerTranscript: ...
 
     def close(self) -> None: ...

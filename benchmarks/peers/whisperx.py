@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.faster_whisper import COMPUTE_TYPES
-from benchmarks.peers.types import Heard, PeerSpec
+from benchmarks.peers.types import PeerSpec, PeerTranscript
 from benchmarks.sound import read_samples
 
 
@@ -31,12 +31,12 @@ class WhisperX:
             "batch_size": str(self.spec.batch_size),
         }
 
-    def transcribe(self, audio: Path, language: str | None) -> Heard:
+    def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:
         samples = read_samples(audio).astype(np.float32) / 32768.0
         found = self.recogniser.transcribe(
             samples, batch_size=self.spec.batch_size, language=language
         )
-        return Heard(text=" ".join(s["text"].strip() for s in found["segments"]))
+        return PeerTranscript(text=" ".join(s["text"].strip() for s in found["segments"]))
 
     def close(self) -> None:
         del self.recogniser

@@ -51,7 +51,7 @@ class Part:
     batches: tuple[int, ...]
     tokens: int
     rounds: int
-    listening: int  # windows whose speech is looked for at once
+    vad_windows: int  # windows whose speech is looked for at once
 
 
 def full(device: str) -> Part:
@@ -94,7 +94,7 @@ def _steps(part: Part, cache: Path | None) -> Iterator[tuple[str, Step]]:
     yield "Correctness: error rates", partial(_error_rates, part)
     yield "Correctness: alone and in a batch", partial(_batches, part)
     yield "Correctness: graphs against plain steps", partial(_graphs, part)
-    yield "Voice activity: correctness and speed", partial(_listening, part)
+    yield "Voice activity: correctness and speed", partial(_voice_activity, part)
     for size in part.sizes:
         title = f"Speed and memory: {size} size, random weights, beam 5, {part.tokens} tokens"
         yield title, partial(_speed, part, size, cache)
@@ -160,20 +160,20 @@ def _graphs(part: Part) -> list[str]:
     return lines
 
 
-def _listening(part: Part) -> list[str]:
-    found = voice_activity.agreement(part.device, sound.windows(part.listening))
+def _voice_activity(part: Part) -> list[str]:
+    found = voice_activity.agreement(part.device, sound.windows(part.vad_windows))
     spans = voice_activity.spans(part.device)
     furthest = spans.furthest_edge
     edges = "cannot be paired" if furthest is None else f"move by at most {1000 * furthest:.0f} ms"
-    took = voice_activity.cost(part.device, part.listening, max(part.rounds, 5))
+    took = voice_activity.cost(part.device, part.vad_windows, max(part.rounds, 5))
     return [
         f"- probabilities of {found.frames} frames, asked of {found.asked}, found on "
         f"{found.ran_on}, against onnxruntime's on the CPU: they differ by at most "
         f"{found.largest_difference:.1e}: {_mark(found.holds)}",
-        f"- spans of speech in the recording by the engine's ear: {spans.by_engine}, by the CPU: "
+        f"- spans of speech in the recording by the engine: {spans.by_engine}, by the CPU: "
         f"{spans.by_cpu}; their edges {edges}: {_mark(spans.holds)}",
         f"- {1000 * took.median:.2f} ms ({1000 * took.least:.2f} to {1000 * took.most:.2f}) of the "
-        f"device's time per window of {WINDOW_SECONDS:.0f} s, {part.listening} at once, copies "
+        f"device's time per window of {WINDOW_SECONDS:.0f} s, {part.vad_windows} at once, copies "
         "to and from it included",
     ]
 

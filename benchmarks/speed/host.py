@@ -28,7 +28,7 @@ from decoding.loading.loader import load_model
 from decoding.model.mel import LogMel
 from decoding.types import Clip, DecodingOptions
 from transcription.audio import AudioLimits
-from transcription.ingest import listen
+from transcription.ingest import ingest
 from transcription.options import TranscriptionOptions
 from transcription.silero import speech_probabilities
 from transcription.types import Recording
@@ -57,12 +57,13 @@ class Host:
 
     def share(self, decoding_per_window: float) -> float:
         """Of the whole; `decoding_per_window` holds the log-mel too."""
-        beside = (self.sound_decoding + self.detectors) / self.windows
-        return self.per_window / (beside + decoding_per_window)
+        side_stream = (self.sound_decoding + self.detectors) / self.windows
+        return self.per_window / (side_stream + decoding_per_window)
 
 
-class _TimedEar:
-    """An `Ear` that counts the processor seconds of its calls, whichever threads they come from."""
+class _TimedDetector:
+    """A `VoiceActivityDetector` that counts the processor seconds of its calls, whichever threads
+    they come from."""
 
     def __init__(self) -> None:
         self.spent: list[float] = []
@@ -75,18 +76,19 @@ class _TimedEar:
 
 
 def measure_host(source: Path) -> Host:
-    """Decode the file, listen to it, and make the log-mel of all of its windows; one thread."""
+    """Decode the file, search it for speech, and make the log-mel of all of its windows; one
+    thread."""
     torch.set_num_threads(1)
-    ear = _TimedEar()
+    vad = _TimedDetector()
     with tempfile.TemporaryDirectory() as folder:
         children, own = _used(resource.RUSAGE_CHILDREN), time.process_time()
-        heard = listen(source, Path(folder), TranscriptionOptions(), AudioLimits(), ear=ear)
+        heard = ingest(source, Path(folder), TranscriptionOptions(), AudioLimits(), vad=vad)
         own = time.process_time() - own
         children = _used(resource.RUSAGE_CHILDREN) - children
         recording, speech = heard.channels[0]
         plan = plan_windows(speech.speech, recording.duration, WindowOptions(), skip_silence=True)
         mel = _log_mel(recording, plan)
-    return Host(recording.duration, len(plan), children, own, sum(ear.spent), mel)
+    return Host(recording.duration, len(plan), children, own, sum(vad.spent), mel)
 
 
 def _log_mel(recording: Recording, plan: Sequence[Window]) -> float:

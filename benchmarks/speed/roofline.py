@@ -44,7 +44,7 @@ def device_named(name: str) -> Device | None:
 
 
 def encoder_operations(dims: Mapping[str, int]) -> float:
-    """Of one window, with the keys and values that the decoder listens to."""
+    """Of one window, with the keys and values of the cross-attention."""
     frames, size = dims["n_audio_ctx"], dims["n_audio_state"]
     convolutions = 2 * 3 * size * frames * (2 * dims["n_mels"] + size)
     layer = 2 * 12 * size**2 * frames + 4 * frames**2 * size

@@ -1,6 +1,6 @@
 """Voice activity on a device: whether it hears what the CPU hears, and what it costs.
 
-Measures the network alone and an engine's ear on the whole recording; decodes nothing.
+Measures the network alone and an engine on the whole recording; decodes nothing.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from decoding.engine.engine import Engine
 from decoding.loading.loader import load_model
 from decoding.voice_activity.silero_network import VoiceActivity
 from transcription.audio import decode_audio
-from transcription.engine_vad import EngineEar
+from transcription.engine_vad import EngineVad
 from transcription.models import DEMO_MODEL, checkpoint_of
 from transcription.options import SpeechOptions
 from transcription.silero import speech_probabilities
-from transcription.speech import SILERO_FRAME_SECONDS, SpeechListener
+from transcription.speech import SILERO_FRAME_SECONDS, SpeechDetector
 
 TOLERANCE: Final = 1e-4  # of a probability
 EDGE_FRAMES: Final = 2
@@ -49,7 +49,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Spans of speech by the engine's ear and by onnxruntime; the furthest that an edge moved."""
+    """Spans of speech by the engine and by onnxruntime; the furthest that an edge moved."""
 
     by_engine: int
     by_cpu: int
@@ -93,9 +93,9 @@ def spans(device: str) -> Spans:
     try:
         with tempfile.TemporaryDirectory() as folder:
             (recording,) = decode_audio(sound.RECORDING, Path(folder))
-            ear = EngineEar(engine, group="benchmark")
-            ours = SpeechListener(SpeechOptions(), ear=ear).finish(recording).speech
-            theirs = SpeechListener(SpeechOptions()).finish(recording).speech
+            vad = EngineVad(engine, group="benchmark")
+            ours = SpeechDetector(SpeechOptions(), vad=vad).finish(recording).speech
+            theirs = SpeechDetector(SpeechOptions()).finish(recording).speech
     finally:
         engine.close()
     return Spans(len(ours), len(theirs), _furthest(ours, theirs))

@@ -2,8 +2,8 @@
 
 The judge of speech is a detector that did not decide what is skipped. Only a word's plausible
 extent counts as covered, so that a stretched word cannot hide a dropped sentence; only as much of
-it as its window's pace allows, so that it cannot hide three words; and only where its window wrote
-text between timestamps, so that words spread over a hole cannot hide it either.
+it as its window's speaking rate allows, so that it cannot hide three words; and only where its
+window wrote text between timestamps, so that words spread over a hole cannot hide it either.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import inf
 
-from chunking.audit.speaking_rate import find_stretched, paces_of
+from chunking.audit.speaking_rate import find_stretched, speaking_rates_of
 from chunking.spans import clip, subtract, total, unite, widen
 from chunking.text.word_duration import extent, is_overlong, longest_plausible
 from chunking.text.word_keys import key
@@ -42,15 +42,15 @@ def audit(
     merged: Merged, pieces: Mapping[int, Piece], evidence: Sequence[Span], duration: float
 ) -> Coverage:
     """The coverage report of a transcript; `pieces` are all that were decoded, repairs too."""
-    heard = clip(unite(evidence), Span(0.0, max(duration, 0.0)))
-    paces = paces_of(pieces.values(), heard)
-    stretched = find_stretched(merged.words, heard, paces)
-    found = _with_stretched(_bare(merged.words, heard, _texts(pieces)), stretched)
+    speech_spans = clip(unite(evidence), Span(0.0, max(duration, 0.0)))
+    rates = speaking_rates_of(pieces.values(), speech_spans)
+    stretched = find_stretched(merged.words, speech_spans, rates)
+    found = _with_stretched(_bare(merged.words, speech_spans, _texts(pieces)), stretched)
     return Coverage(
-        speech_seconds=total(heard),
+        speech_seconds=total(speech_spans),
         uncovered_seconds=sum(speech for _, speech in found),
         uncovered=tuple(stretch for stretch, _ in found),
-        doubtful=find_doubtful(merged.words, heard),
+        doubtful=find_doubtful(merged.words, speech_spans),
         seams=merged.seams,
         redecoded=_find_redecoded(pieces.values()),
         truncated=_find_truncated(merged.words, pieces.values()),
@@ -166,8 +166,8 @@ def find_doubtful(words: Sequence[Word], evidence: Sequence[Span]) -> tuple[Span
     `evidence` is sorted and disjoint. Words that were said once and written twice have no time of
     their own: their starts go back, stand still, or every word comes in pairs.
     """
-    unheard = [Span(w.start, w.end) for w in words if not is_supported(w, evidence)]
-    return unite([*unheard, *find_crowded(words)], bridge=WORD_SLACK)
+    without_speech = [Span(w.start, w.end) for w in words if not is_supported(w, evidence)]
+    return unite([*without_speech, *find_crowded(words)], bridge=WORD_SLACK)
 
 
 def find_crowded(words: Sequence[Word]) -> tuple[Span, ...]:
@@ -202,13 +202,13 @@ def _whereabouts(word: Word) -> Span:
     return Span(word.start - room, word.end + room)
 
 
-def drop_invented(piece: Piece, heard: Sequence[Span]) -> Piece:
+def drop_invented(piece: Piece, speech_spans: Sequence[Span]) -> Piece:
     """`piece` without the words that lie where nobody hears speech.
 
-    `heard`: sorted, disjoint spans of everything that any detector takes for speech; a word is
-    dropped only if it is farther than `INVENTED_DISTANCE` from all of it.
+    `speech_spans`: sorted, disjoint spans of everything that any detector takes for speech; a word
+    is dropped only if it is farther than `INVENTED_DISTANCE` from all of it.
     """
-    kept = tuple(word for word in piece.words if clip(heard, _surroundings(word)))
+    kept = tuple(word for word in piece.words if clip(speech_spans, _surroundings(word)))
     return piece if len(kept) == len(piece.words) else replace(piece, words=kept)
 
 

@@ -1,7 +1,7 @@
 """How fast a window speaks, and which of its words stand for more speech than they can be.
 
 A recogniser that skips a few words leaves their sound to a word beside them, by less than a slow
-speaker might need for it; against the pace of the same window it stands out. Judges one word at a
+speaker might need for it; against the rate of the same window it stands out. Judges one word at a
 time: over several, pauses for breath add up to as much as a lost word.
 """
 
@@ -17,7 +17,7 @@ from chunking.text.word_duration import letters
 from chunking.types import Piece, Span, Word
 
 FEWEST_WORDS = 10
-"""Fewer words of a window do not tell its pace."""
+"""Fewer words of a window do not tell its rate."""
 NORMAL = 1.4826
 """Standard deviations in a median distance, were distances normal."""
 THREE_WORDS = 12
@@ -30,21 +30,22 @@ way there, and half as much speech is enough."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class SpeakingRate:
     """Seconds of speech for one letter, and how far single words usually are from that."""
 
     per_letter: float
     deviation: float
 
 
-def paces_of(pieces: Iterable[Piece], evidence: Sequence[Span]) -> dict[int, Pace]:
-    """The pace of each window that has one, by its number."""
-    paces = ((piece.window.index, pace_of(piece.words, evidence)) for piece in pieces)
-    return {number: pace for number, pace in paces if pace is not None}
+def speaking_rates_of(pieces: Iterable[Piece], evidence: Sequence[Span]) -> dict[int, SpeakingRate]:
+    """The speaking rate of each window that has one, by its number."""
+    rates = ((piece.window.index, speaking_rate_of(piece.words, evidence)) for piece in pieces)
+    return {number: rate for number, rate in rates if rate is not None}
 
 
-def pace_of(words: Sequence[Word], evidence: Sequence[Span]) -> Pace | None:
-    """The pace of one window's `words`; None for too few, or if `evidence` hears few of them."""
+def speaking_rate_of(words: Sequence[Word], evidence: Sequence[Span]) -> SpeakingRate | None:
+    """The speaking rate of one window's `words`; None for too few, or if `evidence` hears few of
+    them."""
     spoken = [
         (total(speech), letters(word.text))
         for word, speech in _with_speech(words, evidence)
@@ -56,31 +57,31 @@ def pace_of(words: Sequence[Word], evidence: Sequence[Span]) -> Pace | None:
     if per_letter <= 0:
         return None
     distance = median(abs(speech - per_letter * size) for speech, size in spoken)
-    return Pace(per_letter, NORMAL * distance)
+    return SpeakingRate(per_letter, NORMAL * distance)
 
 
 def find_stretched(
-    words: Sequence[Word], evidence: Sequence[Span], paces: Mapping[int, Pace]
+    words: Sequence[Word], evidence: Sequence[Span], rates: Mapping[int, SpeakingRate]
 ) -> list[tuple[Span, float]]:
     """(the speech that a word stands for, seconds of it that must be other words).
 
-    `paces` are those of the windows that the words come from; where one is not known, nothing is
+    `rates` are those of the windows that the words come from; where one is not known, nothing is
     found. In order of time.
     """
     found: list[tuple[Span, float]] = []
     for word, speech in _with_speech(words, evidence):
-        pace = paces.get(word.window)
-        if pace is None:
+        rate = rates.get(word.window)
+        if rate is None:
             continue
-        excess = total(speech) - pace.per_letter * letters(word.text)
-        if excess >= _most(word, pace, evidence):
+        excess = total(speech) - rate.per_letter * letters(word.text)
+        if excess >= _most(word, rate, evidence):
             found.append((Span(speech[0].start, speech[-1].end), excess))
     return found
 
 
-def _most(word: Word, pace: Pace, evidence: Sequence[Span]) -> float:
-    """Seconds above its pace that `word` may take."""
-    most = max(THREE_WORDS * pace.per_letter, LEAST_SECONDS, LEAST_DEVIATIONS * pace.deviation)
+def _most(word: Word, rate: SpeakingRate, evidence: Sequence[Span]) -> float:
+    """Seconds above its window's rate that `word` may take."""
+    most = max(THREE_WORDS * rate.per_letter, LEAST_SECONDS, LEAST_DEVIATIONS * rate.deviation)
     own = Span(word.start, word.end)
     return most / 2 if own.duration - total(clip(evidence, own)) >= PAUSE else most
 

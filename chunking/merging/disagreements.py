@@ -16,7 +16,7 @@ from chunking.text.word_duration import focus
 from chunking.text.word_keys import Unit
 from chunking.types import Span, Word
 
-HEARING_SLACK = 0.3
+EVIDENCE_SLACK = 0.3
 CREDIBLE = 0.5
 """Words that only one window has and no evidence judges are believed from this probability on."""
 CREDIBLE_VOTE = 0.6
@@ -30,18 +30,18 @@ A side with `LONE_MORE` words more, and `SURER` of them, heard what the other ga
 
 
 @dataclass(frozen=True, slots=True)
-class Dispute:
+class SeamComparison:
     """What both sides say around one seam.
 
-    `shared` is the sound that both hear, `aim` where a cut is best (the middle of `shared`, far
-    from both cut edges). `evidence` is None when no second detector has listened. The first
-    `leading` words of `left` and the last `trailing` of `right` are outside of the joint: they
-    tell whether both hear the same, and no cut takes them away.
+    `overlap` is the sound that both windows hold, `aim` where a cut is best (the middle of
+    `overlap`, far from both cut edges). `evidence` is None without a second detector. The first
+    `leading` words of `left` and the last `trailing` of `right` are outside of the region: they
+    tell whether both say the same, and no cut takes them away.
     """
 
     left: tuple[Word, ...]
     right: tuple[Word, ...]
-    shared: Span
+    overlap: Span
     aim: float
     by_grapheme: bool = False
     evidence: tuple[Span, ...] | None = None
@@ -52,16 +52,16 @@ class Dispute:
     @property
     def core(self) -> Span:
         """The shared sound without both guards."""
-        if self.shared.duration <= 2 * GUARD:
-            middle = (self.shared.start + self.shared.end) / 2
+        if self.overlap.duration <= 2 * GUARD:
+            middle = (self.overlap.start + self.overlap.end) / 2
             return Span(middle, middle)
-        return Span(self.shared.start + GUARD, self.shared.end - GUARD)
+        return Span(self.overlap.start + GUARD, self.overlap.end - GUARD)
 
 
-def is_heard(word: Word, evidence: Sequence[Span]) -> bool:
+def has_evidence(word: Word, evidence: Sequence[Span]) -> bool:
     """Whether sorted, disjoint `evidence` has speech within a little of the word's focus."""
     moment = focus(word)
-    return bool(clip(evidence, Span(moment - HEARING_SLACK, moment + HEARING_SLACK)))
+    return bool(clip(evidence, Span(moment - EVIDENCE_SLACK, moment + EVIDENCE_SLACK)))
 
 
 def word_boundary(units: Sequence[Unit], place: int, num_words: int) -> int | None:
@@ -74,7 +74,7 @@ def word_boundary(units: Sequence[Unit], place: int, num_words: int) -> int | No
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class Disagreement:
     """A disagreement: ranges of words, one of them may be empty.
 
     `hole`: seconds of nothing on the empty side, 0 if both have words. `is_closed`: between two
@@ -88,14 +88,14 @@ class Passage:
     is_closed: bool
 
 
-def find_passages(
+def find_disagreements(
     columns: Sequence[Column], left: Sequence[Unit], right: Sequence[Unit], place: int
-) -> list[Passage]:
+) -> list[Disagreement]:
     """The disagreements between agreeing columns, and one before the first of them.
 
     `place` is the column behind the cut.
     """
-    found: list[Passage] = []
+    found: list[Disagreement] = []
     start = i = j = 0
     for agrees, group in groupby(columns, key=lambda column: column.agrees):
         run = list(group)
@@ -108,7 +108,9 @@ def find_passages(
             words = _words_of(left, units[0]), _words_of(right, units[1])
             if words[0] is not None and words[1] is not None:
                 hole = (_hole(left, units[0]) or _hole(right, units[1])) if start else 0.0
-                found.append(Passage(words[0], words[1], stop <= place, hole, is_closed=start > 0))
+                found.append(
+                    Disagreement(words[0], words[1], stop <= place, hole, is_closed=start > 0)
+                )
         start, i, j = stop, units[0].stop, units[1].stop
     return found
 
@@ -125,60 +127,66 @@ def _hole(units: Sequence[Unit], place: range) -> float:
     return 0.0 if place else max(units[place.stop].start - units[place.start - 1].end, 0.0)
 
 
-def overrules(passage: Passage, dispute: Dispute) -> bool:
-    """Whether the side that the cut would discard is believed in `passage`."""
-    left = dispute.left[passage.left.start : passage.left.stop]
-    right = dispute.right[passage.right.start : passage.right.stop]
-    kept, other = (left, right) if passage.is_before_cut else (right, left)
-    if _is_skipped(passage, kept, other, dispute):
+def overrules(disagreement: Disagreement, comparison: SeamComparison) -> bool:
+    """Whether the side that the cut would discard is believed in `disagreement`."""
+    left = comparison.left[disagreement.left.start : disagreement.left.stop]
+    right = comparison.right[disagreement.right.start : disagreement.right.stop]
+    kept, other = (left, right) if disagreement.is_before_cut else (right, left)
+    if _is_skipped(disagreement, kept, other, comparison):
         return True
-    if not other or not _is_trusted(other, dispute, is_left=not passage.is_before_cut):
+    if not other or not _is_trusted(other, comparison, is_left=not disagreement.is_before_cut):
         return False
     if not kept:
-        return dispute.vote and _confidence(other) > CREDIBLE_VOTE
-    return dispute.vote and _weight(other, dispute, is_left=not passage.is_before_cut) > _weight(
-        kept, dispute, is_left=passage.is_before_cut
-    )
+        return comparison.vote and _confidence(other) > CREDIBLE_VOTE
+    return comparison.vote and _weight(
+        other, comparison, is_left=not disagreement.is_before_cut
+    ) > _weight(kept, comparison, is_left=disagreement.is_before_cut)
 
 
 def _is_skipped(
-    passage: Passage, kept: Sequence[Word], other: Sequence[Word], dispute: Dispute
+    disagreement: Disagreement,
+    kept: Sequence[Word],
+    other: Sequence[Word],
+    comparison: SeamComparison,
 ) -> bool:
-    """Whether the side of the cut passed over words that the other side heard.
+    """Whether the side of the cut passed over words that the other side has.
 
     A guard does not count here: words between two that both windows have were not cut by an edge.
     Different words count: to say the same ones again is a loop.
     """
-    if not kept and not passage.is_closed:
+    if not kept and not disagreement.is_closed:
         return False
     different = len({word.text.strip().casefold() for word in other})
     if different - len(kept) < (LONE_MORE if kept else LONE_RUN):
         return False
     if _confidence(other) < (_confidence(kept) + SURER if kept else CREDIBLE):
         return False
-    if dispute.evidence is None:
-        return not kept and passage.hole >= LONE_HOLE
-    return all(is_heard(word, dispute.evidence) for word in other)
+    if comparison.evidence is None:
+        return not kept and disagreement.hole >= LONE_HOLE
+    return all(has_evidence(word, comparison.evidence) for word in other)
 
 
-def _is_trusted(words: Sequence[Word], dispute: Dispute, *, is_left: bool) -> bool:
-    """Outside of their own window's guard, credible, and heard by whoever else listened."""
+def _is_trusted(words: Sequence[Word], comparison: SeamComparison, *, is_left: bool) -> bool:
+    """Outside of their own window's guard, credible, and borne out by the evidence if there is
+    any."""
     if is_left:
-        is_guarded = words[-1].end > dispute.shared.end - GUARD
+        is_guarded = words[-1].end > comparison.overlap.end - GUARD
     else:
-        is_guarded = words[0].start < dispute.shared.start + GUARD
+        is_guarded = words[0].start < comparison.overlap.start + GUARD
     if is_guarded or _confidence(words) < CREDIBLE:
         return False
-    return dispute.evidence is None or all(is_heard(word, dispute.evidence) for word in words)
+    return comparison.evidence is None or all(
+        has_evidence(word, comparison.evidence) for word in words
+    )
 
 
 def _confidence(words: Sequence[Word]) -> float:
     return sum(word.probability for word in words) / len(words)
 
 
-def _weight(words: Sequence[Word], dispute: Dispute, *, is_left: bool) -> float:
+def _weight(words: Sequence[Word], comparison: SeamComparison, *, is_left: bool) -> float:
     """Confidence times how far from its cut edge the side hears this: 0 at the edge, at most 1."""
     middle = (words[0].start + words[-1].end) / 2
-    away = dispute.shared.end - middle if is_left else middle - dispute.shared.start
-    half = max(dispute.shared.duration / 2, GUARD)
+    away = comparison.overlap.end - middle if is_left else middle - comparison.overlap.start
+    half = max(comparison.overlap.duration / 2, GUARD)
     return _confidence(words) * min(max(away / half, 0.0), 1.0)

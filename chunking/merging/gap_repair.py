@@ -1,6 +1,6 @@
-"""Fills gaps of uncovered speech with what their repairs heard, or asks for the repairs.
+"""Gap repair: fills uncovered speech with what was decoded again there, or asks for it.
 
-A repair only adds words inside its gap; a neighbour heard again is recognised and not doubled.
+A repair only adds words inside its gap; a neighbour decoded again is known and not doubled.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ SAME_SOUND = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class WordRun:
     """Consecutive words of the stream with the gaps of uncovered speech between them.
 
-    `before` and `after`: the words around it, to know a word heard again.
+    `before` and `after`: the words around it, to know a word decoded again.
     """
 
     words: tuple[Word, ...]
@@ -44,7 +44,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class FilledRun:
     """Words of a stretch so far; the first `final` of them can no longer change."""
 
     words: tuple[Word, ...]
@@ -52,25 +52,25 @@ class Filled:
     requests: tuple[RepairRequest, ...]
 
 
-def fill_gaps(stretch: Stretch, context: Context) -> Filled:
-    """Put what repairs heard into the gaps; ask for the repairs that are missing."""
-    words = stretch.words
+def fill_gaps(run: WordRun, context: Context) -> FilledRun:
+    """Put what repairs found into the gaps; ask for the repairs that are missing."""
+    words = run.words
     requests: list[RepairRequest] = []
     final: int | None = None
     settled = 0  # words that no gap from here on may push aside
-    for gap in stretch.gaps:
+    for gap in run.gaps:
         settled = max(settled, _place_of(words, gap) - 1)
-        words, missing = _fill_gap(words, settled, stretch, gap, context)
+        words, missing = _fill_gap(words, settled, run, gap, context)
         if missing is not None:
             requests.append(missing)
             final = settled if final is None else final
-    return Filled(words, len(words) if final is None else final, tuple(requests))
+    return FilledRun(words, len(words) if final is None else final, tuple(requests))
 
 
 def _fill_gap(
-    words: tuple[Word, ...], settled: int, stretch: Stretch, gap: Span, context: Context
+    words: tuple[Word, ...], settled: int, run: WordRun, gap: Span, context: Context
 ) -> tuple[tuple[Word, ...], RepairRequest | None]:
-    for attempt in range(context.rounds - stretch.rounds):
+    for attempt in range(context.rounds - run.rounds):
         if attempt and not _is_open(words, gap, context):
             break
         number = context.numbering.gap(gap.start, attempt)
@@ -81,7 +81,7 @@ def _fill_gap(
         if piece is None:
             break
         if piece.attempts[-1] not in UNUSABLE:
-            words = _insert(words, settled, stretch, gap, piece)
+            words = _insert(words, settled, run, gap, piece)
     return words, None
 
 
@@ -99,8 +99,8 @@ def _onset(evidence: Sequence[Span], gap: Span) -> float:
 
 def _is_open(words: Sequence[Word], gap: Span, context: Context) -> bool:
     near = [w for w in words if w.end > gap.start - 1.0 and w.start < gap.end + 1.0]
-    heard = clip(context.evidence or (), gap)
-    return bool(find_uncovered(near, heard))
+    found = clip(context.evidence or (), gap)
+    return bool(find_uncovered(near, found))
 
 
 def _place_of(words: Sequence[Word], gap: Span) -> int:
@@ -113,40 +113,40 @@ def _place_of(words: Sequence[Word], gap: Span) -> int:
 
 
 def _insert(
-    words: tuple[Word, ...], settled: int, stretch: Stretch, gap: Span, piece: Piece
+    words: tuple[Word, ...], settled: int, run: WordRun, gap: Span, piece: Piece
 ) -> tuple[Word, ...]:
-    """`words` with those of `piece` that lie in `gap` and are not a neighbour heard again.
+    """`words` with those of `piece` that lie in `gap` and are not a neighbour decoded again.
 
     They come behind the first `settled` words, which may have left already.
     """
     place = max(_place_of(words, gap), settled)
-    before = (stretch.before + words[:place])[-_NEIGHBOURS:]
-    near = before + (words[place:] + stretch.after)[:_NEIGHBOURS]
+    before = (run.before + words[:place])[-_NEIGHBOURS:]
+    near = before + (words[place:] + run.after)[:_NEIGHBOURS]
     room = Span(max(gap.start - 2 * TOLERANCE, 0.0), gap.end + 2 * TOLERANCE)
-    heard = tuple(word for word in clean(piece) if room.start <= focus(word) <= room.end)
-    left = to_units(near, by_grapheme=stretch.by_grapheme)
-    right = to_units(heard, by_grapheme=stretch.by_grapheme)
-    shared = Span(max(room.start, piece.window.start), min(room.end, piece.window.end))
+    found = tuple(word for word in clean(piece) if room.start <= focus(word) <= room.end)
+    left = to_units(near, by_grapheme=run.by_grapheme)
+    right = to_units(found, by_grapheme=run.by_grapheme)
+    overlap = Span(max(room.start, piece.window.start), min(room.end, piece.window.end))
     known: dict[int, int] = {}
-    for column in align(left, right, shared, hole=gap):
+    for column in align(left, right, overlap, hole=gap):
         if column.left is None or column.right is None:
             continue
         old, new = left[column.left], right[column.right]
-        if column.agrees or _overlap(near[old.first], heard[new.first]) >= SAME_SOUND:
+        if column.agrees or _overlap(near[old.first], found[new.first]) >= SAME_SOUND:
             known |= dict.fromkeys(range(new.first, new.last + 1), old.first)
     added = [
         index
-        for index, word in enumerate(heard)
+        for index, word in enumerate(found)
         if index not in known and gap.start - EDGE <= focus(word) <= gap.end + EDGE
     ]
     if not added:
         return words
-    # A neighbour heard again says on which side of it the new words belong.
+    # A neighbour decoded again says on which side of it the new words belong.
     first = max((known[index] + 1 for index in known if index < added[0]), default=0)
     last = min((known[index] for index in known if index > added[-1]), default=len(near))
     shift = min(max(len(before), first), last) - len(before)
     place = max(place + shift, settled)
-    return words[:place] + tuple(heard[index] for index in added) + words[place:]
+    return words[:place] + tuple(found[index] for index in added) + words[place:]
 
 
 def _overlap(old: Word, new: Word) -> float:

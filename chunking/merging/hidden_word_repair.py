@@ -1,6 +1,6 @@
-"""Hears a window's stretched words again and takes over the words that were hidden under them.
+"""Hidden word repair: stretched words are decoded again, and what was under them is taken over.
 
-What is taken over lies between two words that both hearings have, or behind a pause and before
+What is taken over lies between two words that both decodings have, or behind a pause and before
 the first of them; it replaces what the window said there, whole, and only if it has more words.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chunking.audit.coverage import WORD_SLACK, find_uncovered
-from chunking.audit.speaking_rate import find_stretched, pace_of
-from chunking.merging.disagreements import Passage, find_passages
+from chunking.audit.speaking_rate import find_stretched, speaking_rate_of
+from chunking.merging.disagreements import Disagreement, find_disagreements
 from chunking.merging.word_alignment import TOLERANCE, align
 from chunking.spans import clip
 from chunking.text.word_duration import focus
@@ -20,11 +20,11 @@ from chunking.text.word_keys import to_units
 from chunking.types import Piece, Span, Word
 
 NEIGHBOURS = 4
-"""Words on either side of a stretched one among which both hearings must have a word."""
+"""Words on either side of a stretched one among which both decodings must have a word."""
 FARTHEST = 15.0
-"""A new hearing begins no more seconds before the end of what is hidden."""
+"""A repair begins no more seconds before the end of what is hidden."""
 BREATH = 0.3
-"""A pause that a hearing may begin in."""
+"""A pause that a repair may begin in."""
 UNUSABLE = frozenset({"repetitive", "no_speech"})
 
 
@@ -33,24 +33,24 @@ def find_hidden(words: Sequence[Word], evidence: Sequence[Span]) -> tuple[Span, 
 
     Without what is uncovered anyway: that is a gap, and repaired as one.
     """
-    pace = pace_of(words, evidence)
-    if pace is None:
+    rate = speaking_rate_of(words, evidence)
+    if rate is None:
         return ()
-    paces = {word.window: pace for word in words}
+    rates = {word.window: rate for word in words}
     bare = find_uncovered(words, clip(evidence, Span(words[0].start, words[-1].end)))
-    stretched = (span for span, _ in find_stretched(words, evidence, paces))
+    stretched = (span for span, _ in find_stretched(words, evidence, rates))
     return tuple(span for span in stretched if not clip(bare, span))
 
 
 def onset(words: Sequence[Word], hidden: Span, evidence: Sequence[Span]) -> float:
-    """Where the speech begins that a new hearing of `hidden` should know from its start."""
+    """Where the speech begins that a repair of `hidden` should know from its start."""
     first = words[_first_near(words, hidden, evidence)].start
-    heard = bisect_right(evidence, first + WORD_SLACK, key=lambda span: span.start) - 1
-    begin = min(evidence[heard].start, hidden.start) if heard >= 0 else hidden.start
+    found = bisect_right(evidence, first + WORD_SLACK, key=lambda span: span.start) - 1
+    begin = min(evidence[found].start, hidden.start) if found >= 0 else hidden.start
     return max(begin, hidden.end - FARTHEST)
 
 
-def rewrite(
+def with_hidden_words(
     words: tuple[Word, ...],
     hidden: Span,
     piece: Piece,
@@ -58,7 +58,7 @@ def rewrite(
     *,
     by_grapheme: bool,
 ) -> tuple[Word, ...] | None:
-    """`words` with what `piece` heard around `hidden`; None if it heard no more than they have."""
+    """`words` with what `piece` has around `hidden`; None if it has no more than they have."""
     if piece.attempts[-1] in UNUSABLE or not piece.words:
         return None
     stretched = _stretched(words, hidden)
@@ -67,25 +67,27 @@ def rewrite(
     place = stretched - since
     near[place] = replace(near[place], start=min(hidden.start, near[place].end))
     begin = hidden.start - WORD_SLACK if not place else near[0].start - TOLERANCE
-    heard = [w for w in piece.words if begin <= focus(w) <= near[-1].end + TOLERANCE]
+    found = [w for w in piece.words if begin <= focus(w) <= near[-1].end + TOLERANCE]
     left = to_units(near, by_grapheme=by_grapheme)
-    right = to_units(heard, by_grapheme=by_grapheme)
-    shared = Span(min(begin, near[-1].end), near[-1].end)
-    columns = align(left, right, shared, hole=hidden)
-    for passage in find_passages(columns, left, right, len(columns)):
-        first, stop = passage.left.start, passage.left.stop
-        is_there = first - 1 <= place <= stop and (passage.is_closed or not place)
-        if is_there and len(passage.right) > len(passage.left):
-            new = _with_anchors(passage, near, heard)
-            first, stop = max(first - passage.is_closed, 0), stop + 1
+    right = to_units(found, by_grapheme=by_grapheme)
+    overlap = Span(min(begin, near[-1].end), near[-1].end)
+    columns = align(left, right, overlap, hole=hidden)
+    for disagreement in find_disagreements(columns, left, right, len(columns)):
+        first, stop = disagreement.left.start, disagreement.left.stop
+        is_there = first - 1 <= place <= stop and (disagreement.is_closed or not place)
+        if is_there and len(disagreement.right) > len(disagreement.left):
+            new = _with_anchors(disagreement, near, found)
+            first, stop = max(first - disagreement.is_closed, 0), stop + 1
             return _in_order((*words[: since + first], *new, *words[since + stop :]))
     return None
 
 
-def _with_anchors(passage: Passage, near: Sequence[Word], heard: Sequence[Word]) -> Sequence[Word]:
-    """What was heard in `passage`, with the words around it: their times were stretched."""
-    assert passage.left.stop < len(near)  # a passage ends before a word that both have
-    return heard[passage.right.start - passage.is_closed : passage.right.stop + 1]
+def _with_anchors(
+    disagreement: Disagreement, near: Sequence[Word], found: Sequence[Word]
+) -> Sequence[Word]:
+    """What was found in `disagreement`, with the words around it: their times were stretched."""
+    assert disagreement.left.stop < len(near)  # a disagreement ends before a word that both have
+    return found[disagreement.right.start - disagreement.is_closed : disagreement.right.stop + 1]
 
 
 def _stretched(words: Sequence[Word], hidden: Span) -> int:

@@ -1,6 +1,7 @@
 """The anchored seam merge: many overlapping windows become one list of words.
 
-    piece ─settle_window─▶ side ─settle_joint─▶ body, joint, body … ─fill_gaps─▶ words ─Clock─▶
+    piece ─resolve_window─▶ side ─resolve_seam─▶ body, seam, body … ─fill_gaps─▶ words
+    ─MonotonicTimes─▶
 
 Everything below is a pure function of the pieces; this file only remembers what is settled and
 lets words go as soon as neither the next window nor a repair can change them. Decodes nothing.
@@ -15,12 +16,12 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from chunking.audit.coverage import WORD_SLACK, find_uncovered, find_unwritten, written_by
-from chunking.merging.gap_repair import Stretch, fill_gaps
+from chunking.merging.gap_repair import WordRun, fill_gaps
 from chunking.merging.repair_windows import LONGEST_GAP, Numbering, chop, with_room
-from chunking.merging.resolution import Context, Pending, Side, settle_joint, settle_window
-from chunking.merging.seam_cut import Settlement
-from chunking.merging.seam_regions import Joint, first_from, lay_joints
-from chunking.merging.word_times import Clock
+from chunking.merging.resolution import Context, Pending, Side, resolve_seam, resolve_window
+from chunking.merging.seam_cut import JoinedSeam
+from chunking.merging.seam_regions import SeamRegion, first_from, lay_seam_regions
+from chunking.merging.word_times import MonotonicTimes
 from chunking.options import MergeOptions
 from chunking.spans import clip, unite
 from chunking.text.word_duration import is_overlong
@@ -58,8 +59,8 @@ def merge(
 
 
 @dataclass(frozen=True, slots=True)
-class _Unit:
-    """A body or a joint with the words it ended with; `end` is where its interval ends."""
+class _Section:
+    """A body or a seam's region with the words it ended with; `end` is where its interval ends."""
 
     words: tuple[Word, ...]
     end: float
@@ -109,16 +110,16 @@ class Merger:
             clip(unite(evidence), Span(0.0, duration)) if evidence else None,
             options.vote,
         )
-        self._joints = lay_joints(self._windows)
+        self._seam_regions = lay_seam_regions(self._windows)
         self._places = {window.index: place for place, window in enumerate(self._windows)}
         num_units = max(2 * len(self._windows) - 1, 0)
         self._sides: list[Side | None] = [None] * len(self._windows)
-        self._seams: list[Seam | None] = [None] * len(self._joints)
-        self._units: list[_Unit | None] = [None] * num_units
-        self._stretches: list[Stretch | None] = [None] * (2 * num_units)
+        self._seams: list[Seam | None] = [None] * len(self._seam_regions)
+        self._units: list[_Section | None] = [None] * num_units
+        self._runs: list[WordRun | None] = [None] * (2 * num_units)
         self._tails: list[_Tail | None] = [None] * num_units
         self._open: dict[int, tuple[int, RepairRequest]] = {}  # number: (unit that asked, request)
-        self._clock = Clock()
+        self._times = MonotonicTimes()
         self._words: list[Word] = []
         self._next = 0  # the unit whose words are let go next
         self._let_go = 0  # words of that unit that have left already
@@ -159,7 +160,7 @@ class Merger:
             number = min(self._open)
             self._answers[number] = None
             self._answer(number)
-        self._words += self._clock.flush()
+        self._words += self._times.flush()
         seams = tuple(seam for seam in self._seams if seam is not None)
         return Merged(tuple(self._words), seams, unanswered)
 
@@ -173,52 +174,56 @@ class Merger:
             self._fill(2 * unit)
             self._fill(2 * unit + 1)
         elif unit % 2:
-            self._settle_joint(unit // 2)
+            self._resolve_seam(unit // 2)
         else:
-            self._settle_window(unit // 2)
-        done = self._clock.push(self._release())
+            self._resolve_window(unit // 2)
+        done = self._times.push(self._release())
         self._words += done
         return tuple(done)
 
     def _ask(self, unit: int, requests: Sequence[RepairRequest]) -> None:
         self._open.update((request.window.index, (unit, request)) for request in requests)
 
-    def _settle_window(self, place: int) -> None:
-        side = settle_window(self._windows[place], place, self._context)
+    def _resolve_window(self, place: int) -> None:
+        side = resolve_window(self._windows[place], place, self._context)
         if isinstance(side, Pending):
             self._ask(2 * place, side.requests)
             return
         self._sides[place] = side
         start, end = self._body(place)
-        last = first_from(side.words, end) if place < len(self._joints) else len(side.words)
+        last = first_from(side.words, end) if place < len(self._seam_regions) else len(side.words)
         first = first_from(side.words, start) if place else 0
-        self._resolve(2 * place, _Unit(side.words[first:last], end, side.rounds, side.by_grapheme))
-        for joint in (place - 1, place):
-            if 0 <= joint < len(self._joints):
-                self._settle_joint(joint)
+        self._resolve(
+            2 * place, _Section(side.words[first:last], end, side.rounds, side.by_grapheme)
+        )
+        for seam_region in (place - 1, place):
+            if 0 <= seam_region < len(self._seam_regions):
+                self._resolve_seam(seam_region)
 
     def _body(self, place: int) -> tuple[float, float]:
         """Between which times the window at `place` speaks alone."""
-        start = self._joints[place - 1].interval.end if place else 0.0
-        if place < len(self._joints):
-            return start, self._joints[place].interval.start
+        start = self._seam_regions[place - 1].interval.end if place else 0.0
+        if place < len(self._seam_regions):
+            return start, self._seam_regions[place].interval.start
         return start, max(start, self._context.duration)
 
-    def _settle_joint(self, place: int) -> None:
+    def _resolve_seam(self, place: int) -> None:
         left, right = self._sides[place], self._sides[place + 1]
         if left is None or right is None:
             return
-        joint = self._joints[place]
-        settled = settle_joint(joint, place, (left, right), self._context)
+        seam_region = self._seam_regions[place]
+        settled = resolve_seam(seam_region, place, (left, right), self._context)
         if isinstance(settled, Pending):
             self._ask(2 * place + 1, settled.requests)
             return
         found, rounds = settled
-        self._seams[place] = _to_seam(joint, found)
+        self._seams[place] = _to_seam(seam_region, found)
         by_grapheme = left.by_grapheme or right.by_grapheme
-        self._resolve(2 * place + 1, _Unit(found.words, joint.interval.end, rounds, by_grapheme))
+        self._resolve(
+            2 * place + 1, _Section(found.words, seam_region.interval.end, rounds, by_grapheme)
+        )
 
-    def _resolve(self, unit: int, resolved: _Unit) -> None:
+    def _resolve(self, unit: int, resolved: _Section) -> None:
         """Look for gaps between the words of `unit` at once; before them when it can be known."""
         self._units[unit] = resolved
         if resolved.words:
@@ -228,7 +233,7 @@ class Merger:
             inside = Span(resolved.words[0].start, max(end, resolved.words[0].start))
             self._lay_out(2 * unit + 1, resolved, _START, inside)
         else:
-            self._stretches[2 * unit + 1] = Stretch((), (), (), (), 0, resolved.by_grapheme)
+            self._runs[2 * unit + 1] = WordRun((), (), (), (), 0, resolved.by_grapheme)
         for following in (unit, unit + 1):
             self._look_before(following)
 
@@ -237,7 +242,7 @@ class Merger:
         while unit < len(self._units):
             resolved = self._units[unit]
             before = self._tails[unit - 1] if unit else _START
-            if resolved is None or before is None or self._stretches[2 * unit] is not None:
+            if resolved is None or before is None or self._runs[2 * unit] is not None:
                 return
             is_last = unit == len(self._units) - 1
             if resolved.words:
@@ -249,7 +254,7 @@ class Merger:
             self._lay_out(2 * unit, resolved, before, region)
             unit += 1
 
-    def _lay_out(self, place: int, unit: _Unit, before: _Tail, region: Span) -> None:
+    def _lay_out(self, place: int, unit: _Section, before: _Tail, region: Span) -> None:
         """One stretch: inside of `unit` if `place` is odd, between it and `before` if even."""
         is_inside = place % 2 == 1
         words = before.words + unit.words
@@ -260,7 +265,7 @@ class Merger:
             bare = find_uncovered(words, evidence), find_unwritten(words, evidence, written)
             found = unite((*bare[0], *bare[1]), bridge=WORD_SLACK)
             gaps = tuple(part for gap in with_room(found, words, region) for part in chop(gap))
-        self._stretches[place] = Stretch(
+        self._runs[place] = WordRun(
             words=unit.words if is_inside else (),
             before=() if is_inside else before.words,
             after=() if is_inside else unit.words[:REMEMBERED],
@@ -271,7 +276,7 @@ class Merger:
         self._fill(place)
 
     def _written(self, place: int, words: Sequence[Word], region: Span) -> tuple[Span, ...]:
-        """Where windows that hear `region` wrote text: those planned there, those of `words`.
+        """Where windows that hold `region` wrote text: those planned there, those of `words`.
 
         No window that may still be missing is asked, so that the order of arrival is no matter.
         """
@@ -285,18 +290,18 @@ class Merger:
         return unite(span for piece in pieces if piece for span in written_by(piece))
 
     def _fill(self, place: int) -> None:
-        stretch = self._stretches[place]
-        if stretch is not None:
-            self._ask(place // 2, fill_gaps(stretch, self._context).requests)
+        run = self._runs[place]
+        if run is not None:
+            self._ask(place // 2, fill_gaps(run, self._context).requests)
 
     def _release(self) -> list[Word]:
         """Words, not yet on the clock, that nothing can change any more."""
         words: list[Word] = []
-        while self._next < len(self._stretches):
-            stretch = self._stretches[self._next]
-            if stretch is None:
+        while self._next < len(self._runs):
+            run = self._runs[self._next]
+            if run is None:
                 break
-            filled = fill_gaps(stretch, self._context)
+            filled = fill_gaps(run, self._context)
             words += filled.words[self._let_go : filled.final]
             self._let_go = filled.final
             if filled.requests:
@@ -312,19 +317,25 @@ def _check_order(windows: Sequence[Window]) -> None:
             raise ValueError(f"windows must be in order, got {left} before {right}")
 
 
-def _tail_of(unit: _Unit) -> _Tail:
+def _tail_of(unit: _Section) -> _Tail:
     """An overlong last word leaves the speech in it to what follows."""
     last = unit.words[-1]
     boundary = last.start if is_overlong(last) else last.end
     return _Tail(unit.words[-REMEMBERED:], boundary, unit.rounds)
 
 
-def _tail_without_words(before: _Tail, unit: _Unit, *, is_last: bool) -> _Tail:
+def _tail_without_words(before: _Tail, unit: _Section, *, is_last: bool) -> _Tail:
     """Without words there is no end to a gap: the next unit judges it, unless it gets too long."""
     is_long = is_last or unit.end - before.boundary > LONGEST_GAP
     boundary = max(unit.end, before.boundary) if is_long else before.boundary
     return _Tail(before.words, boundary, max(before.rounds, unit.rounds))
 
 
-def _to_seam(joint: Joint, found: Settlement) -> Seam:
-    return Seam(joint.left.index, joint.right.index, found.time, found.status, found.agreeing_words)
+def _to_seam(seam_region: SeamRegion, found: JoinedSeam) -> Seam:
+    return Seam(
+        seam_region.left.index,
+        seam_region.right.index,
+        found.time,
+        found.status,
+        found.agreeing_words,
+    )

@@ -1,6 +1,6 @@
 """The windows that a merge may ask for: where they lie and how they are numbered.
 
-A number follows from what is asked, never from when, so that two runs which hear the same pieces
+A number follows from what is asked, never from when, so that two runs which get the same pieces
 in another order ask for the same windows under the same numbers.
 """
 

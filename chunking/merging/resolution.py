@@ -1,4 +1,4 @@
-"""Settles windows and seams from what has been decoded so far, or says what is missing.
+"""Resolves windows and seams from what has been decoded so far, or says what is missing.
 
 Pure functions of the pieces: they may be asked again whenever one more piece has come in, and
 the order of arrival leaves no trace. A repair may only add or replace words in its interval.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from chunking.merging.disagreements import Dispute
-from chunking.merging.hidden_word_repair import find_hidden, onset, rewrite
+from chunking.merging.disagreements import SeamComparison
+from chunking.merging.hidden_word_repair import find_hidden, onset, with_hidden_words
 from chunking.merging.repair_windows import (
     LEAD_IN,
     SHORTEST_SPLIT,
@@ -19,14 +19,14 @@ from chunking.merging.repair_windows import (
     seam_request,
     split_requests,
 )
-from chunking.merging.seam_cut import Settlement, settle
-from chunking.merging.seam_regions import Joint, first_from
-from chunking.merging.seam_repair import splice
+from chunking.merging.seam_cut import JoinedSeam, join_at_seam
+from chunking.merging.seam_regions import SeamRegion, first_from
+from chunking.merging.seam_repair import repair_seam
 from chunking.merging.word_alignment import TOLERANCE
 from chunking.text.word_keys import SPACELESS_LANGUAGES
 from chunking.types import Piece, RepairRequest, Span, Window, Word
 
-SHORTEST_DISPUTE = 1.0
+SHORTEST_REPAIRED_OVERLAP = 1.0
 """Two windows that share less sound than this never agree; repairing would double the work."""
 
 
@@ -83,9 +83,9 @@ def clean(piece: Piece) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def settle_window(window: Window, place: int, context: Context) -> Side | Pending:
+def resolve_window(window: Window, place: int, context: Context) -> Side | Pending:
     """The words of a planned window, with those that its own words hid once they are known."""
-    side = _settle_half(window, place, context, 0)
+    side = _resolve_half(window, place, context, 0)
     if isinstance(side, Pending) or context.evidence is None:
         return side
     words, requests = side.words, list[RepairRequest]()
@@ -111,13 +111,13 @@ def _reveal(
         piece = context.answers[number]
         if piece is None:
             break
-        found = rewrite(words, hidden, piece, context.evidence, by_grapheme=by_grapheme)
+        found = with_hidden_words(words, hidden, piece, context.evidence, by_grapheme=by_grapheme)
         if found is not None:
             return found
     return words
 
 
-def _settle_half(window: Window, place: int, context: Context, node: int) -> Side | Pending:
+def _resolve_half(window: Window, place: int, context: Context, node: int) -> Side | Pending:
     """The words of a planned window; of its halves where its decoding ended too early."""
     piece = context.answers[window.index]
     assert piece is not None  # asked only for windows that have been decoded
@@ -133,74 +133,74 @@ def _settle_half(window: Window, place: int, context: Context, node: int) -> Sid
     if any(context.answers[request.window.index] is None for request in requests):
         return whole
     left, right = (
-        _settle_half(request.window, place, context, 2 * node + 1 + side)
+        _resolve_half(request.window, place, context, 2 * node + 1 + side)
         for side, request in enumerate(requests)
     )
     if isinstance(left, Pending) or isinstance(right, Pending):
         return Pending(
             tuple(r for half in (left, right) if isinstance(half, Pending) for r in half.requests)
         )
-    shared = Span(requests[1].window.start, requests[0].window.end)
-    joined = settle(_dispute(left, right, (left.words, right.words), shared, context))
+    overlap = Span(requests[1].window.start, requests[0].window.end)
+    joined = join_at_seam(_compare(left, right, (left.words, right.words), overlap, context))
     return Side(joined.words, left.by_grapheme, max(left.rounds, right.rounds))
 
 
-def _dispute(
+def _compare(
     left: Side,
     right: Side,
     words: tuple[tuple[Word, ...], tuple[Word, ...]],
-    shared: Span,
+    overlap: Span,
     context: Context,
-) -> Dispute:
-    return Dispute(
+) -> SeamComparison:
+    return SeamComparison(
         words[0],
         words[1],
-        shared,
-        aim=(shared.start + shared.end) / 2,
+        overlap,
+        aim=(overlap.start + overlap.end) / 2,
         by_grapheme=left.by_grapheme or right.by_grapheme,
         evidence=context.evidence,
         vote=context.vote,
     )
 
 
-def settle_joint(
-    joint: Joint, place: int, sides: tuple[Side, Side], context: Context
-) -> tuple[Settlement, int] | Pending:
-    """The words inside a joint and the rounds of repair that they took."""
+def resolve_seam(
+    seam_region: SeamRegion, place: int, sides: tuple[Side, Side], context: Context
+) -> tuple[JoinedSeam, int] | Pending:
+    """The words inside a seam's region and the rounds of repair that they took."""
     left, right = sides
     words = (
-        left.words[first_from(left.words, joint.interval.start) :],
-        right.words[: first_from(right.words, joint.interval.end)],
+        left.words[first_from(left.words, seam_region.interval.start) :],
+        right.words[: first_from(right.words, seam_region.interval.end)],
     )
     rounds = max(left.rounds, right.rounds)
-    if joint.shared is None:
-        middle = (joint.interval.start + joint.interval.end) / 2
-        return Settlement(words[0] + words[1], middle, "silent"), rounds
-    dispute = _dispute(left, right, words, joint.shared, context)
-    found = settle(dispute)
-    if not found.is_disputed or joint.shared.duration < SHORTEST_DISPUTE:
+    if seam_region.overlap is None:
+        middle = (seam_region.interval.start + seam_region.interval.end) / 2
+        return JoinedSeam(words[0] + words[1], middle, "silent"), rounds
+    comparison = _compare(left, right, words, seam_region.overlap, context)
+    found = join_at_seam(comparison)
+    if not found.needs_repair or seam_region.overlap.duration < SHORTEST_REPAIRED_OVERLAP:
         return found, rounds
     for attempt in range(context.rounds - rounds):
-        request = _seam_request(joint, found.time, context, place, attempt)
+        request = _seam_request(seam_region, found.time, context, place, attempt)
         if request.window.index not in context.answers:
             return Pending((request,))
         piece = context.answers[request.window.index]
         if piece is None:
             break
         around = left.words, right.words
-        repaired = splice(dispute, joint, around, found.time, clean(piece))
+        repaired = repair_seam(comparison, seam_region, around, found.time, clean(piece))
         if repaired is not None:
             return repaired, rounds + attempt + 1
     return found, context.rounds
 
 
 def _seam_request(
-    joint: Joint, time: float, context: Context, place: int, attempt: int
+    seam_region: SeamRegion, time: float, context: Context, place: int, attempt: int
 ) -> RepairRequest:
-    """Centred on the seam first; then beginning where the joint begins."""
+    """Centred on the seam first; then beginning where the region begins."""
     number = context.numbering.seam(place, attempt)
     if attempt == 0:
-        return seam_request(joint.interval, time, context.bounds, number)
-    start = max(joint.interval.start - LEAD_IN, 0.0)
-    end = min(start + (joint.right.end - joint.right.start), context.duration)
-    return RepairRequest(Window(number, start, end, "seam"), joint.interval, "seam")
+        return seam_request(seam_region.interval, time, context.bounds, number)
+    start = max(seam_region.interval.start - LEAD_IN, 0.0)
+    end = min(start + (seam_region.right.end - seam_region.right.start), context.duration)
+    return RepairRequest(Window(number, start, end, "seam"), seam_region.interval, "seam")

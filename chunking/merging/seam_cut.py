@@ -1,8 +1,8 @@
 """One seam: where the words of two windows that hear the same sound are joined.
 
-The cut lies beside a word that both windows have, never inside a disagreement, so that a disputed
-stretch comes whole from one side. Pairs of a monotone alignment are said once: nothing between
-two agreeing words is lost or doubled. Asks for nothing and decodes nothing.
+The cut lies beside a word that both windows have, never inside a disagreement, so that it comes
+whole from one side. Pairs of a monotone alignment are said once: nothing between two agreeing words
+is lost or doubled. Asks for nothing and decodes nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from chunking.merging.disagreements import (
     CREDIBLE,
-    Dispute,
-    Passage,
-    find_passages,
-    is_heard,
+    Disagreement,
+    SeamComparison,
+    find_disagreements,
+    has_evidence,
     overrules,
     word_boundary,
 )
@@ -29,18 +29,18 @@ PAUSE_WEIGHT = 1.0
 PAUSE_LIMIT = 1.0
 DISTANCE_WEIGHT = 4.0
 FEWEST_ANCHORS = 2
-MOST_DISPUTED_PER_ANCHOR = 2
+MOST_DISAGREEING_PER_ANCHOR = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
-    """The words on both sides of the cut at `time`, in order; `is_disputed` asks for a repair."""
+class JoinedSeam:
+    """The words on both sides of the cut at `time`, in order; `needs_repair` asks for a repair."""
 
     words: tuple[Word, ...]
     time: float
     status: SeamStatus
     agreeing_words: int = 0
-    is_disputed: bool = False
+    needs_repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,51 +51,58 @@ class Cut:
     right_start: int
     time: float
     agreeing: int
-    disputed: int
+    disagreeing: int
     run: int = 0
-    """Agreeing words in a row beside the cut, those outside of the joint too."""
-    passages: tuple[Passage, ...] = ()
+    """Agreeing words in a row beside the cut, those outside of the region too."""
+    disagreements: tuple[Disagreement, ...] = ()
 
     @property
     def is_weak(self) -> bool:
         """One chance agreement among many disagreements is no anchor."""
         return (
             max(self.agreeing, self.run) < FEWEST_ANCHORS
-            and self.disputed > MOST_DISPUTED_PER_ANCHOR * self.agreeing
+            and self.disagreeing > MOST_DISAGREEING_PER_ANCHOR * self.agreeing
         )
 
 
-def settle(dispute: Dispute) -> Settlement:
+def join_at_seam(comparison: SeamComparison) -> JoinedSeam:
     """Join both sides: beside an agreeing word if there is one, else as carefully as possible."""
-    cut = find_cut(dispute)
+    cut = find_cut(comparison)
     if cut is None:
-        return _settle_without_anchor(dispute)
+        return _join_without_anchor(comparison)
     if cut.is_weak:
-        words = dispute.left[: cut.left_stop] + dispute.right[cut.right_start :]
-        return Settlement(words, cut.time, "uncertain", cut.agreeing, is_disputed=True)
-    overruled = [passage for passage in cut.passages if overrules(passage, dispute)]
+        words = comparison.left[: cut.left_stop] + comparison.right[cut.right_start :]
+        return JoinedSeam(words, cut.time, "uncertain", cut.agreeing, needs_repair=True)
+    overruled = [
+        disagreement for disagreement in cut.disagreements if overrules(disagreement, comparison)
+    ]
     status: SeamStatus = "voted" if overruled else "agreed"
-    return Settlement(_join(dispute, cut, overruled), cut.time, status, cut.agreeing)
+    return JoinedSeam(_join(comparison, cut, overruled), cut.time, status, cut.agreeing)
 
 
-def _join(dispute: Dispute, cut: Cut, overruled: Sequence[Passage]) -> tuple[Word, ...]:
-    """Left before the cut, right after it, each other's words in the passages overruled."""
-    before, after = list(dispute.left[: cut.left_stop]), list(dispute.right[cut.right_start :])
-    for passage in reversed(overruled):
-        left, right = passage.left, passage.right
-        if passage.is_before_cut:
-            before[left.start : left.stop] = dispute.right[right.start : right.stop]
+def _join(
+    comparison: SeamComparison, cut: Cut, overruled: Sequence[Disagreement]
+) -> tuple[Word, ...]:
+    """Left before the cut, right after it, each other's words in the disagreements overruled."""
+    before, after = (
+        list(comparison.left[: cut.left_stop]),
+        list(comparison.right[cut.right_start :]),
+    )
+    for disagreement in reversed(overruled):
+        left, right = disagreement.left, disagreement.right
+        if disagreement.is_before_cut:
+            before[left.start : left.stop] = comparison.right[right.start : right.stop]
         else:
             behind = slice(right.start - cut.right_start, right.stop - cut.right_start)
-            after[behind] = dispute.left[left.start : left.stop]
+            after[behind] = comparison.left[left.start : left.stop]
     return (*before, *after)
 
 
-def find_cut(dispute: Dispute) -> Cut | None:
+def find_cut(comparison: SeamComparison) -> Cut | None:
     """The best cut beside an agreeing word, or None where the sides share no word."""
-    left = to_units(dispute.left, by_grapheme=dispute.by_grapheme)
-    right = to_units(dispute.right, by_grapheme=dispute.by_grapheme)
-    path = _Path(align(left, right, dispute.shared), left, right, dispute)
+    left = to_units(comparison.left, by_grapheme=comparison.by_grapheme)
+    right = to_units(comparison.right, by_grapheme=comparison.by_grapheme)
+    path = _Path(align(left, right, comparison.overlap), left, right, comparison)
     return path.best_cut()
 
 
@@ -107,17 +114,17 @@ class _Path:
         columns: Sequence[Column],
         left: Sequence[Unit],
         right: Sequence[Unit],
-        dispute: Dispute,
+        comparison: SeamComparison,
     ) -> None:
         self._columns = columns
         self._left = left
         self._right = right
-        self._dispute = dispute
-        self._half = max(dispute.shared.duration / 2, GUARD / 2)
-        core = dispute.core
-        self._last_start = len(dispute.right) - dispute.trailing
+        self._comparison = comparison
+        self._half = max(comparison.overlap.duration / 2, GUARD / 2)
+        core = comparison.core
+        self._last_start = len(comparison.right) - comparison.trailing
         self._agreeing = sum(column.agrees and self._is_inside(column) for column in columns)
-        self._disputed = sum(
+        self._disagreeing = sum(
             not column.agrees and core.start <= self._middle(column) <= core.end
             for column in columns
         )
@@ -140,15 +147,15 @@ class _Path:
                 j += self._columns[place].right is not None
         if best is None:
             return None
-        passages = find_passages(self._columns, self._left, self._right, best[1])
-        return replace(best[2], passages=tuple(passages))
+        disagreements = find_disagreements(self._columns, self._left, self._right, best[1])
+        return replace(best[2], disagreements=tuple(disagreements))
 
     def _cut_at(self, i: int, j: int, run: int) -> tuple[tuple[bool, float], Cut] | None:
-        left_stop = word_boundary(self._left, i, len(self._dispute.left))
-        right_start = word_boundary(self._right, j, len(self._dispute.right))
+        left_stop = word_boundary(self._left, i, len(self._comparison.left))
+        right_start = word_boundary(self._right, j, len(self._comparison.right))
         if left_stop is None or right_start is None:
             return None
-        if left_stop < self._dispute.leading or right_start > self._last_start:
+        if left_stop < self._comparison.leading or right_start > self._last_start:
             return None
         end = self._left[i - 1].end if i else None
         start = self._right[j].start if j < len(self._right) else None
@@ -157,15 +164,15 @@ class _Path:
             assert time is not None  # a boundary beside a column has a unit on one side
         else:
             time, pause = (end + start) / 2, max(start - end, 0.0)
-        distance = (time - self._dispute.aim) / self._half
+        distance = (time - self._comparison.aim) / self._half
         score = run + PAUSE_WEIGHT * min(pause, PAUSE_LIMIT) - DISTANCE_WEIGHT * distance**2
-        cut = Cut(left_stop, right_start, time, self._agreeing, self._disputed, run)
+        cut = Cut(left_stop, right_start, time, self._agreeing, self._disagreeing, run)
         return (not cut.is_weak, score), cut
 
     def _is_inside(self, column: Column) -> bool:
-        """Whether no side has `column` outside of the joint."""
+        """Whether no side has `column` outside of the region."""
         left, right = column.left, column.right
-        return (left is None or self._left[left].first >= self._dispute.leading) and (
+        return (left is None or self._left[left].first >= self._comparison.leading) and (
             right is None or self._right[right].first < self._last_start
         )
 
@@ -184,49 +191,49 @@ def _runs(columns: Sequence[Column]) -> list[int]:
     return runs
 
 
-def _settle_without_anchor(dispute: Dispute) -> Settlement:
-    left, right = dispute.left, dispute.right
-    core = dispute.core
+def _join_without_anchor(comparison: SeamComparison) -> JoinedSeam:
+    left, right = comparison.left, comparison.right
+    core = comparison.core
     left_has = [word for word in left if core.start <= focus(word) <= core.end]
     right_has = [word for word in right if core.start <= focus(word) <= core.end]
     if left_has and right_has:
-        return _settle_at_pause(dispute)
+        return _join_at_pause(comparison)
     if left_has or right_has:
-        return _settle_one_sided(dispute, core, left_has or right_has)
-    time = _cut_time(left, right, dispute.aim)
-    return Settlement(_split_at(left, right, time), time, "silent")
+        return _join_one_sided(comparison, core, left_has or right_has)
+    time = _cut_time(left, right, comparison.aim)
+    return JoinedSeam(_split_at(left, right, time), time, "silent")
 
 
-def _settle_at_pause(dispute: Dispute) -> Settlement:
+def _join_at_pause(comparison: SeamComparison) -> JoinedSeam:
     """Both sides speak and share no word: cut in the widest pause near the aim, ask for help."""
-    left, right = dispute.left, dispute.right
+    left, right = comparison.left, comparison.right
     if left and right and focus(left[-1]) <= focus(right[0]):
-        return Settlement(left + right, dispute.aim, "uncertain", is_disputed=True)
-    time = _pause_near(dispute)
-    return Settlement(_split_at(left, right, time), time, "uncertain", is_disputed=True)
+        return JoinedSeam(left + right, comparison.aim, "uncertain", needs_repair=True)
+    time = _pause_near(comparison)
+    return JoinedSeam(_split_at(left, right, time), time, "uncertain", needs_repair=True)
 
 
-def _settle_one_sided(dispute: Dispute, core: Span, words: Sequence[Word]) -> Settlement:
+def _join_one_sided(comparison: SeamComparison, core: Span, words: Sequence[Word]) -> JoinedSeam:
     """Only one window has words here. They stay, unless the other detector hears none either."""
-    is_left = words[0] in dispute.left
-    time = core.end if is_left else _alone_from(dispute, core.start)
-    if dispute.evidence is None:
+    is_left = words[0] in comparison.left
+    time = core.end if is_left else _alone_from(comparison, core.start)
+    if comparison.evidence is None:
         credible = sum(word.probability for word in words) / len(words) >= CREDIBLE
         status: SeamStatus = "voted" if credible else "uncertain"
-        return Settlement(_split_at(dispute.left, dispute.right, time), time, status)
-    if not any(is_heard(word, dispute.evidence) for word in words):
+        return JoinedSeam(_split_at(comparison.left, comparison.right, time), time, status)
+    if not any(has_evidence(word, comparison.evidence) for word in words):
         time = core.start if is_left else core.end
-    return Settlement(_split_at(dispute.left, dispute.right, time), time, "voted")
+    return JoinedSeam(_split_at(comparison.left, comparison.right, time), time, "voted")
 
 
-def _alone_from(dispute: Dispute, time: float) -> float:
+def _alone_from(comparison: SeamComparison, time: float) -> float:
     """Where the right window's words begin that nobody else wrote, `time` at the latest.
 
     A guard is not trusted because the other window hears better there. One that has stopped
     writing does not.
     """
-    reached = max((word.end for word in dispute.left), default=float("-inf"))
-    alone = [w.start for w in dispute.right if reached < focus(w) <= time]
+    reached = max((word.end for word in comparison.left), default=float("-inf"))
+    alone = [w.start for w in comparison.right if reached < focus(w) <= time]
     return max(reached, min(alone)) if alone else time
 
 
@@ -243,18 +250,21 @@ def _cut_time(left: Sequence[Word], right: Sequence[Word], aim: float) -> float:
     return aim
 
 
-def _pause_near(dispute: Dispute) -> float:
+def _pause_near(comparison: SeamComparison) -> float:
     """Middle of the widest common pause in the core, near the aim if there are several."""
-    core = dispute.core
+    core = comparison.core
     edges = sorted(
-        (Span(word.start, max(word.end, word.start)) for word in dispute.left + dispute.right),
+        (
+            Span(word.start, max(word.end, word.start))
+            for word in comparison.left + comparison.right
+        ),
     )
-    best, best_score = dispute.aim, float("-inf")
-    reached = edges[0].end if edges else dispute.aim
+    best, best_score = comparison.aim, float("-inf")
+    reached = edges[0].end if edges else comparison.aim
     for span in edges:
         middle = (reached + span.start) / 2
         if span.start > reached and core.start <= middle <= core.end:
-            score = (span.start - reached) - 0.1 * abs(middle - dispute.aim)
+            score = (span.start - reached) - 0.1 * abs(middle - comparison.aim)
             if score > best_score:
                 best, best_score = middle, score
         reached = max(reached, span.end)

@@ -1,7 +1,8 @@
-"""Divides the recording between windows: bodies that one window alone speaks for, and joints.
+"""Divides the recording between windows: bodies that one window alone speaks for, and the regions
+of seams.
 
-body 0, joint 0, body 1, joint 1, ...: a joint is a seam with some room around it, and all that a
-seam or its repair may change lies inside its joint. Pure geometry; no word is compared here.
+body 0, region 0, body 1, region 1, ...: a region is a seam with some room around it, and all that a
+seam or its repair may change lies inside its region. Pure geometry; no word is compared here.
 """
 
 from __future__ import annotations
@@ -18,26 +19,27 @@ REACH = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
-    """Between `left` and `right`. `shared` is what both hear, None across a skipped silence."""
+class SeamRegion:
+    """Between `left` and `right`. `overlap` is what both windows hold, None across a skipped
+    silence."""
 
     left: Window
     right: Window
-    shared: Span | None
+    overlap: Span | None
     interval: Span
 
 
-def lay_joints(windows: Sequence[Window]) -> tuple[Joint, ...]:
-    """The joints between neighbours; their intervals are disjoint and in order."""
+def lay_seam_regions(windows: Sequence[Window]) -> tuple[SeamRegion, ...]:
+    """The regions between neighbours; their intervals are disjoint and in order."""
     limits = [_middle_of_body(windows, place) for place in range(len(windows))]
     return tuple(
-        _lay_joint(left, right, Span(limits[place], limits[place + 1]))
+        _lay_seam_region(left, right, Span(limits[place], limits[place + 1]))
         for place, (left, right) in enumerate(pairwise(windows))
     )
 
 
 def _middle_of_body(windows: Sequence[Window], place: int) -> float:
-    """The middle of what only this window hears; where its two joints must end at the latest."""
+    """The middle of what only this window holds; where its two regions must end at the latest."""
     window = windows[place]
     start = max(window.start, windows[place - 1].end) if place else window.start
     end = window.end
@@ -46,13 +48,13 @@ def _middle_of_body(windows: Sequence[Window], place: int) -> float:
     return (start + end) / 2
 
 
-def _lay_joint(left: Window, right: Window, limits: Span) -> Joint:
+def _lay_seam_region(left: Window, right: Window, limits: Span) -> SeamRegion:
     if right.start >= left.end:
-        return Joint(left, right, None, Span(left.end, right.start))
-    shared = Span(right.start, left.end)
-    start = max(shared.start - REACH, limits.start, left.start)
-    end = min(shared.end + REACH, limits.end, right.end)
-    return Joint(left, right, shared, Span(start, max(start, end)))
+        return SeamRegion(left, right, None, Span(left.end, right.start))
+    overlap = Span(right.start, left.end)
+    start = max(overlap.start - REACH, limits.start, left.start)
+    end = min(overlap.end + REACH, limits.end, right.end)
+    return SeamRegion(left, right, overlap, Span(start, max(start, end)))
 
 
 def first_from(words: Sequence[Word], time: float) -> int:

@@ -1,4 +1,4 @@
-"""Aligns what two windows heard in the sound they share, by words under a limit of time.
+"""Aligns what two windows say of the sound they share, by words under a limit of time.
 
 Time alone never decides and equality alone never does: a pair must be near in time to be a pair,
 so that a repeated word cannot match its twin seconds away. Decides nothing about cuts.
@@ -27,7 +27,7 @@ NEARLY_EQUAL_SIMILARITY = 0.6
 DIFFERENT = 1.2
 GAP = 1.0
 GAP_IN_GUARD = 0.35
-GAP_OUT_OF_HEARING = 0.02
+GAP_OUTSIDE_OVERLAP = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,19 @@ class Column:
 
 
 def align(
-    left: Sequence[Unit], right: Sequence[Unit], shared: Span, hole: Span | None = None
+    left: Sequence[Unit], right: Sequence[Unit], overlap: Span, hole: Span | None = None
 ) -> list[Column]:
     """The cheapest monotone path through `left` and `right`; every unit is in one column.
 
-    `shared` is the sound that both windows hear. In `hole` the left side is known to lack words.
+    `overlap` is the sound that both windows hold. In `hole` the left side is known to lack words.
     O(len(left) * len(right)); both are bounded by the overlap.
     """
     offset = clock_offset(left, right)
-    left_gaps = [_gap(unit, shared) for unit in left]
+    left_gaps = [_gap(unit, overlap) for unit in left]
     right_gaps = [
-        GAP_OUT_OF_HEARING if hole and hole.start <= unit.middle <= hole.end else _gap(unit, shared)
+        GAP_OUTSIDE_OVERLAP
+        if hole and hole.start <= unit.middle <= hole.end
+        else _gap(unit, overlap)
         for unit in right
     ]
     moves = _fill(left, right, offset, (left_gaps, right_gaps))
@@ -75,11 +77,11 @@ def _unique(units: Sequence[Unit]) -> dict[str, Unit]:
     return {name: unit for name, unit in seen.items() if unit is not None}
 
 
-def _gap(unit: Unit, shared: Span) -> float:
+def _gap(unit: Unit, overlap: Span) -> float:
     """What it costs that only one side has `unit`: little where either side is near its edge."""
-    if unit.start < shared.start or unit.end > shared.end:
-        return GAP_OUT_OF_HEARING
-    is_near_edge = unit.start < shared.start + GUARD or unit.end > shared.end - GUARD
+    if unit.start < overlap.start or unit.end > overlap.end:
+        return GAP_OUTSIDE_OVERLAP
+    is_near_edge = unit.start < overlap.start + GUARD or unit.end > overlap.end - GUARD
     return GAP_IN_GUARD if is_near_edge else GAP
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from chunking.types import Word
 
 
-class Clock:
+class MonotonicTimes:
     """Lets words through in order, one behind, and settles times where two of them overlap.
 
     The text and provenance of a word never change; its times only where its neighbour's overlap.

@@ -1,7 +1,7 @@
-"""How a lane's steps are run: plainly, or recorded once for a shape and replayed.
+"""How the steps of a group of slots are run: plainly, or recorded once for a shape and replayed.
 
 A recorded step costs the host one call instead of hundreds, which on a graphics processor is most
-of a step's time. Knows neither lanes nor models. The recording of CUDA graphs has not been run yet:
+of a step's time. Knows neither slots nor models. The recording of CUDA graphs has not been run yet:
 no such device was at hand when it was written; what records and replays here is proven with a
 recorder of operations on the CPU.
 """
@@ -36,10 +36,10 @@ Replay = Callable[[], object]
 
 
 class Runner(Protocol):
-    """Runs steps of one lane."""
+    """Runs steps of one group of slots."""
 
-    def slots(self, seated: int, room: int) -> int:
-        """How many slots, from the first, take part in a step when `seated` of them are taken."""
+    def slots(self, running: int, room: int) -> int:
+        """How many slots, from the first, take part in a step when `running` of them are taken."""
         ...
 
     def run(self, shape: StepShape, body: Body) -> None:
@@ -54,8 +54,8 @@ class Runner(Protocol):
 class PlainRunner:
     """Calls the body."""
 
-    def slots(self, seated: int, room: int) -> int:  # noqa: ARG002 - a port
-        return seated
+    def slots(self, running: int, room: int) -> int:  # noqa: ARG002 - a port
+        return running
 
     def run(self, shape: StepShape, body: Body) -> None:
         body(shape)
@@ -94,11 +94,13 @@ class RecordingRunner:
         self._replays: dict[StepShape, Replay] = {}
         self._is_able = True
 
-    def slots(self, seated: int, room: int) -> int:
+    def slots(self, running: int, room: int) -> int:
         if not self._is_able:
-            return seated
+            return running
         largest = SLOTS[-1]
-        rounded = next((some for some in SLOTS if some >= seated), -(-seated // largest) * largest)
+        rounded = next(
+            (some for some in SLOTS if some >= running), -(-running // largest) * largest
+        )
         return min(rounded, room)
 
     def run(self, shape: StepShape, body: Body) -> None:

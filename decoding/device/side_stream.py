@@ -22,7 +22,7 @@ class Mark(Protocol):
     def wait(self) -> None: ...
 
 
-class Beside(Protocol):
+class SideStream(Protocol):
     """A queue of work, done in order."""
 
     def run(self, work: Callable[[], T]) -> T:
@@ -47,7 +47,7 @@ class Passed:
         pass
 
 
-class AtOnce:
+class InlineStream:
     """No queue: the work is done when `run` returns. For the CPU, which has one pair of hands, and
     for devices whose copies to the host wait: all but CUDA."""
 
@@ -72,7 +72,7 @@ class _Event:
         self._event.synchronize()
 
 
-class OnStream:
+class CudaSideStream:
     """A second CUDA stream. Has not been run yet: no such device was at hand.
 
     Memory: what the work allocates belongs to this stream, and what it frees is used again by
@@ -100,5 +100,5 @@ class OnStream:
             tensor.record_stream(main)
 
 
-def beside_for(device: torch.device) -> Beside:
-    return OnStream(device) if device.type == "cuda" else AtOnce()
+def side_stream_for(device: torch.device) -> SideStream:
+    return CudaSideStream(device) if device.type == "cuda" else InlineStream()

@@ -29,7 +29,7 @@ def to_host(tensor: Tensor) -> Tensor:
     return tensor.to("cpu", non_blocking=tensor.is_cuda)
 
 
-class OnTheirWay:
+class PendingCopies:
     """Tensors that are being copied to the host. Those that are there already stay."""
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
@@ -48,4 +48,4 @@ class OnTheirWay:
 
 def fetch(tensors: Sequence[Tensor]) -> list[Tensor]:
     """The tensors on the host, all with one question."""
-    return OnTheirWay(tensors).here()
+    return PendingCopies(tensors).here()

@@ -1,4 +1,5 @@
-"""Windows being decoded together: they enter, step, climb the ladder and come out as `Decoded`.
+"""Windows being decoded together: they enter, step, fall back to higher temperatures and come out
+as `Decoded`.
 
 No threads, futures or queues here: whoever owns the device calls `admit` and `step` in turn.
 """
@@ -10,17 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic
 
-from decoding.device.side_stream import Beside, beside_for
-from decoding.engine.batching_policy import Grouping, grouping_for
-from decoding.engine.fallback import Climb
+from decoding.device.side_stream import SideStream, side_stream_for
+from decoding.engine.batching_policy import BatchingPolicy, batching_policy_for
+from decoding.engine.fallback import TemperatureFallback
 from decoding.engine.language_detection import only_language
-from decoding.engine.prefill import Heard, Key, Newcomer
-from decoding.engine.prefill_queue import Arrivals
-from decoding.engine.prompt_prefill import Listened
-from decoding.engine.slot_table import Seated, Slot, Table, judge
-from decoding.engine.slots import Lane, width_for
-from decoding.engine.token_suppression import FirstSteps
-from decoding.engine.word_timing import Departures
+from decoding.engine.prefill import Key, PrefillResult, WindowRequest
+from decoding.engine.prefill_queue import PrefillQueue
+from decoding.engine.prompt_prefill import PrefilledWindow
+from decoding.engine.slot_table import RunningWindow, Slot, SlotTable, judge
+from decoding.engine.slots import SlotGroup, width_for
+from decoding.engine.token_suppression import TokenSuppressions
+from decoding.engine.word_timing import WordTimingQueue
 from decoding.model.loaded_model import LoadedModel
 from decoding.search.state import Plan
 from decoding.types import Clip, Decoded, DecodingOptions
@@ -38,8 +39,8 @@ class Outcome(Generic[Key]):
 class Batch(Generic[Key]):
     """Up to `slots` windows in flight. Keys are the caller's and are never looked into.
 
-    `grouping`: how much is done at once; `beside`: where newcomers are heard; the device's own when
-    None.
+    `policy`: how much is done at once; `side_stream`: where windows are prefilled; the device's own
+    when None.
     """
 
     def __init__(
@@ -47,21 +48,23 @@ class Batch(Generic[Key]):
         model: LoadedModel,
         slots: int,
         *,
-        grouping: Grouping | None = None,
-        beside: Beside | None = None,
+        policy: BatchingPolicy | None = None,
+        side_stream: SideStream | None = None,
     ) -> None:
         self.slots = slots
         self._model = model
-        self._grouping = grouping or grouping_for(model.device)
-        self._arrivals: Arrivals[Key] = Arrivals(
-            model, self._grouping.heard, beside or beside_for(model.device)
+        self._policy = policy or batching_policy_for(model.device)
+        self._prefill_queue: PrefillQueue[Key] = PrefillQueue(
+            model, self._policy.prefill_batch, side_stream or side_stream_for(model.device)
         )
-        self._departures: Departures[Key] = Departures(model, self._grouping.aligned)
-        self._first_steps = FirstSteps(model)
-        self._tables: dict[int, Table[Key]] = {}
+        self._word_timing: WordTimingQueue[Key] = WordTimingQueue(
+            model, self._policy.alignment_batch
+        )
+        self._suppressions = TokenSuppressions(model)
+        self._tables: dict[int, SlotTable[Key]] = {}
 
     def __len__(self) -> int:
-        return len(self._arrivals) + self._num_seated + len(self._departures)
+        return len(self._prefill_queue) + self._num_running + len(self._word_timing)
 
     @property
     def free(self) -> int:
@@ -69,30 +72,30 @@ class Batch(Generic[Key]):
         return max(0, self.slots - len(self))
 
     @property
-    def welcome(self) -> int:
-        """Newcomers to take now: so few that nobody's cancel, or memory, is burdened by them."""
-        grouping = self._grouping
-        places = self.slots + grouping.ahead - len(self)
-        return max(0, min(places, grouping.heard - len(self._arrivals)))
+    def admissible(self) -> int:
+        """Requests to take now: so few that nobody's cancel, or memory, is burdened by them."""
+        policy = self._policy
+        places = self.slots + policy.prefill_ahead - len(self)
+        return max(0, min(places, policy.prefill_batch - len(self._prefill_queue)))
 
     def keys(self) -> list[Key]:
-        seated = [one.key for table in self._tables.values() for one in table.seated]
-        return self._departures.keys() + seated + self._arrivals.keys()
+        running = [one.key for table in self._tables.values() for one in table.running]
+        return self._word_timing.keys() + running + self._prefill_queue.keys()
 
     def drop(self, is_unwanted: Callable[[Key], bool]) -> None:
-        """Take windows out at once, undecided."""
-        self._arrivals.drop(is_unwanted)
-        self._departures.drop(is_unwanted)
+        """Take windows out at once, unfinished."""
+        self._prefill_queue.drop(is_unwanted)
+        self._word_timing.drop(is_unwanted)
         for table in self._tables.values():
             table.drop(is_unwanted)
 
-    def admit(self, newcomers: Sequence[tuple[Key, Clip, DecodingOptions]]) -> list[Outcome[Key]]:
-        """Begin to hear the newcomers; those who have been heard are seated.
+    def admit(self, requests: Sequence[tuple[Key, Clip, DecodingOptions]]) -> list[Outcome[Key]]:
+        """Begin the prefill of the requests; those whose prefill is over get a slot.
 
         Returns those that needed no decoding.
         """
-        outcomes = self._find_speech([one for one in newcomers if not one[2].needs_slot])
-        self._arrivals.start([Newcomer(*one) for one in newcomers if one[2].needs_slot])
+        outcomes = self._find_speech([one for one in requests if not one[2].needs_slot])
+        self._prefill_queue.start([WindowRequest(*one) for one in requests if one[2].needs_slot])
         return outcomes + self._receive(wait=False)
 
     @cached_property
@@ -108,80 +111,80 @@ class Batch(Generic[Key]):
         return [Outcome(key, only_speech(probabilities)) for (key, _, _), probabilities in pairs]
 
     def step(self) -> list[Outcome[Key]]:
-        """One token for every seated window; returns those that are decided.
+        """One token for every running window; returns those that are finished.
 
-        Waits for newcomers to be heard if there is nobody else.
+        Waits for a prefill to end if nothing else is running.
         """
-        outcomes = self._receive(wait=self._num_seated == 0)
+        outcomes = self._receive(wait=self._num_running == 0)
         tables = list(self._tables.values())
         for table in tables:
             table.step()
-        # 1. while the device takes this step: the words of those that were decided before it
-        outcomes += self._depart()
+        # 1. while the device takes this step: the words of those that were finished before it
+        outcomes += self._finish_timed()
         # 2. who is done now
-        pause = self._grouping.steps_between_looks
-        self._conclude([Slot(table, at) for table in tables for at in table.done(pause)])
-        if self._grouping.departs_at_once or self._num_seated == 0:
-            outcomes += self._depart()
+        pause = self._policy.steps_between_checks
+        self._judge_finished([Slot(table, at) for table in tables for at in table.done(pause)])
+        if self._policy.finishes_at_once or self._num_running == 0:
+            outcomes += self._finish_timed()
         return outcomes
 
     @property
-    def _num_seated(self) -> int:
+    def _num_running(self) -> int:
         return sum(len(table) for table in self._tables.values())
 
     def _receive(self, *, wait: bool) -> list[Outcome[Key]]:
-        """Seat those who have been heard. Returns those that need no seat."""
+        """Give slots to windows whose prefill is over. Returns those that need none."""
         outcomes = []
-        for one in self._arrivals.ready(self.slots - self._num_seated, wait=wait):
-            if one.listened is None:
-                outcomes.append(Outcome(one.newcomer.key, only_language(one.language)))
+        for one in self._prefill_queue.ready(self.slots - self._num_running, wait=wait):
+            if one.prefilled is None:
+                outcomes.append(Outcome(one.request.key, only_language(one.language)))
             else:
-                self._enter(one, one.listened)
+                self._start(one, one.prefilled)
         return outcomes
 
-    def _enter(self, heard: Heard[Key], listened: Listened) -> None:
-        climb = Climb(
-            heard.newcomer.clip,
-            heard.newcomer.options,
-            heard.language,
-            len(listened.prompt.tokens),
+    def _start(self, result: PrefillResult[Key], prefilled: PrefilledWindow) -> None:
+        fallback = TemperatureFallback(
+            result.request.clip,
+            result.request.options,
+            result.language,
+            len(prefilled.prompt.tokens),
         )
-        seated = Seated(heard.newcomer.key, climb, listened.no_speech_prob)
-        self._seat(seated, listened, climb.plan(self._model.dimensions.n_text_ctx))
+        running = RunningWindow(result.request.key, fallback, prefilled.no_speech_prob)
+        self._insert(running, prefilled, fallback.plan(self._model.dimensions.n_text_ctx))
 
-    def _seat(self, seated: Seated[Key], listened: Listened, plan: Plan) -> None:
-        table = self._table(seated.climb.beams)
-        table.lane.enter(listened, self._first_steps.of(seated.climb.options), plan)
-        table.seated.append(seated)
+    def _insert(self, running: RunningWindow[Key], prefilled: PrefilledWindow, plan: Plan) -> None:
+        table = self._table(running.fallback.beams)
+        table.slot_group.insert(prefilled, self._suppressions.of(running.fallback.options), plan)
+        table.running.append(running)
 
-    def _table(self, beams: int) -> Table[Key]:
+    def _table(self, beams: int) -> SlotTable[Key]:
         width = width_for(beams)
         if width not in self._tables:
-            self._tables[width] = Table(Lane(self._model, width, self.slots))
+            self._tables[width] = SlotTable(SlotGroup(self._model, width, self.slots))
         return self._tables[width]
 
-    def _conclude(self, done: Sequence[Slot[Key]]) -> None:
-        """Judge the searches that are over; windows climb on or leave, the last of a table first.
+    def _judge_finished(self, done: Sequence[Slot[Key]]) -> None:
+        """Judge the searches that are over; windows fall back or leave, the last of a table first.
 
         Nobody moves before the device knows of all whose words it shall find.
         """
         verdicts = list(zip(done, judge(self._model, done), strict=True))
-        self._departures.start([slot.decided() for slot, is_decided in verdicts if is_decided])
-        for slot, is_decided in verdicts:
-            if is_decided:
-                slot.table.leave(slot.at)
+        self._word_timing.start([slot.finished() for slot, is_finished in verdicts if is_finished])
+        for slot, is_finished in verdicts:
+            if is_finished:
+                slot.table.release(slot.at)
             else:
                 self._try_again(slot)
 
-    def _depart(self) -> list[Outcome[Key]]:
-        return [Outcome(key, decoded) for key, decoded in self._departures.ready()]
+    def _finish_timed(self) -> list[Outcome[Key]]:
+        return [Outcome(key, decoded) for key, decoded in self._word_timing.ready()]
 
     def _try_again(self, slot: Slot[Key]) -> None:
-        seated, lane = slot.seated, slot.table.lane
-        plan = seated.climb.plan(self._model.dimensions.n_text_ctx)
-        if width_for(seated.climb.beams) == lane.width:
-            lane.restart(slot.at, plan)
+        running, slot_group = slot.running, slot.table.slot_group
+        plan = running.fallback.plan(self._model.dimensions.n_text_ctx)
+        if width_for(running.fallback.beams) == slot_group.width:
+            slot_group.restart(slot.at, plan)
             return
-        listened = lane.listened(slot.at)
-        slot.table.leave(slot.at)
-        self._seat(seated, listened, plan)
+        prefilled = slot_group.prefilled(slot.at)
+        slot.table.release(slot.at)
+        self._insert(running, prefilled, plan)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from decoding.engine.batch import Batch, Outcome
-from decoding.engine.memory import release, slots_for, used_bytes
-from decoding.engine.scheduler import TwoQueues
+from decoding.engine.memory import release_cached, slots_for, used_bytes
+from decoding.engine.scheduler import Scheduler
 from decoding.errors import EngineFailed
 from decoding.kernels.openmp import end_pool
 from decoding.model.loaded_model import LoadedModel
@@ -27,7 +27,7 @@ SLOTLESS_AT_ONCE = 16  # clips between two steps in which only speech is looked 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Entry:
+class _Submission:
     """A clip and whoever waits for it."""
 
     clip: Clip
@@ -58,13 +58,13 @@ class Engine:
         self._threads = threads
         self._slots = slots or slots_for(model)
         self._wake = threading.Condition()
-        self._waiting: TwoQueues[_Entry] = TwoQueues(queue_limit)
-        self._in_flight: list[_Entry] = []
+        self._waiting: Scheduler[_Submission] = Scheduler(queue_limit)
+        self._in_flight: list[_Submission] = []
         self._is_closing = False
         self._failure: BaseException | None = None
         self._counted = EngineStatistics()
         self._steps = 0
-        self._batch: Batch[_Entry] = Batch(model, self._slots)
+        self._batch: Batch[_Submission] = Batch(model, self._slots)
         self._thread = threading.Thread(target=self._run, name="decoding-engine", daemon=True)
         end_pool()  # ours, from loading the model
         self._thread.start()
@@ -81,7 +81,7 @@ class Engine:
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         """Queue one clip. Raises `QueueFull`, `UnsupportedOption`, `EngineFailed` when closed."""
         self._model.vocabulary.check(options)
-        entry = _Entry(clip, options)
+        entry = _Submission(clip, options)
         with self._wake:
             if not self.is_alive:
                 state = "closed" if self._failure is None else "lost"
@@ -141,17 +141,17 @@ class Engine:
         """Drop the cancelled, admit the next, take one step, deliver."""
         self._batch.drop(lambda entry: entry.future.cancelled())
         with self._wake:
-            newcomers = self._take(self._batch.welcome)
-            self._in_flight = self._batch.keys() + newcomers
-        outcomes = self._batch.admit([(entry, entry.clip, entry.options) for entry in newcomers])
+            requests = self._take(self._batch.admissible)
+            self._in_flight = self._batch.keys() + requests
+        outcomes = self._batch.admit([(entry, entry.clip, entry.options) for entry in requests])
         outcomes += self._batch.step()
         if outcomes:
             self._deliver(outcomes)
 
-    def _take(self, count: int) -> list[_Entry]:
+    def _take(self, count: int) -> list[_Submission]:
         """Up to `count` for slots, and those that need none."""
         slotless = self._waiting.take_slotless(SLOTLESS_AT_ONCE)
-        taken: list[_Entry] = []
+        taken: list[_Submission] = []
         while len(taken) < count:
             following = self._waiting.take()
             if following is None:
@@ -160,7 +160,7 @@ class Engine:
                 taken.append(following[1])
         return taken + [entry for entry in slotless if not entry.future.cancelled()]
 
-    def _deliver(self, outcomes: list[Outcome[_Entry]]) -> None:
+    def _deliver(self, outcomes: list[Outcome[_Submission]]) -> None:
         done = {outcome.key for outcome in outcomes}
         with self._wake:
             self._in_flight = [entry for entry in self._in_flight if entry not in done]
@@ -177,7 +177,7 @@ class Engine:
         failure = EngineFailed(f"decoding failed on {self._model.device}: {error}")
         failure.__cause__ = error
         answers = _answers(self._model.device)  # a lost device cannot even make an empty batch
-        batch = Batch[_Entry](self._model, self._slots) if answers else None
+        batch = Batch[_Submission](self._model, self._slots) if answers else None
         with self._wake:
             lost, self._in_flight = self._in_flight, []
             if batch is None:
@@ -197,7 +197,7 @@ class Engine:
             lost, self._in_flight = self._in_flight, []
             for entry in reversed(lost):
                 self._waiting.put_back(entry.clip, entry, needs_slot=entry.needs_slot)
-        release(self._model.device)
+        release_cached(self._model.device)
 
     def _cancel_all(self) -> None:
         with self._wake:
@@ -208,7 +208,7 @@ class Engine:
             entry.future.cancel()
 
 
-def _counting(counted: EngineStatistics, outcomes: list[Outcome[_Entry]]) -> EngineStatistics:
+def _counting(counted: EngineStatistics, outcomes: list[Outcome[_Submission]]) -> EngineStatistics:
     """The counters after these outcomes; where only speech was looked for, nothing was decoded."""
     outcomes = [one for one in outcomes if one.key.needs_slot]
     results = [one.result for one in outcomes if isinstance(one.result, Decoded)]

@@ -1,4 +1,4 @@
-"""One window's way up the temperature ladder, from its options to the `Decoded` it becomes.
+"""Temperature fallback: one window's attempts, from its options to the `Decoded` it becomes.
 
 Holds what was tried and how it was judged. Touches no device.
 """
@@ -11,24 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from decoding.engine.language_detection import HeardLanguage
+from decoding.engine.language_detection import DetectedLanguage
 from decoding.engine.quality import best_attempt, compression_ratio, is_final, judge
 from decoding.model.vocabulary import Vocabulary
 from decoding.search.hypotheses import Hypothesis
 from decoding.search.state import Plan
-from decoding.timing.words import Stretch, stretches, timed_text
+from decoding.timing.words import TimedTokens, split_at_timestamps, timed_text
 from decoding.types import Attempt, Clip, Decoded, DecodedWord, DecodingOptions
 
 SEED_MASK = 2**64 - 1
 
 
 @dataclass(slots=True, eq=False)
-class Climb:
+class TemperatureFallback:
     """A window being decoded: what it is, and the attempts so far."""
 
     clip: Clip
     options: DecodingOptions
-    language: HeardLanguage
+    language: DetectedLanguage
     num_prompt_tokens: int
     no_speech_prob: float = 0.0  # told with the first judgement
     tried: list[tuple[Attempt, Hypothesis]] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Climb:
         return torch.from_numpy(generator.random((max(1, steps), self.beams)))
 
     def judge(self, hypothesis: Hypothesis, no_speech_prob: float, vocabulary: Vocabulary) -> bool:
-        """Record what the due attempt found. Returns whether the window is decided."""
+        """Record what the due attempt found. Returns whether the window is finished."""
         self.no_speech_prob = no_speech_prob
         ratio = compression_ratio(vocabulary.text_of(hypothesis.tokens).strip())
         verdict = judge(hypothesis.avg_logprob, self.no_speech_prob, ratio, self.options)
@@ -84,7 +84,7 @@ class Climb:
             text=vocabulary.text_of(hypothesis.tokens).strip(),
             tokens=hypothesis.tokens,
             words=(),
-            timed_text=timed_text(self._stretches(hypothesis, vocabulary), vocabulary),
+            timed_text=timed_text(self._timed_tokens(hypothesis, vocabulary), vocabulary),
             language=self.language.code,
             avg_logprob=attempt.avg_logprob,
             no_speech_prob=self.no_speech_prob,
@@ -99,14 +99,14 @@ class Climb:
             return replace(decoded, text="", timed_text=())
         return decoded
 
-    def to_align(self, decoded: Decoded, vocabulary: Vocabulary) -> list[Stretch]:
+    def to_align(self, decoded: Decoded, vocabulary: Vocabulary) -> list[TimedTokens]:
         """The text whose words want times; empty when there is none or nobody asked."""
         if not self.options.word_timestamps or not decoded.text:
             return []
-        return stretches(decoded.tokens, vocabulary, self.clip.seconds)
+        return split_at_timestamps(decoded.tokens, vocabulary, self.clip.seconds)
 
-    def _stretches(self, hypothesis: Hypothesis, vocabulary: Vocabulary) -> list[Stretch]:
-        return stretches(hypothesis.tokens, vocabulary, self.clip.seconds)
+    def _timed_tokens(self, hypothesis: Hypothesis, vocabulary: Vocabulary) -> list[TimedTokens]:
+        return split_at_timestamps(hypothesis.tokens, vocabulary, self.clip.seconds)
 
 
 def with_words(decoded: Decoded, words: tuple[DecodedWord, ...]) -> Decoded:

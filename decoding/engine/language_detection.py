@@ -9,12 +9,12 @@ from torch import Tensor
 
 from decoding.device.transfer import send
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import KeyValue, NoMemory
+from decoding.model.text_decoder import KeyValue, NoCache
 from decoding.types import Decoded
 
 
 @dataclass(frozen=True, slots=True)
-class HeardLanguage:
+class DetectedLanguage:
     """A language code; `probabilities` is filled when it was detected."""
 
     code: str
@@ -27,13 +27,13 @@ def language_logits(model: LoadedModel, audio: Sequence[KeyValue]) -> Tensor:
     `audio`: keys and values of the windows, each layer [w, ...].
     """
     vocabulary, windows = model.vocabulary, len(audio[0][0])
-    hidden = model.decoder.read([(vocabulary.sot,)] * windows, audio, NoMemory())
+    hidden = model.decoder.read([(vocabulary.sot,)] * windows, audio, NoCache())
     tokens = [vocabulary.language_token(code) for code in vocabulary.languages]
     columns = send(model.decoder.columns.of(tokens), model.device)
     return model.decoder.logits(hidden)[:, 0].index_select(-1, columns)
 
 
-def likeliest(model: LoadedModel, logits: Tensor, among: Sequence[str]) -> HeardLanguage:
+def likeliest(model: LoadedModel, logits: Tensor, among: Sequence[str]) -> DetectedLanguage:
     """The language of one window, among those given (all of the model's when none).
 
     `logits` [languages] lie on the host. The probabilities are over the languages considered, and
@@ -43,10 +43,10 @@ def likeliest(model: LoadedModel, logits: Tensor, among: Sequence[str]) -> Heard
     codes = tuple(among) or languages
     chosen = logits[[languages.index(code) for code in codes]]
     probabilities = dict(zip(codes, chosen.softmax(-1).tolist(), strict=True))
-    return HeardLanguage(max(codes, key=probabilities.__getitem__), probabilities)
+    return DetectedLanguage(max(codes, key=probabilities.__getitem__), probabilities)
 
 
-def only_language(language: HeardLanguage) -> Decoded:
+def only_language(language: DetectedLanguage) -> Decoded:
     """The answer to the task `lang_id`."""
     return Decoded.without_text(
         language=language.code, language_probabilities=language.probabilities

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from decoding.engine.batching_policy import grouping_for
+from decoding.engine.batching_policy import batching_policy_for
 from decoding.model.dimensions import Dimensions
 from decoding.model.loaded_model import LoadedModel
 
@@ -24,10 +24,10 @@ TYPICAL_BEAMS = 5
 def window_bytes(dims: Dimensions, item_bytes: int) -> int:
     """Keys and values of one window with all its beams, half of the context used."""
     text_positions = dims.n_text_ctx // 2 * (1 + TYPICAL_BEAMS)
-    return _bytes(dims, text_positions, item_bytes) + heard_bytes(dims, item_bytes)
+    return _bytes(dims, text_positions, item_bytes) + cross_attention_bytes(dims, item_bytes)
 
 
-def heard_bytes(dims: Dimensions, item_bytes: int) -> int:
+def cross_attention_bytes(dims: Dimensions, item_bytes: int) -> int:
     """Audio keys and values of one window."""
     return _bytes(dims, dims.n_audio_ctx, item_bytes)
 
@@ -36,13 +36,14 @@ def _bytes(dims: Dimensions, positions: int, item_bytes: int) -> int:
     return 2 * dims.n_text_layer * positions * dims.n_text_state * item_bytes
 
 
-def slots_within(memory: int, window: int, heard: int, on_their_way: int) -> int:
-    """Slots of `window` bytes, while up to `on_their_way` windows of `heard` bytes wait for one.
+def slots_within(memory: int, window: int, prefilled: int, on_their_way: int) -> int:
+    """Slots of `window` bytes, while up to `on_their_way` windows of `prefilled` bytes wait for
+    one.
 
     No more wait than there are slots.
     """
-    few = min(on_their_way, memory // (window + heard))
-    many = (memory - on_their_way * heard) // window
+    few = min(on_their_way, memory // (window + prefilled))
+    many = (memory - on_their_way * prefilled) // window
     return max(1, few, many)
 
 
@@ -52,9 +53,9 @@ def slots_for(model: LoadedModel) -> int:
         return CPU_SLOTS
     free, _ = torch.cuda.mem_get_info(model.device)
     dims, item_bytes = model.dimensions, model.decoder.dtype.itemsize
-    window, heard = window_bytes(dims, item_bytes), heard_bytes(dims, item_bytes)
-    on_their_way = grouping_for(model.device).heard
-    return min(MOST_SLOTS, slots_within(int(free * SHARE), window, heard, on_their_way))
+    window, prefilled = window_bytes(dims, item_bytes), cross_attention_bytes(dims, item_bytes)
+    on_their_way = batching_policy_for(model.device).prefill_batch
+    return min(MOST_SLOTS, slots_within(int(free * SHARE), window, prefilled, on_their_way))
 
 
 def lasting(like: Tensor, shape: tuple[int, ...], default: float) -> Tensor:
@@ -74,7 +75,7 @@ def used_bytes(device: torch.device) -> int:
     return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
 
 
-def release(device: torch.device) -> None:
+def release_cached(device: torch.device) -> None:
     """Give cached blocks back after memory ran out."""
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -1,6 +1,6 @@
-"""From newcomers to windows that a slot can take: heard, their language known, their prompt read.
+"""Prefill: encoder, cross-attention keys and values, language and prompt of several windows.
 
-Seats nobody; whether the device does this beside other work is decoding/engine/prefill_queue.py's
+Fills no slot; whether the device does this beside other work is decoding/engine/prefill_queue.py's
 business.
 """
 
@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 from torch import Tensor
 
 from decoding.device.transfer import send, to_host
-from decoding.engine.language_detection import HeardLanguage, language_logits, likeliest
-from decoding.engine.prompt_prefill import Listened, listen
+from decoding.engine.language_detection import DetectedLanguage, language_logits, likeliest
+from decoding.engine.prompt_prefill import PrefilledWindow, prefill_prompts
 from decoding.model.loaded_model import LoadedModel
 from decoding.model.mel import LogMel
 from decoding.model.text_decoder import KeyValue
@@ -24,7 +24,7 @@ Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Newcomer(Generic[Key]):
+class WindowRequest(Generic[Key]):
     """A clip that wants to be decoded; the key is the caller's."""
 
     key: Key
@@ -33,70 +33,72 @@ class Newcomer(Generic[Key]):
 
     @property
     def language(self) -> str | None:
-        """As the caller says; None: it is to be heard."""
+        """As the caller says; None: it is to be detected."""
         return None if self.options.task == "lang_id" else self.options.language
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard(Generic[Key]):
-    """A newcomer that was heard; `listened` is None when it wanted to know its language alone."""
+class PrefillResult(Generic[Key]):
+    """A request after its prefill; `prefilled` is None when it wanted to know its language
+    alone."""
 
-    newcomer: Newcomer[Key]
-    language: HeardLanguage
-    listened: Listened | None
+    request: WindowRequest[Key]
+    language: DetectedLanguage
+    prefilled: PrefilledWindow | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sounds(Generic[Key]):
-    """Newcomers' audio keys and values, each layer [w, ...].
+class EncodedWindows(Generic[Key]):
+    """The requests' cross-attention keys and values, each layer [w, ...].
 
     `languages`: how likely each language is [w, languages], on its way to the host; None when
-    nobody's language has to be heard.
+    nobody's language has to be detected.
     """
 
-    newcomers: tuple[Newcomer[Key], ...]
+    requests: tuple[WindowRequest[Key], ...]
     audio: list[KeyValue]
     languages: Tensor | None
 
 
-class Ear:
-    """Hears several newcomers in one call. Neither half makes the host wait for the device."""
+class Prefiller:
+    """Prefills several windows in one call. Neither half makes the host wait for the device."""
 
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
         self._mel = LogMel(model.dimensions.n_mels, model.device)
 
-    def hear(self, newcomers: Sequence[Newcomer[Key]]) -> Sounds[Key]:
-        """The first half: what they sound like and, for those who do not say, in which language."""
+    def encode(self, requests: Sequence[WindowRequest[Key]]) -> EncodedWindows[Key]:
+        """The first half: encoder, cross-attention keys and values, and the language where it is
+        not given."""
         model = self._model
-        features = model.encoder(self._mel([one.clip.samples for one in newcomers]))
-        audio = model.decoder.listen(features)
-        is_asked = any(one.language is None for one in newcomers)
+        features = model.encoder(self._mel([one.clip.samples for one in requests]))
+        audio = model.decoder.cross_attention_kv(features)
+        is_asked = any(one.language is None for one in requests)
         languages = None
         if is_asked and model.dimensions.is_multilingual:
             languages = to_host(language_logits(model, audio))
-        return Sounds(tuple(newcomers), audio, languages)
+        return EncodedWindows(tuple(requests), audio, languages)
 
-    def prompt(self, sounds: Sounds[Key]) -> list[Heard[Key]]:
+    def prompt(self, encoded: EncodedWindows[Key]) -> list[PrefillResult[Key]]:
         """The second half, when their languages have come: all read their prompts at once."""
-        vocabulary, newcomers = self._model.vocabulary, sounds.newcomers
-        languages = [self._language(sounds, at) for at in range(len(newcomers))]
-        rows = [at for at, one in enumerate(newcomers) if one.options.task != "lang_id"]
-        prompts = [vocabulary.prompt(newcomers[at].options, languages[at].code) for at in rows]
-        audio = self._rows(sounds.audio, rows, len(newcomers))
-        listened = dict(zip(rows, listen(self._model, audio, prompts), strict=True))
+        vocabulary, requests = self._model.vocabulary, encoded.requests
+        languages = [self._language(encoded, at) for at in range(len(requests))]
+        rows = [at for at, one in enumerate(requests) if one.options.task != "lang_id"]
+        prompts = [vocabulary.prompt(requests[at].options, languages[at].code) for at in rows]
+        audio = self._rows(encoded.audio, rows, len(requests))
+        prefilled = dict(zip(rows, prefill_prompts(self._model, audio, prompts), strict=True))
         return [
-            Heard(one, language, listened.get(at))
-            for at, (one, language) in enumerate(zip(newcomers, languages, strict=True))
+            PrefillResult(one, language, prefilled.get(at))
+            for at, (one, language) in enumerate(zip(requests, languages, strict=True))
         ]
 
-    def _language(self, sounds: Sounds[Key], at: int) -> HeardLanguage:
-        newcomer = sounds.newcomers[at]
-        if newcomer.language is not None:
-            return HeardLanguage(newcomer.language)
-        if sounds.languages is None:
-            return HeardLanguage("en", {"en": 1.0})  # the only one that the model knows
-        return likeliest(self._model, sounds.languages[at], newcomer.options.languages)
+    def _language(self, encoded: EncodedWindows[Key], at: int) -> DetectedLanguage:
+        request = encoded.requests[at]
+        if request.language is not None:
+            return DetectedLanguage(request.language)
+        if encoded.languages is None:
+            return DetectedLanguage("en", {"en": 1.0})  # the only one that the model knows
+        return likeliest(self._model, encoded.languages[at], request.options.languages)
 
     def _rows(self, audio: list[KeyValue], rows: Sequence[int], count: int) -> list[KeyValue]:
         """The windows `rows` of `count`, not copied if that is all of them."""

@@ -1,6 +1,6 @@
-"""Newcomers between the queue and a slot: they are heard beside the steps of those seated.
+"""Windows between the scheduler and a slot: their prefill runs beside the steps of the others.
 
-Seats nobody, and asks the device for nothing that it has not done yet.
+Fills no slot, and asks the device for nothing that it has not done yet.
 """
 
 from __future__ import annotations
@@ -10,85 +10,87 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic
 
-from decoding.device.side_stream import Beside, Mark
-from decoding.engine.prefill import Ear, Heard, Key, Newcomer, Sounds
+from decoding.device.side_stream import Mark, SideStream
+from decoding.engine.prefill import EncodedWindows, Key, Prefiller, PrefillResult, WindowRequest
 from decoding.model.loaded_model import LoadedModel
 
 
 @dataclass(slots=True, eq=False)
 class _Group(Generic[Key]):
-    """Newcomers that are heard in one call, and how far that is."""
+    """Requests that are prefilled in one call, and how far that is."""
 
-    sounds: Sounds[Key]
-    wanted: list[Newcomer[Key]]
+    encoded: EncodedWindows[Key]
+    wanted: list[WindowRequest[Key]]
     mark: Mark
-    heard: list[Heard[Key]] | None = None  # once their prompts are queued
+    results: list[PrefillResult[Key]] | None = None  # once their prompts are queued
 
 
-class Arrivals(Generic[Key]):
-    """Those being heard, at most `at_once` in one call; where the work is done, is `beside`'s."""
+class PrefillQueue(Generic[Key]):
+    """Those being prefilled, at most `at_once` in one call, on the `side_stream`."""
 
-    def __init__(self, model: LoadedModel, at_once: int, beside: Beside) -> None:
-        self._ear = Ear(model)
+    def __init__(self, model: LoadedModel, at_once: int, side_stream: SideStream) -> None:
+        self._prefiller = Prefiller(model)
         self._at_once = at_once
-        self._beside = beside
+        self._side_stream = side_stream
         self._groups: list[_Group[Key]] = []
-        self._heard: list[Heard[Key]] = []  # for whom there was no slot yet
+        self._ready: list[PrefillResult[Key]] = []  # for whom there was no slot yet
 
     def __len__(self) -> int:
         return len(self.keys())
 
     def keys(self) -> list[Key]:
-        heard = [one.newcomer.key for one in self._heard]
-        return heard + [one.key for group in self._groups for one in group.wanted]
+        results = [one.request.key for one in self._ready]
+        return results + [one.key for group in self._groups for one in group.wanted]
 
     def drop(self, is_unwanted: Callable[[Key], bool]) -> None:
-        """Forget some. A group is heard to its end as long as one of it is wanted."""
-        self._heard = [one for one in self._heard if not is_unwanted(one.newcomer.key)]
+        """Forget some. A group's prefill goes on as long as one of it is wanted."""
+        self._ready = [one for one in self._ready if not is_unwanted(one.request.key)]
         for group in self._groups:
             group.wanted = [one for one in group.wanted if not is_unwanted(one.key)]
         self._groups = [group for group in self._groups if group.wanted]
 
-    def start(self, newcomers: Sequence[Newcomer[Key]]) -> None:
-        for first in range(0, len(newcomers), self._at_once):
-            part = newcomers[first : first + self._at_once]
-            sounds = self._beside.run(partial(self._ear.hear, part))
-            group = _Group(sounds, list(part), self._beside.mark())
+    def start(self, requests: Sequence[WindowRequest[Key]]) -> None:
+        for first in range(0, len(requests), self._at_once):
+            part = requests[first : first + self._at_once]
+            encoded = self._side_stream.run(partial(self._prefiller.encode, part))
+            group = _Group(encoded, list(part), self._side_stream.mark())
             self._groups.append(group)
-            if sounds.languages is None:  # nothing to learn from the device before the prompts
+            if encoded.languages is None:  # nothing to learn from the device before the prompts
                 self._read_prompts(group)
 
-    def ready(self, free: int, *, wait: bool) -> list[Heard[Key]]:
-        """Those who have been heard, in order; they are here no longer. Of those that want a slot
-        as many as are free. `wait`: until at least one group has been heard, if there is any."""
-        self._heard += self._just_heard(wait=wait and not self._heard)
-        seated = [one for one in self._heard if one.listened is not None][:free]
-        leaving = [one for one in self._heard if one.listened is None or one in seated]
-        self._heard = [one for one in self._heard if one not in leaving]
+    def ready(self, free: int, *, wait: bool) -> list[PrefillResult[Key]]:
+        """Those whose prefill is over, in order; they are here no longer. Of those that want a slot
+        as many as are free. `wait`: until at least one group's prefill is over, if there is any."""
+        self._ready += self._just_finished(wait=wait and not self._ready)
+        running = [one for one in self._ready if one.prefilled is not None][:free]
+        leaving = [one for one in self._ready if one.prefilled is None or one in running]
+        self._ready = [one for one in self._ready if one not in leaving]
         return leaving
 
-    def _just_heard(self, *, wait: bool) -> list[Heard[Key]]:
+    def _just_finished(self, *, wait: bool) -> list[PrefillResult[Key]]:
         over: list[_Group[Key]] = []
         for group in self._groups:
             if self._is_over(group, wait=wait and not over):
                 over.append(group)
         self._groups = [group for group in self._groups if group not in over]
-        heard = [one for group in over for one in group.heard or () if one.newcomer in group.wanted]
-        for one in heard:
-            if one.listened is not None:
-                self._beside.hand_over(one.listened.tensors())
-        return heard
+        results = [
+            one for group in over for one in group.results or () if one.request in group.wanted
+        ]
+        for one in results:
+            if one.prefilled is not None:
+                self._side_stream.hand_over(one.prefilled.tensors())
+        return results
 
     def _is_over(self, group: _Group[Key], *, wait: bool) -> bool:
         if not _is_passed(group.mark, wait=wait):
             return False
-        if group.heard is None:
+        if group.results is None:
             self._read_prompts(group)
         return _is_passed(group.mark, wait=wait)
 
     def _read_prompts(self, group: _Group[Key]) -> None:
-        group.heard = self._beside.run(partial(self._ear.prompt, group.sounds))
-        group.mark = self._beside.mark()
+        group.results = self._side_stream.run(partial(self._prefiller.prompt, group.encoded))
+        group.mark = self._side_stream.mark()
 
 
 def _is_passed(mark: Mark, *, wait: bool) -> bool:

@@ -1,6 +1,6 @@
-"""Windows that were heard read their prompts: all that a slot needs before the first token.
+"""The prompt's half of the prefill: KV cache, first logits, probability of no speech.
 
-Several windows at once, or one. Where the result waits and when it is seated is not known here.
+Several windows at once, or one. Where the result waits and when it gets a slot is not known here.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from decoding.model.vocabulary import Prompt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Listened:
-    """A window that was heard and prompted: all that a slot needs before its first token."""
+class PrefilledWindow:
+    """A window after its prefill: all that a slot needs before its first token."""
 
     audio: list[KeyValue]  # each [1, heads, 1500, width]
     prompt: Prompt
@@ -34,7 +34,7 @@ class Listened:
         yield self.no_speech_prob
 
 
-class _Collected:
+class _PromptCache:
     """Keeps the prompts' keys and values."""
 
     def __init__(self) -> None:
@@ -46,24 +46,24 @@ class _Collected:
         return key, value
 
 
-def listen(
+def prefill_prompts(
     model: LoadedModel, audio: Sequence[KeyValue], prompts: Sequence[Prompt]
-) -> list[Listened]:
+) -> list[PrefilledWindow]:
     """Read the prompts of the windows whose keys and values are `audio`, each layer [w, ...]."""
     if not prompts:
         return []
     decoder, device, columns = model.decoder, model.device, model.decoder.columns
-    memory = _Collected()
-    hidden = decoder.read([one.tokens for one in prompts], audio, memory)
+    cache = _PromptCache()
+    hidden = decoder.read([one.tokens for one in prompts], audio, cache)
     ends = send([(one.sot_index, len(one.tokens) - 1) for one in prompts], device)
     logits = decoder.logits(hidden.gather(1, ends[..., None].expand(-1, -1, hidden.shape[-1])))
-    heard = (logits[:, 0] + columns.plain_bias).softmax(-1)
-    no_speech = heard[:, columns.of([model.vocabulary.no_speech])[0]]
+    probabilities = (logits[:, 0] + columns.plain_bias).softmax(-1)
+    no_speech = probabilities[:, columns.of([model.vocabulary.no_speech])[0]]
     return [
-        Listened(
+        PrefilledWindow(
             audio=[(key[at : at + 1], value[at : at + 1]) for key, value in audio],
             prompt=prompt,
-            text=_of_window(memory.layers, at, len(prompt.tokens)),
+            text=_of_window(cache.layers, at, len(prompt.tokens)),
             first_logits=logits[at, 1].clone(),
             no_speech_prob=no_speech[at],
         )

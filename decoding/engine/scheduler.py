@@ -1,6 +1,6 @@
-"""Clips that wait for a slot, and apart from them those that need none.
+"""The scheduler: which clip goes next for a slot, and apart from them those that need none.
 
-Each kind is fair and bounded as `WaitingClips` is; neither waits for the other. Not safe to use
+Each kind is fair and bounded as `WaitingQueue` is; neither waits for the other. Not safe to use
 from several threads: the engine holds its own lock.
 """
 
@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from decoding.engine.waiting_queue import WaitingClips
+from decoding.engine.waiting_queue import WaitingQueue
 from decoding.types import Clip
 
 Item = TypeVar("Item")
 
 
-class TwoQueues(Generic[Item]):
+class Scheduler(Generic[Item]):
     """Clips with whatever the engine keeps beside them, at most `limit` of each kind."""
 
     def __init__(self, limit: int) -> None:
-        self._for_slots: WaitingClips[Item] = WaitingClips(limit)
-        self._slotless: WaitingClips[Item] = WaitingClips(limit)
+        self._for_slots: WaitingQueue[Item] = WaitingQueue(limit)
+        self._slotless: WaitingQueue[Item] = WaitingQueue(limit)
 
     def __len__(self) -> int:
         return len(self._for_slots) + len(self._slotless)
@@ -53,5 +53,5 @@ class TwoQueues(Generic[Item]):
         yield from self._for_slots.remove_all()
         yield from self._slotless.remove_all()
 
-    def _of(self, needs_slot: bool) -> WaitingClips[Item]:
+    def _of(self, needs_slot: bool) -> WaitingQueue[Item]:
         return self._for_slots if needs_slot else self._slotless

@@ -1,4 +1,4 @@
-"""A lane: window slots of one beam width, decoded together, one token per step.
+"""Slots: windows of one beam width with their KV caches, decoded together, one token per step.
 
 Slots are dense: when a window leaves, the last one moves into its place. A slot holds the window's
 audio keys and values (once for all its beams), its text keys and values, and its search. Text keys
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from decoding.device.cuda_graphs import Runner, StepShape, runner_for
 from decoding.engine.memory import lasting
-from decoding.engine.prompt_prefill import Listened
+from decoding.engine.prompt_prefill import PrefilledWindow
 from decoding.model.loaded_model import LoadedModel
 from decoding.model.text_decoder import SUM_POSITIONS, KeyValue
 from decoding.search.beam_search import advance
@@ -31,12 +31,12 @@ WIDTHS = (1, 2, 3, 5, 8, 12, 16)
 
 
 def width_for(beams: int) -> int:
-    """The lane width that holds so many beams."""
+    """The width of slots that holds so many beams."""
     return next(width for width in WIDTHS if width >= beams)
 
 
 @dataclass(frozen=True, slots=True)
-class FirstStep:
+class TokenSuppression:
     """What the rules need once, for a window's first token, and the tokens never allowed."""
 
     blank: tuple[int, ...]  # columns
@@ -44,7 +44,7 @@ class FirstStep:
     bias: Tensor  # [columns] added to all logits, shared between windows
 
 
-class _LaneMemory:
+class _SlotCache:
     """Writes each new token's keys and values to its place and shows all live places."""
 
     def __init__(self, layers: list[KeyValue], place: Tensor, live: int) -> None:
@@ -63,20 +63,20 @@ class _LaneMemory:
 
 
 @dataclass(slots=True)
-class _Seat:
+class _SlotState:
     """What the host knows of a slot without asking the device."""
 
-    listened: Listened  # its audio is in the slot, not here
-    first: FirstStep
+    prefilled: PrefilledWindow  # its audio is in the slot, not here
+    first: TokenSuppression
     is_sampling: bool = False
     steps: int = 0
 
 
-class Lane:
+class SlotGroup:
     """Slots for at most `capacity` windows of `width` beams; memory grows as slots are used.
 
-    `runner` takes the steps in which nobody samples; the device's own if None. Slots that nobody
-    sits in are done, and write to their own first place if a step is taken with them.
+    `runner` takes the steps in which nobody samples; the device's own if None. Slots that hold no
+    window are done, and write to their own first place if a step is taken with them.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Lane:
         self._model = model
         self._runner = runner or runner_for(model.device, cuda_graphs=model.cuda_graphs)
         self._layout = model.decoder.columns.layout
-        self._seats: list[_Seat] = []
+        self._slots: list[_SlotState] = []
         self._room = 0
         self._positions = FIRST_POSITIONS
         self._steps = model.dimensions.n_text_ctx + 1
@@ -104,46 +104,46 @@ class Lane:
         self._position = nothing.long()  # [room] of the newest token
 
     def __len__(self) -> int:
-        return len(self._seats)
+        return len(self._slots)
 
     # -- slots ------------------------------------------------------------------------------
 
-    def enter(self, listened: Listened, first: FirstStep, plan: Plan) -> int:
-        """Seat a window and take its first token. Returns its slot."""
-        at = len(self._seats)
+    def insert(self, prefilled: PrefilledWindow, first: TokenSuppression, plan: Plan) -> int:
+        """Put a window into a slot and take its first token. Returns the slot."""
+        at = len(self._slots)
         if at >= self.capacity:
             raise ValueError(f"all {self.capacity} slots are taken")
         if at >= self._room:
             self._grow(min(self.capacity, max(1, 2 * self._room)), self._positions)
-        self._seats.append(_Seat(replace(listened, audio=[]), first))
-        for kept, new in zip(self._audio, listened.audio, strict=True):
+        self._slots.append(_SlotState(replace(prefilled, audio=[]), first))
+        for kept, new in zip(self._audio, prefilled.audio, strict=True):
             kept[0][at], kept[1][at] = new[0][0], new[1][0]
-        length = len(listened.prompt.tokens)
-        for kept, new in zip(self._text, listened.text, strict=True):
+        length = len(prefilled.prompt.tokens)
+        for kept, new in zip(self._text, prefilled.text, strict=True):
             kept[0][at, :, :length], kept[1][at, :, :length] = new[0][0], new[1][0]
         self._bias[at, 0] = first.bias
         self.restart(at, plan)
         return at
 
     def restart(self, at: int, plan: Plan) -> None:
-        """Begin another attempt on the window in slot `at`; what was heard stays."""
-        seat = self._seats[at]
-        length = len(seat.listened.prompt.tokens)
+        """Begin another attempt on the window in slot `at`; its audio stays."""
+        slot = self._slots[at]
+        length = len(slot.prefilled.prompt.tokens)
         self._clean(at, length)
-        seat.is_sampling, seat.steps = plan.uniforms is not None, 0
+        slot.is_sampling, slot.steps = plan.uniforms is not None, 0
         self._mask[at] = UNSEEN
         self._mask[at, :, :length] = 0.0
         self._place[at] = self._position[at] = length
         self._search.start(at, plan)
-        logits = (seat.listened.first_logits + seat.first.bias)[None, None]
-        forbid_at_start(logits, self._layout, seat.first.blank, seat.first.last_initial)
-        sampling = (0,) if seat.is_sampling else ()
+        logits = (slot.prefilled.first_logits + slot.first.bias)[None, None]
+        forbid_at_start(logits, self._layout, slot.first.blank, slot.first.last_initial)
+        sampling = (0,) if slot.is_sampling else ()
         advance(self._search.rows(at, at + 1), logits, self._layout, sampling)
-        seat.steps = 1
+        slot.steps = 1
 
-    def leave(self, at: int) -> None:
+    def release(self, at: int) -> None:
         """Empty slot `at`; the window in the last slot moves there."""
-        last = len(self._seats) - 1
+        last = len(self._slots) - 1
         if at != last:
             for caches in (self._audio, self._text):
                 for key, value in caches:
@@ -151,9 +151,9 @@ class Lane:
             for kept in (self._mask, self._bias, self._place, self._position):
                 kept[at] = kept[last]
             self._search.rows(at, at + 1).copy_from(self._search.rows(last, last + 1))
-            self._seats[at] = self._seats[last]
+            self._slots[at] = self._slots[last]
         self._clean(last, 0)
-        self._seats.pop()
+        self._slots.pop()
         self._search.stop(last)
         self._place[last] = self._position[last] = 0
 
@@ -161,10 +161,10 @@ class Lane:
         """Audio keys and values of the window in slot `at`, each [1, heads, 1500, width]."""
         return [(key[at : at + 1], value[at : at + 1]) for key, value in self._audio]
 
-    def listened(self, at: int) -> Listened:
-        """What the window in slot `at` needs to enter another lane."""
+    def prefilled(self, at: int) -> PrefilledWindow:
+        """What the window in slot `at` needs to enter a slot of another width."""
         audio = [(key.clone(), value.clone()) for key, value in self.audio_of(at)]
-        return replace(self._seats[at].listened, audio=audio)
+        return replace(self._slots[at].prefilled, audio=audio)
 
     def search_of(self, at: int) -> SearchState:
         return self._search.rows(at, at + 1)
@@ -173,20 +173,20 @@ class Lane:
 
     def step(self) -> None:
         """One token for every window that is not done."""
-        live = max(self._occupied(seat) for seat in self._seats) + self.width
+        live = max(self._occupied(slot) for slot in self._slots) + self.width
         live = -(-live // LIVE_STEP) * LIVE_STEP
         if live > self._positions:
             self._grow(self._room, max(live, min(2 * self._positions, self._most_positions)))
-        count, bias = len(self._seats), self._seats[0].first.bias
-        has_one_bias = all(seat.first.bias is bias for seat in self._seats)
-        sampling = [at for at, seat in enumerate(self._seats) if seat.is_sampling]
+        count, bias = len(self._slots), self._slots[0].first.bias
+        has_one_bias = all(slot.first.bias is bias for slot in self._slots)
+        sampling = [at for at, slot in enumerate(self._slots) if slot.is_sampling]
         if sampling:
             self._take_tokens(StepShape(count, live, has_one_bias), sampling)
         else:
             slots = self._runner.slots(count, self._room)
             self._runner.run(StepShape(slots, live, has_one_bias), self._take_tokens)
-        for seat in self._seats:  # a window that is done may go on for a while, but not run over
-            seat.steps = min(seat.steps + 1, self._steps - len(seat.listened.prompt.tokens))
+        for slot in self._slots:  # a window that is done may go on for a while, but not run over
+            slot.steps = min(slot.steps + 1, self._steps - len(slot.prefilled.prompt.tokens))
 
     def _take_tokens(self, shape: StepShape, sampling: Sequence[int] = ()) -> None:
         """What a step does on the device.
@@ -206,7 +206,7 @@ class Lane:
             self._model.decoder.columns.token_of[state.last],
             position[:, None].expand(slots, self.width),
             [(key[:slots], value[:slots]) for key, value in self._audio],
-            _LaneMemory(self._text, place, live),
+            _SlotCache(self._text, place, live),
             mask[:, None],
         )
         bias = self._bias[: 1 if shape.has_one_bias else slots]
@@ -221,15 +221,15 @@ class Lane:
 
     def done(self) -> Sequence[int]:
         """Slots whose search is over, last first, so that leaving does not move the others."""
-        if not self._seats:
+        if not self._slots:
             return ()
-        flags = self._search.is_done[: len(self._seats)].tolist()
+        flags = self._search.is_done[: len(self._slots)].tolist()
         return [at for at in reversed(range(len(flags))) if flags[at]]
 
     # -- memory -----------------------------------------------------------------------------
 
-    def _occupied(self, seat: _Seat) -> int:
-        return len(seat.listened.prompt.tokens) + (seat.steps - 1) * self.width
+    def _occupied(self, slot: _SlotState) -> int:
+        return len(slot.prefilled.prompt.tokens) + (slot.steps - 1) * self.width
 
     def _clean(self, at: int, start: int) -> None:
         """Wipe the text of slot `at` from a position on.
@@ -237,7 +237,7 @@ class Lane:
         What is no number there, as when half precision overflows, would spoil the sums of whoever
         comes next, though it may not be seen.
         """
-        stop = self._occupied(self._seats[at])
+        stop = self._occupied(self._slots[at])
         for key, value in self._text:
             key[at, :, start:stop] = 0.0
             value[at, :, start:stop] = 0.0

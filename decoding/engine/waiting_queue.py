@@ -56,7 +56,7 @@ class _Caller(Generic[Item]):
         return taken
 
 
-class WaitingClips(Generic[Item]):
+class WaitingQueue(Generic[Item]):
     """Clips with whatever the engine keeps beside them, at most `limit`."""
 
     def __init__(self, limit: int) -> None:

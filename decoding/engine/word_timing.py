@@ -1,4 +1,4 @@
-"""Decided windows on their way out: their texts are read once more, for the times of their words.
+"""Word timing: the texts of finished windows are read once more, for the times of their words.
 
 Judges nothing: what each window said is settled when it comes here, and its slot may be taken.
 """
@@ -11,43 +11,44 @@ from typing import Generic
 
 import torch
 
-from decoding.engine.fallback import Climb, with_words
+from decoding.engine.fallback import TemperatureFallback, with_words
 from decoding.engine.prefill import Key
 from decoding.model.loaded_model import LoadedModel
 from decoding.model.text_decoder import KeyValue
-from decoding.timing.token_alignment import Alignment, Reading, heard_frames
-from decoding.timing.words import Stretch, to_words
+from decoding.timing.token_alignment import Alignment, AlignmentRequest, audio_frames
+from decoding.timing.words import TimedTokens, to_words
 from decoding.types import Decoded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decided(Generic[Key]):
-    """A window that climbs no further, and its audio keys and values, each [1, heads, 1500, w]."""
+class FinishedWindow(Generic[Key]):
+    """A window that needs no further attempt, and its audio keys and values, each [1, heads, 1500,
+    w]."""
 
     key: Key
-    climb: Climb
+    fallback: TemperatureFallback
     audio: list[KeyValue]
 
 
 @dataclass(slots=True, eq=False)
-class _Departure(Generic[Key]):
+class _WindowToTime(Generic[Key]):
     """What a window said, and where the times of its words will come from."""
 
     key: Key
-    climb: Climb
+    fallback: TemperatureFallback
     result: Decoded  # without words
-    found: list[Stretch]  # whose words want times
+    found: list[TimedTokens]  # whose words want times
     alignment: Alignment | None = None
     row: int = 0  # of the alignment
 
 
-class Departures(Generic[Key]):
+class WordTimingQueue(Generic[Key]):
     """Words are timed `at_once` windows in one call of the decoder."""
 
     def __init__(self, model: LoadedModel, at_once: int) -> None:
         self._model = model
         self._at_once = at_once
-        self._waiting: list[_Departure[Key]] = []
+        self._waiting: list[_WindowToTime[Key]] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -58,19 +59,19 @@ class Departures(Generic[Key]):
     def drop(self, is_unwanted: Callable[[Key], bool]) -> None:
         self._waiting = [one for one in self._waiting if not is_unwanted(one.key)]
 
-    def start(self, decided: Sequence[Decided[Key]]) -> None:
+    def start(self, finished: Sequence[FinishedWindow[Key]]) -> None:
         """Ask the device for all that is needed of it. Nobody waits; slots may change at once."""
-        departures = [self._departure(one) for one in decided]
-        talking = [at for at, one in enumerate(departures) if one.found]
-        for first in range(0, len(talking), self._at_once):
-            part = talking[first : first + self._at_once]
-            readings = [self._reading(departures[at]) for at in part]
+        windows = [self._window_to_time(one) for one in finished]
+        speaking = [at for at, one in enumerate(windows) if one.found]
+        for first in range(0, len(speaking), self._at_once):
+            part = speaking[first : first + self._at_once]
+            requests = [self._alignment_request(windows[at]) for at in part]
             alignment = Alignment(
-                self._model, _joined([decided[at].audio for at in part]), readings
+                self._model, _joined([finished[at].audio for at in part]), requests
             )
             for row, at in enumerate(part):
-                departures[at].alignment, departures[at].row = alignment, row
-        self._waiting += departures
+                windows[at].alignment, windows[at].row = alignment, row
+        self._waiting += windows
 
     def ready(self) -> list[tuple[Key, Decoded]]:
         """All that wait, in order; they are here no longer. The paths of words are found now, on
@@ -78,22 +79,24 @@ class Departures(Generic[Key]):
         waiting, self._waiting = self._waiting, []
         return [(one.key, self._result(one)) for one in waiting]
 
-    def _departure(self, decided: Decided[Key]) -> _Departure[Key]:
-        climb, vocabulary = decided.climb, self._model.vocabulary
-        result = climb.result(vocabulary)
-        return _Departure(decided.key, climb, result, climb.to_align(result, vocabulary))
+    def _window_to_time(self, finished: FinishedWindow[Key]) -> _WindowToTime[Key]:
+        fallback, vocabulary = finished.fallback, self._model.vocabulary
+        result = fallback.result(vocabulary)
+        return _WindowToTime(finished.key, fallback, result, fallback.to_align(result, vocabulary))
 
-    def _reading(self, one: _Departure[Key]) -> Reading:
-        climb = one.climb
-        tokenizer = self._model.vocabulary.tokenizer(climb.language.code, climb.options.task)
-        text = tuple(token for stretch in one.found for token in stretch.tokens)
-        return Reading(tokenizer.sot_sequence, text, heard_frames(len(climb.clip.samples)))
+    def _alignment_request(self, one: _WindowToTime[Key]) -> AlignmentRequest:
+        fallback = one.fallback
+        tokenizer = self._model.vocabulary.tokenizer(fallback.language.code, fallback.options.task)
+        text = tuple(token for timed in one.found for token in timed.tokens)
+        return AlignmentRequest(
+            tokenizer.sot_sequence, text, audio_frames(len(fallback.clip.samples))
+        )
 
-    def _result(self, one: _Departure[Key]) -> Decoded:
+    def _result(self, one: _WindowToTime[Key]) -> Decoded:
         if one.alignment is None:
             return one.result
         vocabulary = self._model.vocabulary
-        tokenizer = vocabulary.tokenizer(one.climb.language.code, one.climb.options.task)
+        tokenizer = vocabulary.tokenizer(one.fallback.language.code, one.fallback.options.task)
         times = one.alignment.times(one.row)
         return with_words(one.result, to_words(one.found, times, tokenizer, vocabulary.eot))
 

@@ -23,12 +23,12 @@ WIDTH = 64  # of a head of every Whisper; known when the loops are compiled
 MOST_QUERIES = 16
 POSITIONS_AT_ONCE = 4
 # Sums may be made of parts, always the same ones. Infinities and NaN keep their meaning.
-LIBERTIES = {"reassoc", "contract", "nsz", "arcp"}
+FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
 
 _NUMBERS = 16  # the most that a loop is given
 
 
-def takes(query: Tensor, positions: Tensor) -> bool:
+def supports(query: Tensor, positions: Tensor) -> bool:
     """Whether queries [w, h, q, 64] over positions [w, h, n, 64] are work for here.
 
     Other devices, types and shapes are a library's work.
@@ -42,20 +42,20 @@ def takes(query: Tensor, positions: Tensor) -> bool:
     )
 
 
-def takes_all(query: Tensor, positions: Tensor) -> bool:
-    """The same for `attend_all`."""
-    return takes(query, positions) and positions.shape[2] % POSITIONS_AT_ONCE == 0
+def supports_unmasked(query: Tensor, positions: Tensor) -> bool:
+    """The same for `attend_unmasked`."""
+    return supports(query, positions) and positions.shape[2] % POSITIONS_AT_ONCE == 0
 
 
-def attend_all(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+def attend_unmasked(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """softmax(query keys) values, as [w, q, heads x 64]; every position is seen."""
     read = _nothing_read(query)
     numbers = (*_sizes(query, keys), *_place(query), *_place(keys), *_place(values))
-    _attend_all(numbers, query, keys, values, read, work=query.numel() * keys.shape[2])
+    _attend_unmasked(numbers, query, keys, values, read, work=query.numel() * keys.shape[2])
     return read.flatten(2)
 
 
-def attend_seen(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+def attend_masked(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
     """The same where `mask` [.., .., q, n], one for all heads, is not minus infinity.
 
     The mask is added to the scores. Every query must see something.
@@ -65,7 +65,7 @@ def attend_seen(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Te
     seen = mask.expand(windows, 1, queries, keys.shape[2])
     places = (*_place(query), *_place(keys), *_place(values), seen.stride(0), seen.stride(2))
     numbers = (*_sizes(query, keys), *places)
-    _attend_seen(numbers, query, keys, values, seen, read, work=query.numel() * keys.shape[2])
+    _attend_masked(numbers, query, keys, values, seen, read, work=query.numel() * keys.shape[2])
     return read.flatten(2)
 
 
@@ -100,8 +100,8 @@ def _given(block: Any) -> Any:
     return given, (query, keys, values)
 
 
-@shared_loop(fastmath=LIBERTIES)
-def _attend_all(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
+@shared_loop(fastmath=FASTMATH)
+def _attend_unmasked(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
     given, (query, keys, values) = _given(block)
     windows, heads, queries, positions = given[0], given[1], given[2], given[3]
     query_place, place, values_place = given[4:7], given[7:10], given[10:13]
@@ -163,8 +163,8 @@ def _attend_all(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
                 sums[c] /= total
 
 
-@shared_loop(fastmath=LIBERTIES)
-def _attend_seen(block: Any) -> None:
+@shared_loop(fastmath=FASTMATH)
+def _attend_masked(block: Any) -> None:
     given, (query, keys, values) = _given(block)
     windows, heads, queries, positions = given[0], given[1], given[2], given[3]
     query_place, place, values_place = given[4:7], given[7:10], given[10:13]

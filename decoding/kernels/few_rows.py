@@ -14,14 +14,14 @@ import torch
 from numba import carray
 from torch import Tensor
 
-from decoding.kernels.beam_attention import LIBERTIES
+from decoding.kernels.beam_attention import FASTMATH
 from decoding.kernels.openmp import share_of, shared_loop
 
 MOST_ROWS = 16  # of one window: the beams of a step
 ROWS_AT_ONCE = 4  # by two outputs: eight sums keep the core busy, and weights are read seldom
 
 
-def takes(x: Tensor, weight: Tensor) -> bool:
+def supports(x: Tensor, weight: Tensor) -> bool:
     """Whether x [w, rows, in] times the weight [out, in] is work for here."""
     return (
         x.device.type == "cpu"
@@ -40,7 +40,7 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return result
 
 
-@shared_loop(fastmath=LIBERTIES)
+@shared_loop(fastmath=FASTMATH)
 def _multiply(block: Any) -> None:
     sizes = carray(block[0], 3, np.int64)
     count, outputs, width = sizes[0], sizes[1], sizes[2]

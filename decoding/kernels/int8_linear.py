@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from decoding.kernels.int8_rows import LARGEST, SMALLEST_SCALE, to_real, to_whole
+from decoding.kernels.int8_rows import LARGEST, SMALLEST_SCALE, dequantise_rows, quantise_rows
 
 LARGEST_WITHOUT_VNNI = 64  # of a weight: 2 x 255 x 64 is still a 16-bit number
 ROWS_AT_ONCE = 250  # what is written between two products stays in the core's own cache
@@ -33,7 +33,7 @@ class Kind:
     is_packed: bool
 
 
-class QuantisedLinear:
+class Int8Linear:
     """x [..., in] -> [..., out] in x's type, with weights kept as int8."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -55,12 +55,12 @@ class QuantisedLinear:
         return result.view(*x.shape[:-1], -1).to(x.dtype)
 
     def _multiply(self, rows: Tensor, result: Tensor) -> None:
-        steps, scales = to_whole(rows)
-        to_real(self._product(steps), scales, self._bias, result)
+        steps, scales = quantise_rows(rows)
+        dequantise_rows(self._product(steps), scales, self._bias, result)
 
 
 class Product:
-    """Whole numbers times weights, as `to_whole` gives them: quick for small weights."""
+    """Whole numbers times weights, as `quantise_rows` gives them: quick for small weights."""
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
         self._weight = weight.t()  # [in, out], not moved in memory

@@ -23,7 +23,7 @@ _ROUND = np.float32(1.5 * 2**23)  # added and taken away again, it leaves a whol
 _MAGNITUDE = np.int32(0x7FFFFFFF)  # the bits of a number but for its sign
 
 
-def to_whole(rows: Tensor) -> tuple[Tensor, Tensor]:
+def quantise_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
     """float32 rows [n, in] in steps of their scales, and the scales [n].
 
     The steps are whole numbers up to LARGEST, kept as float32, [n + 1, in]: the row put below has
@@ -31,17 +31,17 @@ def to_whole(rows: Tensor) -> tuple[Tensor, Tensor]:
     """
     steps = rows.new_empty(len(rows) + 1, rows.shape[1])
     scales = rows.new_empty(len(rows))
-    _to_whole(rows.shape, rows.contiguous(), steps, scales, work=rows.numel())
+    _quantise_rows(rows.shape, rows.contiguous(), steps, scales, work=rows.numel())
     return steps, scales
 
 
-def to_real(products: Tensor, scales: Tensor, bias: Tensor, result: Tensor) -> None:
+def dequantise_rows(products: Tensor, scales: Tensor, bias: Tensor, result: Tensor) -> None:
     """result [n, out] = products [n or more, out] x scales [n] + bias [out]."""
-    _to_real(result.shape, products, scales, bias, result, work=result.numel())
+    _dequantise_rows(result.shape, products, scales, bias, result, work=result.numel())
 
 
 @shared_loop()
-def _to_whole(block: Any) -> None:
+def _quantise_rows(block: Any) -> None:
     sizes = carray(block[0], 2, np.int64)
     count, width = sizes[0], sizes[1]
     rows = carray(block[1], (count, width), np.float32)
@@ -68,7 +68,7 @@ def _to_whole(block: Any) -> None:
 
 
 @shared_loop()
-def _to_real(block: Any) -> None:
+def _dequantise_rows(block: Any) -> None:
     sizes = carray(block[0], 2, np.int64)
     count, width = sizes[0], sizes[1]
     products = carray(block[1], (count, width), np.float32)

@@ -19,7 +19,7 @@ from decoding.kernels.openmp import share_of, shared_loop
 BLOCK = 64  # columns of a block, as far from each other as there are blocks
 
 
-def scan(logits: Tensor, length: int) -> tuple[Tensor, Tensor]:
+def block_maxima_and_logsumexp(logits: Tensor, length: int) -> tuple[Tensor, Tensor]:
     """Of the first `length` columns of logits [.., columns], float32.
 
     The largest of each block [.., length // BLOCK], without what is left over at the end, and the
@@ -34,12 +34,12 @@ def scan(logits: Tensor, length: int) -> tuple[Tensor, Tensor]:
     rows = logits.contiguous().view(-1, logits.shape[-1])
     most, sums = rows.new_empty(len(rows), blocks), rows.new_empty(len(rows))
     sizes = (len(rows), rows.shape[1], blocks, length)
-    _scan(sizes, rows, most, sums, work=rows.numel())
+    _block_maxima_and_logsumexp(sizes, rows, most, sums, work=rows.numel())
     return most.view(*logits.shape[:-1], blocks), sums.view(logits.shape[:-1])
 
 
 @shared_loop()
-def _scan(given: Any) -> None:
+def _block_maxima_and_logsumexp(given: Any) -> None:
     sizes = carray(given[0], 4, np.int64)
     rows, columns, blocks, length = sizes[0], sizes[1], sizes[2], sizes[3]
     logits = carray(given[1], (rows, columns), np.float32)

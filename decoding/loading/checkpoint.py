@@ -173,11 +173,11 @@ def _block(
     name: str, size: int, audio: int, attentions: tuple[str, ...]
 ) -> Iterable[tuple[str, tuple[int, ...]]]:
     for attention in attentions:
-        heard = audio if attention == "cross_attn" else size
+        source = audio if attention == "cross_attn" else size
         yield f"{name}.{attention}.query.weight", (size, size)
         yield f"{name}.{attention}.query.bias", (size,)
-        yield f"{name}.{attention}.key.weight", (size, heard)
-        yield f"{name}.{attention}.value.weight", (size, heard)
+        yield f"{name}.{attention}.key.weight", (size, source)
+        yield f"{name}.{attention}.value.weight", (size, source)
         yield f"{name}.{attention}.value.bias", (size,)
         yield f"{name}.{attention}.out.weight", (size, size)
         yield f"{name}.{attention}.out.bias", (size,)

@@ -17,20 +17,20 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     windows, heads, count, width = query.shape
     if query.device.type == "cpu" and query.dtype == torch.bfloat16:
         return _attend_in_parts(query, key, value)
-    heard = F.scaled_dot_product_attention(query, key, value, scale=1.0)
-    return heard.transpose(1, 2).reshape(windows, count, heads * width)
+    attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+    return attended.transpose(1, 2).reshape(windows, count, heads * width)
 
 
 def _attend_in_parts(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """One head, a few queries at a time: the fused routine is half as fast in bfloat16."""
     windows, heads, count, width = query.shape
     query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
-    heard = query.new_empty(windows, count, heads, width)
+    attended = query.new_empty(windows, count, heads, width)
     for window in range(windows):
         for head in range(heads):
             keys, values = key[window, head].t(), value[window, head]
             for at in range(0, count, ROWS_AT_ONCE):
                 part = slice(at, at + ROWS_AT_ONCE)
                 weights = torch.matmul(query[window, head, part], keys).softmax(-1)
-                heard[window, part, head] = torch.matmul(weights, values)
-    return heard.view(windows, count, heads * width)
+                attended[window, part, head] = torch.matmul(weights, values)
+    return attended.view(windows, count, heads * width)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from decoding.kernels import few_rows
-from decoding.kernels.int8_linear import X86, QuantisedLinear
+from decoding.kernels.int8_linear import X86, Int8Linear
 
 # oneDNN with AVX-512 cuts longer sums into parts, but not those of one row alone. Seen with all 23
 # widths from 64 to 2048 that were tried; two rows and more are cut alike.
@@ -50,7 +50,7 @@ class FloatLinear:
         self._is_exact = weight.device.type == "cpu" and weight.dtype == torch.float32
 
     def __call__(self, x: Tensor) -> Tensor:
-        if self._is_exact and few_rows.takes(x, self.weight):
+        if self._is_exact and few_rows.supports(x, self.weight):
             return few_rows.multiply(x, self.weight, self.bias)
         if self._is_exact and len(x) > 1:
             return torch.cat([self(window) for window in torch.split(x, 1)])
@@ -139,7 +139,7 @@ class Placement:
 def make_linear(weight: Tensor, bias: Tensor | None, placement: Placement) -> Linear:
     """A linear layer of `weight` [out, in] for the placement's precision."""
     if placement.precision.is_quantised:
-        return QuantisedLinear(weight, bias)
+        return Int8Linear(weight, bias)
     placed = placement.put(weight)
     make = PackedLinear if packs(placed) else FloatLinear
     return make(placed, None if bias is None else placement.put(bias))

@@ -28,7 +28,7 @@ class TokenLayout:
     end: int
 
 
-class Columns:
+class LogitColumns:
     """Columns in the order of their tokens: text, end-of-text and other signs, timestamps, mass.
 
     `token_index` [n_vocab] names each token's embedding row; None: every token has its own.
@@ -56,7 +56,7 @@ class Columns:
         self._members = torch.bincount(self.column_of, minlength=len(self.rows))
         self.plain_bias = self.bias()  # nothing suppressed
 
-    def to(self, device: torch.device) -> Columns:
+    def to(self, device: torch.device) -> LogitColumns:
         """Move the tables that are used with every step."""
         self.token_of = self.token_of.to(device)
         self.column_of = self.column_of.to(device)

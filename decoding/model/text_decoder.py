@@ -1,7 +1,7 @@
 """Whisper's text decoder for inference.
 
 A window's audio keys and values are stored once; its beams ride in the query axis and share them.
-Where text keys and values are kept is the caller's business (`TextMemory`): no state here.
+Where text keys and values are kept is the caller's business (`KVCache`): no state here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from decoding.model.layers import (
     merged_query_key_value,
     output_projection,
 )
-from decoding.model.logit_columns import Columns
+from decoding.model.logit_columns import LogitColumns
 
 PADDING = 0  # any token
 SUM_POSITIONS = 128  # summed in one product over text positions, on the CPU
@@ -34,7 +34,7 @@ SUM_POSITIONS = 128  # summed in one product over text positions, on the CPU
 KeyValue = tuple[Tensor, Tensor]  # keys and values, each [w, heads, positions, head width]
 
 
-class TextMemory(Protocol):
+class KVCache(Protocol):
     """Keeps the text's keys and values of each layer."""
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:
@@ -42,7 +42,7 @@ class TextMemory(Protocol):
         ...
 
 
-class NoMemory:
+class NoCache:
     """For whole sequences at once: the new tokens are all there is."""
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:  # noqa: ARG002 - a port
@@ -50,8 +50,8 @@ class NoMemory:
 
 
 @dataclass(slots=True)
-class AttentionProbe:
-    """Collects the unnormalised audio attention of chosen (layer, head) pairs."""
+class CrossAttentionProbe:
+    """Collects the unnormalised cross-attention of chosen (layer, head) pairs."""
 
     heads: Sequence[tuple[int, int]]
     scores: list[Tensor] = field(default_factory=list)  # each [w, heads of the layer, q, frames]
@@ -65,7 +65,7 @@ class AttentionProbe:
 
 @dataclass(frozen=True, slots=True)
 class DecoderLayer:
-    """One residual block: text attention, audio attention, feed-forward."""
+    """One residual block: self-attention, cross-attention, feed-forward."""
 
     heads: int
     attention_dtype: torch.dtype
@@ -99,32 +99,32 @@ class DecoderLayer:
             FeedForward.load(state, block, placement),
         )
 
-    def listen(self, features: Tensor) -> KeyValue:
-        """Audio features [w, frames, d] -> the keys and values that the text attends to."""
+    def cross_attention_kv(self, features: Tensor) -> KeyValue:
+        """Audio features [w, frames, d] -> keys and values of the cross-attention."""
         windows, frames, _ = features.shape
         merged = self.audio_key_value(features).view(windows, frames, 2, self.heads, -1)
         key, value = merged.permute(2, 0, 3, 1, 4).to(self.attention_dtype)
         return key, value
 
-    def attend_text(self, x: Tensor, layer: int, memory: TextMemory, mask: Tensor) -> Tensor:
+    def self_attention(self, x: Tensor, layer: int, cache: KVCache, mask: Tensor) -> Tensor:
         windows, count, size = x.shape
         merged = self.text_query_key_value(self.text_norm(x))
         query, key, value = merged.view(windows, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        keys, values = memory.extend(layer, key, value)
-        if beam_attention.takes(query, keys):
-            return x + self.text_out(beam_attention.attend_seen(query, keys, values, mask))
+        keys, values = cache.extend(layer, key, value)
+        if beam_attention.supports(query, keys):
+            return x + self.text_out(beam_attention.attend_masked(query, keys, values, mask))
         weights = (query @ keys.mT + mask).softmax(-1)
         read = weighted_sum(weights, values).transpose(1, 2).reshape(windows, count, size)
         return x + self.text_out(read)
 
-    def attend_audio(
-        self, x: Tensor, audio: KeyValue, layer: int, probe: AttentionProbe | None
+    def cross_attention(
+        self, x: Tensor, audio: KeyValue, layer: int, probe: CrossAttentionProbe | None
     ) -> Tensor:
         windows, count, size = x.shape
         query = self.audio_query(self.audio_norm(x)).view(windows, count, self.heads, -1)
         query = query.transpose(1, 2).to(self.attention_dtype)
-        if probe is None and beam_attention.takes_all(query, audio[0]):
-            return x + self.audio_out(beam_attention.attend_all(query, *audio))
+        if probe is None and beam_attention.supports_unmasked(query, audio[0]):
+            return x + self.audio_out(beam_attention.attend_unmasked(query, *audio))
         scores = query @ audio[0].mT
         if probe is not None:
             probe.see(layer, scores)
@@ -135,7 +135,7 @@ class DecoderLayer:
 class LogitHead:
     """Hidden states -> one logit for each of the columns, float32; a mass counts as one token."""
 
-    def __init__(self, rows: Tensor, columns: Columns, placement: Placement) -> None:
+    def __init__(self, rows: Tensor, columns: LogitColumns, placement: Placement) -> None:
         self._product = make_linear(rows[columns.rows], None, placement)
 
     def __call__(self, hidden: Tensor) -> Tensor:
@@ -156,23 +156,23 @@ class TextDecoder:
             for at in range(dimensions.n_text_layer)
         ]
         self._norm = LayerNorm.load(state, "decoder.ln", placement)
-        self.columns = Columns(dimensions, index).to(placement.device)
+        self.columns = LogitColumns(dimensions, index).to(placement.device)
         self.logits = LogitHead(rows, self.columns, placement)
         self.dtype = placement.precision.dtype
         self.attention_dtype = placement.precision.attention_dtype
 
-    def listen(self, features: Tensor) -> list[KeyValue]:
+    def cross_attention_kv(self, features: Tensor) -> list[KeyValue]:
         """Audio keys and values of every layer, from features [w, 1500, d]."""
-        return [layer.listen(features) for layer in self._layers]
+        return [layer.cross_attention_kv(features) for layer in self._layers]
 
     def __call__(
         self,
         tokens: Tensor,
         positions: Tensor,
         audio: Sequence[KeyValue],
-        memory: TextMemory,
+        cache: KVCache,
         mask: Tensor,
-        probe: AttentionProbe | None = None,
+        probe: CrossAttentionProbe | None = None,
     ) -> Tensor:
         """Hidden states [w, q, d] of tokens [w, q] at positions [w, q].
 
@@ -181,8 +181,8 @@ class TextDecoder:
         rows = tokens if self._embedding_index is None else self._embedding_index[tokens]
         x = self._embedding[rows] + self._positions[positions]
         for at, layer in enumerate(self._layers):
-            x = layer.attend_text(x, at, memory, mask)
-            x = layer.attend_audio(x, audio[at], at, probe)
+            x = layer.self_attention(x, at, cache, mask)
+            x = layer.cross_attention(x, audio[at], at, probe)
             x = layer.feed_forward(x)
         return self._norm(x)
 
@@ -190,8 +190,8 @@ class TextDecoder:
         self,
         texts: Sequence[Sequence[int]],
         audio: Sequence[KeyValue],
-        memory: TextMemory,
-        probe: AttentionProbe | None = None,
+        cache: KVCache,
+        probe: CrossAttentionProbe | None = None,
     ) -> Tensor:
         """Hidden states [w, longest, d] of whole texts, each from its first position on.
 
@@ -202,7 +202,7 @@ class TextDecoder:
         tokens = send([(*text, *[PADDING] * (longest - len(text))) for text in texts], device)
         positions = torch.arange(longest, device=device)[None]
         return self(
-            tokens, positions, audio, memory, _causal_mask(longest, self.dtype, device), probe
+            tokens, positions, audio, cache, _causal_mask(longest, self.dtype, device), probe
         )
 
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 from decoding.errors import EngineAway, EngineFailed, PoisonClip
 from decoding.process import messages
-from decoding.process.in_flight import Ledger
-from decoding.process.shared_memory import Arena
-from decoding.process.statistics_total import Tally
+from decoding.process.in_flight import InFlight
+from decoding.process.shared_memory import SharedMemoryPool
+from decoding.process.statistics_total import StatisticsTotal
 from decoding.process.watchdog import Patience, Watchdog
-from decoding.process.worker_process import GOODBYE_SECONDS, ChildProcess
+from decoding.process.worker_process import GOODBYE_SECONDS, WorkerProcess
 from decoding.types import Clip, Decoded, Decoder, DecodingOptions, EngineStatistics, ModelCard
 
 CAPACITY = 1024  # clips that may wait; their memory is committed only as it is used
@@ -71,11 +71,11 @@ class EngineProcess:
         self._restarts = restarts or Restarts()
         self._patience = patience or Patience()
         self._watchdog = Watchdog(self._patience)
-        self._arena = Arena(capacity)
-        self._ledger = Ledger(self._arena)
-        self._tally = Tally()
+        self._pool = SharedMemoryPool(capacity)
+        self._in_flight = InFlight(self._pool)
+        self._statistics = StatisticsTotal()
         self._lock = threading.Lock()  # of what follows
-        self._child: ChildProcess | None = None
+        self._worker: WorkerProcess | None = None
         self._is_ready = False
         self._is_away = False
         self._closing = threading.Event()
@@ -84,7 +84,7 @@ class EngineProcess:
         try:
             self._card = self._start(None)
         except BaseException:
-            self._arena.close()
+            self._pool.close()
             raise
         self._thread = threading.Thread(target=self._supervise, name=name, daemon=True)
         self._thread.start()
@@ -102,48 +102,48 @@ class EngineProcess:
     @property
     def pid(self) -> int | None:
         """The process that works now."""
-        child = self._child
-        return child.process.pid if child else None
+        worker = self._worker
+        return worker.process.pid if worker else None
 
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         if self._closing.is_set():
             raise EngineFailed("the engine is closed")
         if self._is_away:
             raise self._absence()
-        future = self._ledger.add(clip, options)
+        future = self._in_flight.add(clip, options)
         self._pump()
         if not self.is_alive:  # lost while we were adding
             self._end_all()
         return future
 
     def cancel(self, group: str) -> None:
-        for future in self._ledger.drop(group):
+        for future in self._in_flight.drop(group):
             future.cancel()
         self._send(messages.Cancel(group))
         self._pump()
 
     def statistics(self) -> EngineStatistics:
         """Counters over all processes so far; gauges of now, or none while it is replaced."""
-        ticket = self._tally.new_ticket()
+        ticket = self._statistics.new_ticket()
         if self._send(messages.Ask(ticket)):
-            self._tally.wait(ticket)
-        return self._tally.total(num_unsent=len(self._ledger))
+            self._statistics.wait(ticket)
+        return self._statistics.total(num_unsent=len(self._in_flight))
 
     def close(self) -> None:
         with self._lock:
             is_first = not self._closing.is_set()
             self._closing.set()
-            child = self._child
-            if child and not self._is_ready:
-                child.kill()  # it is still loading, and hears nothing
+            worker = self._worker
+            if worker and not self._is_ready:
+                worker.kill()  # it is still loading, and hears nothing
         atexit.unregister(self.close)
         self._end_all()
-        if child:
-            child.stop()
+        if worker:
+            worker.stop()
         if threading.current_thread() is not self._thread:
             self._thread.join(GOODBYE_SECONDS)
         if is_first:
-            self._arena.close()
+            self._pool.close()
 
     # The supervisor's thread
 
@@ -157,18 +157,18 @@ class EngineProcess:
             self._pump()
 
     def _read_until_gone(self) -> None:
-        child = self._child
-        assert child is not None
+        worker = self._worker
+        assert worker is not None
         looked = time.monotonic()
         while True:
             try:
-                message = child.receive(self._patience.tick)
+                message = worker.receive(self._patience.tick)
             except EOFError:
                 return
             self._take(message)
             now = time.monotonic()
             if now - looked >= self._patience.tick:
-                self._look_after(child, now - looked)
+                self._look_after(worker, now - looked)
                 looked = now
 
     def _take(self, message: object | None) -> None:
@@ -176,24 +176,24 @@ class EngineProcess:
             case messages.Answer(key, outcome, statistics):
                 self._deaths_in_a_row, self._tries_left = 0, self._restarts.in_a_row
                 self._watchdog.finished()
-                self._tally.note(statistics)
-                self._settle(self._ledger.finish(key), outcome)
+                self._statistics.note(statistics)
+                self._settle(self._in_flight.finish(key), outcome)
                 self._pump()
             case messages.Gauges(ticket, statistics):
                 self._watchdog.told(statistics)
-                self._tally.note(statistics, ticket)
+                self._statistics.note(statistics, ticket)
 
-    def _look_after(self, child: ChildProcess, seconds: float) -> None:
+    def _look_after(self, worker: WorkerProcess, seconds: float) -> None:
         """Ask a process that has work how far it is; end it when it has stood still for too long.
 
         It is the engine's loop whose steps are counted: an answer alone proves nothing.
         """
-        has_work = self._ledger.has_sent
+        has_work = self._in_flight.has_sent
         if self._watchdog.passed(seconds, has_work=has_work):
             log.error("%s took no step for %.0f s: ended", self._name, self._watchdog.limit)
-            child.kill()
+            worker.kill()
         elif has_work:
-            child.send(messages.Ask(0))
+            worker.send(messages.Ask(0))
 
     def _settle(self, future: Future[Decoded] | None, outcome: Decoded | Exception | None) -> None:
         if future is None:
@@ -209,8 +209,8 @@ class EngineProcess:
 
     def _replace(self) -> bool:
         """Start anew until it works, however long that takes. False when closing."""
-        code = self._bury()
-        for future in self._ledger.note_death():
+        code = self._reap()
+        for future in self._in_flight.note_death():
             self._settle(future, PoisonClip(f"{self._name} died of this recording (exit {code})"))
         while not self._closing.is_set():
             self._deaths_in_a_row += 1
@@ -241,52 +241,52 @@ class EngineProcess:
     def _start(self, seconds: float | None) -> ModelCard:
         """Start a process and wait until its engine is open, or so long. Raises what opening it
         raised."""
-        child = ChildProcess(self._factory, self._arena, self._name)
+        worker = WorkerProcess(self._factory, self._pool, self._name)
         with self._lock:
-            self._child = child
+            self._worker = worker
             if self._closing.is_set():
-                child.kill()
+                worker.kill()
         message: object | None = None
         with contextlib.suppress(EOFError):
-            message = child.receive(seconds)
+            message = worker.receive(seconds)
         if isinstance(message, messages.Ready):
             with self._lock:
                 self._is_ready = True
             return message.card
         if message is None:
-            child.kill()  # it is gone, or too slow
-        code = self._bury()
+            worker.kill()  # it is gone, or too slow
+        code = self._reap()
         if isinstance(message, messages.Refused):
             raise message.error
         raise EngineFailed(f"{self._name} died while it started (exit {code})")
 
-    def _bury(self) -> int | None:
+    def _reap(self) -> int | None:
         """Forget the dead process; its exit code."""
         with self._lock:
-            child, self._child = self._child, None
+            worker, self._worker = self._worker, None
             self._is_ready = False
-        self._tally.note_death()
-        return child.stop() if child else None
+        self._statistics.note_death()
+        return worker.stop() if worker else None
 
     # Any thread
 
     def _pump(self) -> None:
         """Send what may be sent, in order."""
         with self._lock:
-            if self._is_ready and self._child:
-                for request in self._ledger.take_sendable():
-                    self._child.send(request)
+            if self._is_ready and self._worker:
+                for request in self._in_flight.take_sendable():
+                    self._worker.send(request)
 
     def _send(self, message: object) -> bool:
         with self._lock:
-            if self._is_ready and self._child:
-                self._child.send(message)
+            if self._is_ready and self._worker:
+                self._worker.send(message)
                 return True
         return False
 
     def _end_all(self) -> None:
         """Nobody will answer soon: cancel when closing, else fail."""
-        for future in self._ledger.drop_all():
+        for future in self._in_flight.drop_all():
             if self._is_away and not self._closing.is_set():
                 self._settle(future, self._absence())
             else:

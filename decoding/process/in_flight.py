@@ -1,4 +1,4 @@
-"""Which clips an engine process owes an answer, and which of them it may see now.
+"""Clips in flight: which an engine process owes an answer, and which of them it may see now.
 
 A clip that is unfinished when the process dies is sent again, but as a suspect: suspects of one
 recording (group) go at a time, with nobody else in the process, so that a second death tells which
@@ -12,14 +12,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from decoding.process.messages import Request
-from decoding.process.shared_memory import Arena
+from decoding.process.shared_memory import SharedMemoryPool
 from decoding.types import Clip, Decoded, DecodingOptions
 
 DEATHS_OF_A_CULPRIT = 2
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class InFlightClip:
     """One clip: its request, who waits for it, and what has befallen it."""
 
     request: Request
@@ -32,12 +32,12 @@ class Entry:
         return self.deaths > 0
 
 
-class Ledger:
+class InFlight:
     """The unfinished clips, oldest first. Safe to use from several threads."""
 
-    def __init__(self, arena: Arena) -> None:
-        self._arena = arena
-        self._entries: dict[int, Entry] = {}
+    def __init__(self, pool: SharedMemoryPool) -> None:
+        self._pool = pool
+        self._entries: dict[int, InFlightClip] = {}
         self._num_suspects = 0
         self._next_key = 0
         self._lock = threading.Lock()
@@ -52,8 +52,8 @@ class Ledger:
             return any(entry.is_sent for entry in self._entries.values())
 
     def add(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
-        """Take the clip in, not yet sent. Raises `QueueFull` when the arena has no place."""
-        place = self._arena.put(clip.samples)
+        """Take the clip in, not yet sent. Raises `QueueFull` when there is no free place."""
+        place = self._pool.put(clip.samples)
         with self._lock:
             request = Request(
                 key=self._next_key,
@@ -66,7 +66,7 @@ class Ledger:
                 seed=clip.seed,
                 options=options,
             )
-            entry = Entry(request)
+            entry = InFlightClip(request)
             self._entries[self._next_key] = entry
             self._next_key += 1
         return entry.future
@@ -112,7 +112,7 @@ class Ledger:
             (group,) = groups
             return self._strike_group(group)
 
-    def _suspects(self, entries: list[Entry]) -> list[Entry]:
+    def _suspects(self, entries: list[InFlightClip]) -> list[InFlightClip]:
         """Those of the recording whose turn it is; nobody while another clip is in the process."""
         if any(entry.is_sent for entry in entries):
             return []
@@ -123,8 +123,8 @@ class Ledger:
         entries = [e for e in self._entries.values() if e.request.group == group]
         return [self._strike(entry) for entry in entries]
 
-    def _strike(self, entry: Entry) -> Future[Decoded]:
+    def _strike(self, entry: InFlightClip) -> Future[Decoded]:
         del self._entries[entry.request.key]
         self._num_suspects -= entry.is_suspect
-        self._arena.give_back(entry.request.place)
+        self._pool.give_back(entry.request.place)
         return entry.future

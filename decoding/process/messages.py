@@ -1,7 +1,7 @@
 """What an engine process and its parent say to each other.
 
 Parent to child: Request, Cancel, Ask, Stop. Child to parent: Ready or Refused once, then Answer
-and Gauges. The samples are not on the wire, they lie in the arena.
+and Gauges. The samples are not in the messages, they lie in shared memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Several engines that answer as one: `Cluster`.
+"""Several replicas of an engine that answer as one: `ReplicaSet`.
 
 Each clip goes where the fewest are unfinished. Does not start or restart anything.
 """
@@ -23,29 +23,29 @@ from decoding.types import (
 )
 
 
-class Cluster:
-    """A `Decoder` over members that have the same model. Closing it closes them.
+class ReplicaSet:
+    """A `Decoder` over replicas of the same model. Closing it closes them.
 
-    Clips of a member that is away are decoded by the others; a clip that failed on a member that
+    Clips of a member that is away are decoded by the others; a clip that failed on a replica that
     lives has failed.
     """
 
-    def __init__(self, members: Sequence[Decoder]) -> None:
-        if not members:
-            raise ValueError("a cluster needs at least one engine")
-        self._members = tuple(members)
-        self._unfinished = [0] * len(self._members)
+    def __init__(self, replicas: Sequence[Decoder]) -> None:
+        if not replicas:
+            raise ValueError("a replica set needs at least one engine")
+        self._replicas = tuple(replicas)
+        self._unfinished = [0] * len(self._replicas)
         self._lock = threading.Lock()
 
     @property
     def model(self) -> ModelCard:
-        """The card of the first member, with the devices of all."""
-        devices = dict.fromkeys(member.model.device for member in self._members)
-        return replace(self._members[0].model, device=",".join(devices))
+        """The card of the first replica, with the devices of all."""
+        devices = dict.fromkeys(replica.model.device for replica in self._replicas)
+        return replace(self._replicas[0].model, device=",".join(devices))
 
     @property
     def is_alive(self) -> bool:
-        return any(member.is_alive for member in self._members)
+        return any(replica.is_alive for replica in self._replicas)
 
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         outer: Future[Decoded] = Future()
@@ -53,26 +53,26 @@ class Cluster:
         return outer
 
     def cancel(self, group: str) -> None:
-        for member in self._members:
-            member.cancel(group)
+        for replica in self._replicas:
+            replica.cancel(group)
 
     def statistics(self) -> EngineStatistics:
-        """Sums over the members."""
-        parts = [member.statistics() for member in self._members]
+        """Sums over the replicas."""
+        parts = [replica.statistics() for replica in self._replicas]
         names = [field.name for field in fields(EngineStatistics)]
         return EngineStatistics(**{n: sum(getattr(part, n) for part in parts) for n in names})
 
     def close(self) -> None:
-        for member in self._members:
-            member.close()
+        for replica in self._replicas:
+            replica.close()
 
     def _place(self, clip: Clip, options: DecodingOptions, outer: Future[Decoded]) -> None:
-        """Submit to the least loaded member that takes the clip. Raises when none does."""
+        """Submit to the least loaded replica that takes the clip. Raises when none does."""
         problem: Exception = EngineAway("every engine died too often in a row")
         refused: set[int] = set()
         while (index := self._reserve(refused)) is not None:
             try:
-                inner = self._members[index].submit(clip, options)
+                inner = self._replicas[index].submit(clip, options)
             except (QueueFull, EngineFailed) as error:
                 self._release(index)
                 refused.add(index)
@@ -82,36 +82,36 @@ class Cluster:
                 self._release(index)
                 raise
             else:
-                flight = _Flight(clip, options, outer, index)
-                inner.add_done_callback(partial(self._land, flight))
+                sent = _SentClip(clip, options, outer, index)
+                inner.add_done_callback(partial(self._deliver, sent))
                 return
         raise problem
 
-    def _land(self, flight: _Flight, inner: Future[Decoded]) -> None:
-        """Pass the answer on, or the clip to another member when its own is lost."""
-        self._release(flight.index)
+    def _deliver(self, sent: _SentClip, inner: Future[Decoded]) -> None:
+        """Pass the answer on, or the clip to another replica when its own is lost."""
+        self._release(sent.index)
         if inner.cancelled():
-            flight.outer.cancel()
+            sent.outer.cancel()
             return
         error = inner.exception()
-        if isinstance(error, EngineAway) and not flight.outer.cancelled():
+        if isinstance(error, EngineAway) and not sent.outer.cancelled():
             try:
-                self._place(flight.clip, flight.options, flight.outer)
+                self._place(sent.clip, sent.options, sent.outer)
                 return
             except DecodingError as refusal:
                 error = refusal
         with suppress(InvalidStateError):  # its owner cancelled it
             if error is not None:
-                flight.outer.set_exception(error)
+                sent.outer.set_exception(error)
             else:
-                flight.outer.set_result(inner.result())
+                sent.outer.set_result(inner.result())
 
     def _reserve(self, refused: set[int]) -> int | None:
-        """Count one clip more on the least loaded member that lives and has not refused."""
+        """Count one clip more on the least loaded replica that lives and has not refused."""
         alive = [
             index
-            for index, member in enumerate(self._members)
-            if index not in refused and member.is_alive
+            for index, replica in enumerate(self._replicas)
+            if index not in refused and replica.is_alive
         ]
         with self._lock:
             index = min(alive, key=self._unfinished.__getitem__, default=None)
@@ -125,8 +125,8 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class _Flight:
-    """A clip on its way: kept so that it can be sent to another member."""
+class _SentClip:
+    """A clip on its way: kept so that it can be sent to another replica."""
 
     clip: Clip
     options: DecodingOptions

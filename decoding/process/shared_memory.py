@@ -21,7 +21,7 @@ from decoding.types import CLIP_SAMPLES
 PLACE_BYTES = CLIP_SAMPLES * np.dtype(np.float32).itemsize
 
 
-class Arena:
+class SharedMemoryPool:
     """`places` places in an unnamed file in memory; pages that were never written cost nothing.
 
     It can be handed to a process that is being started, which then sees the same bytes.
@@ -76,5 +76,5 @@ def _unnamed_file(places: int) -> int:
     return descriptor
 
 
-def _reopen(places: int, descriptor: Any) -> Arena:
-    return Arena(places, descriptor.detach())
+def _reopen(places: int, descriptor: Any) -> SharedMemoryPool:
+    return SharedMemoryPool(places, descriptor.detach())

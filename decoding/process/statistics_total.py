@@ -15,7 +15,7 @@ ANSWER_SECONDS = 2.0  # that `wait` waits before what is known must do
 _COUNTERS = ("windows_decoded", "windows_retried", "tokens_decoded", "audio_seconds", "steps")
 
 
-class Tally:
+class StatisticsTotal:
     """Statistics of the process that works now on top of those of the dead."""
 
     def __init__(self) -> None:

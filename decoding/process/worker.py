@@ -14,14 +14,16 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from decoding.process import messages
-from decoding.process.shared_memory import Arena
+from decoding.process.shared_memory import SharedMemoryPool
 from decoding.types import Clip, Decoded, Decoder
 
 DEVICE_LOST = 70  # exit code
 PARENT_GONE = 71
 
 
-def serve(connection: Connection[Any, Any], factory: Callable[[], Decoder], arena: Arena) -> None:
+def serve(
+    connection: Connection[Any, Any], factory: Callable[[], Decoder], pool: SharedMemoryPool
+) -> None:
     """Open the engine, say so, then answer requests until `Stop` or until the parent is gone.
 
     Interrupts from the terminal reach the whole group of processes; the parent decides.
@@ -33,7 +35,7 @@ def serve(connection: Connection[Any, Any], factory: Callable[[], Decoder], aren
     except BaseException as error:  # noqa: BLE001 - raised again in the parent
         connection.send(messages.Refused(messages.portable(error)))
         return
-    service = _Service(connection, decoder, arena)
+    service = _EngineService(connection, decoder, pool)
     service.send(messages.Ready(decoder.model))
     try:
         while service.take(connection.recv()):
@@ -43,13 +45,15 @@ def serve(connection: Connection[Any, Any], factory: Callable[[], Decoder], aren
     decoder.close()
 
 
-class _Service:
+class _EngineService:
     """One engine and the connection that its answers go to."""
 
-    def __init__(self, connection: Connection[Any, Any], decoder: Decoder, arena: Arena) -> None:
+    def __init__(
+        self, connection: Connection[Any, Any], decoder: Decoder, pool: SharedMemoryPool
+    ) -> None:
         self._connection = connection
         self._decoder = decoder
-        self._arena = arena
+        self._pool = pool
         self._lock = threading.Lock()
 
     def send(self, message: object) -> None:
@@ -75,7 +79,7 @@ class _Service:
 
     def _submit(self, request: messages.Request) -> None:
         clip = Clip(
-            self._arena.view(request.place, request.length, request.dtype),
+            self._pool.view(request.place, request.length, request.dtype),
             group=request.group,
             caller=request.caller,
             windows_left=request.windows_left,

@@ -14,22 +14,22 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from decoding.process import messages
-from decoding.process.shared_memory import Arena
+from decoding.process.shared_memory import SharedMemoryPool
 from decoding.process.worker import serve
 from decoding.types import Decoder
 
 GOODBYE_SECONDS = 5.0  # that a process gets to end by itself
 
 
-class ChildProcess:
+class WorkerProcess:
     """One process, the connection to it, and a thread that writes so that nobody else waits."""
 
-    def __init__(self, factory: Callable[[], Decoder], arena: Arena, name: str) -> None:
+    def __init__(self, factory: Callable[[], Decoder], pool: SharedMemoryPool, name: str) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection: Connection[Any, Any]
         self._connection, theirs = context.Pipe()
         self.process = context.Process(
-            target=serve, args=(theirs, factory, arena), name=name, daemon=True
+            target=serve, args=(theirs, factory, pool), name=name, daemon=True
         )
         self.process.start()
         theirs.close()  # so that its end is seen here as the end of the connection

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from decoding.kernels.logsumexp import BLOCK, scan
+from decoding.kernels.logsumexp import BLOCK, block_maxima_and_logsumexp
 from decoding.model.logit_columns import TokenLayout
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def score(logits: Tensor, state: SearchState, layout: TokenLayout, count: int) -
     forbidden = (offsets < lowest[..., None]) | pair_closed[..., None]
     rest[..., signs:].masked_fill_(forbidden, NEVER)
     # 2. the text is only read
-    largest, text_sum = scan(logits, layout.eot)
+    largest, text_sum = block_maxima_and_logsumexp(logits, layout.eot)
     best, token = _best_of_text(text, largest, count)
     text_sum = _with_mass(text_sum, logits[..., layout.end :])
     text_off = pair_open[..., None]

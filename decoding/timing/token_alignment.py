@@ -1,4 +1,4 @@
-"""When each token was spoken: audio attention of the heads that follow time, then warping.
+"""When each token was spoken: cross-attention of the heads that follow time, then DTW.
 
 The text is read once more, whole, with the alignment heads probed. Attention weights are
 normalised over tokens, smoothed over time, and dynamic time warping finds the path of least cost.
@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from decoding.device.transfer import OnTheirWay, send
+from decoding.device.transfer import PendingCopies, send
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import AttentionProbe, KeyValue, NoMemory
+from decoding.model.text_decoder import CrossAttentionProbe, KeyValue, NoCache
 from decoding.timing.dtw import token_frames
 
 FILTER_WIDTH = 7
@@ -38,8 +38,8 @@ SAMPLES_PER_FRAME = 320
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A text to be aligned: `start` is its start-of-transcript sequence, `frames` heard frames."""
+class AlignmentRequest:
+    """A text to be aligned: `start` is its start-of-transcript sequence, `frames` of audio."""
 
     start: tuple[int, ...]
     text: tuple[int, ...]
@@ -54,41 +54,41 @@ class TokenTimes:
     probabilities: NDArray[np.float64]
 
 
-def heard_frames(num_samples: int) -> int:
+def audio_frames(num_samples: int) -> int:
     """Encoder frames that hold sound rather than padding, at least one."""
     return max(1, num_samples // SAMPLES_PER_FRAME)
 
 
 class Alignment:
-    """Several readings: read again by the device at once, warped on the host when asked for.
+    """Several requests: read again by the device at once, DTW on the host when asked for.
 
     `audio` holds the same windows, each layer [w, ...], and is needed no longer than this is made.
-    No reading may be empty. Text beyond the model's context is given the end's time.
+    No text may be empty. Text beyond the model's context is given the end's time.
     """
 
     def __init__(
-        self, model: LoadedModel, audio: Sequence[KeyValue], readings: Sequence[Reading]
+        self, model: LoadedModel, audio: Sequence[KeyValue], requests: Sequence[AlignmentRequest]
     ) -> None:
-        self._readings = readings
-        layout = [_Layout.of(model, reading) for reading in readings]
-        probe = AttentionProbe(model.alignment_heads)
+        self._requests = requests
+        layout = [_Layout.of(model, request) for request in requests]
+        probe = CrossAttentionProbe(model.alignment_heads)
         texts = [row.tokens for row in layout]
-        logits = model.decoder.logits(model.decoder.read(texts, audio, NoMemory(), probe))
+        logits = model.decoder.logits(model.decoder.read(texts, audio, NoCache(), probe))
         scores = torch.cat(probe.scores, 1)  # [w, heads, tokens, frames]
         figures = []
-        for at, (reading, row) in enumerate(zip(readings, layout, strict=True)):
+        for at, (request, row) in enumerate(zip(requests, layout, strict=True)):
             # each row without its padding, which would count in means and at a median's edges
-            matrix = _cost(scores[at, :, : row.length, : reading.frames])
+            matrix = _cost(scores[at, :, : row.length, : request.frames])
             spoken = slice(row.first, row.first + len(row.text))
             likely = _probabilities(model, logits[at, spoken], row.text)
             figures += [matrix[row.first : row.length - 1], likely]
-        self._figures = OnTheirWay(figures)
+        self._figures = PendingCopies(figures)
 
     def times(self, at: int) -> TokenTimes:
-        """Of the tokens of one reading."""
+        """Of the tokens of one request."""
         cost, likely = self._figures.here()[2 * at : 2 * at + 2]
         frames = token_frames(-cost.double().numpy())
-        return _padded(frames, likely.double().numpy(), len(self._readings[at].text))
+        return _padded(frames, likely.double().numpy(), len(self._requests[at].text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,12 @@ class _Layout:
     first: int  # position whose logits predict the first text token
 
     @classmethod
-    def of(cls, model: LoadedModel, reading: Reading) -> _Layout:
+    def of(cls, model: LoadedModel, request: AlignmentRequest) -> _Layout:
         vocabulary = model.vocabulary
-        room = model.dimensions.n_text_ctx - len(reading.start) - 2
-        text = reading.text[:room]
-        tokens = (*reading.start, vocabulary.no_timestamps, *text, vocabulary.eot)
-        return cls(tokens, text, len(reading.start))
+        room = model.dimensions.n_text_ctx - len(request.start) - 2
+        text = request.text[:room]
+        tokens = (*request.start, vocabulary.no_timestamps, *text, vocabulary.eot)
+        return cls(tokens, text, len(request.start))
 
     @property
     def length(self) -> int:

@@ -46,7 +46,7 @@ class _Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TimedTokens:
     """Text tokens between two timestamp tokens; seconds from the start of the clip."""
 
     start: float
@@ -54,43 +54,45 @@ class Stretch:
     tokens: tuple[int, ...]
 
 
-def stretches(tokens: Sequence[int], vocabulary: Vocabulary, seconds: float) -> list[Stretch]:
+def split_at_timestamps(
+    tokens: Sequence[int], vocabulary: Vocabulary, seconds: float
+) -> list[TimedTokens]:
     """Cut sampled tokens at their timestamps; what is never closed ends with the clip."""
-    found: list[Stretch] = []
+    found: list[TimedTokens] = []
     start = 0.0
     text: list[int] = []
     for token in tokens:
         if token >= vocabulary.timestamp_begin:
             time = vocabulary.seconds(token)
             if text:
-                found.append(Stretch(start, time, tuple(text)))
+                found.append(TimedTokens(start, time, tuple(text)))
             start, text = time, []
         elif token < vocabulary.eot:
             text.append(token)
     if text:
-        found.append(Stretch(start, max(start, seconds), tuple(text)))
+        found.append(TimedTokens(start, max(start, seconds), tuple(text)))
     return found
 
 
-def timed_text(found: Sequence[Stretch], vocabulary: Vocabulary) -> tuple[TimedText, ...]:
+def timed_text(found: Sequence[TimedTokens], vocabulary: Vocabulary) -> tuple[TimedText, ...]:
     return tuple(TimedText(one.start, one.end, vocabulary.text_of(one.tokens)) for one in found)
 
 
 def to_words(
-    found: Sequence[Stretch], times: TokenTimes, splitter: WordSplitter, eot: int
+    found: Sequence[TimedTokens], times: TokenTimes, splitter: WordSplitter, eot: int
 ) -> tuple[DecodedWord, ...]:
     """Words of all stretches, in order; together they hold every text token."""
-    tokens = [token for stretch in found for token in stretch.tokens]
+    tokens = [token for timed in found for token in timed.tokens]
     timings = _split(tokens, times, splitter, eot)
     median, longest = _typical_seconds(timings)
     _shorten_at_sentence_ends(timings, longest)
     _attach_opening_marks(timings)
     _attach_closing_marks(timings)
     spoken_until = 0.0
-    for stretch, words in _by_stretch(found, timings):
+    for timed, words in _by_timed_tokens(found, timings):
         if words:
             _shorten_after_pause(words, median, longest, spoken_until)
-            spoken_until = _fit_into(stretch, words, median)
+            spoken_until = _fit_into(timed, words, median)
     return tuple(
         DecodedWord(one.text, round(one.start, 2), round(one.end, 2), one.probability, one.tokens)
         for one in timings
@@ -151,21 +153,21 @@ def _attach_closing_marks(timings: Sequence[_Timing]) -> None:
             before = at
 
 
-def _by_stretch(
-    found: Sequence[Stretch], timings: Sequence[_Timing]
-) -> Iterator[tuple[Stretch, list[_Timing]]]:
+def _by_timed_tokens(
+    found: Sequence[TimedTokens], timings: Sequence[_Timing]
+) -> Iterator[tuple[TimedTokens, list[_Timing]]]:
     """Deal the words out to the stretches that hold their tokens."""
     remaining = iter(timings)
-    for stretch in found:
+    for timed in found:
         words, saved = [], 0
-        while saved < len(stretch.tokens):
+        while saved < len(timed.tokens):
             one = next(remaining, None)
             if one is None:
                 break
             saved += len(one.tokens)
             if one.text:
                 words.append(one)
-        yield stretch, words
+        yield timed, words
 
 
 def _shorten_after_pause(
@@ -184,12 +186,12 @@ def _shorten_after_pause(
     first.start = max(0.0, first.end - longest)
 
 
-def _fit_into(stretch: Stretch, words: Sequence[_Timing], median: float) -> float:
+def _fit_into(timed: TimedTokens, words: Sequence[_Timing], median: float) -> float:
     """Prefer the timestamp tokens where a word strays far over them. Returns the end of speech."""
     first, last = words[0], words[-1]
-    if stretch.start < first.end and stretch.start - SEGMENT_SLACK_SECONDS > first.start:
-        first.start = max(0.0, min(first.end - median, stretch.start))
-    if stretch.end > last.start and stretch.end + SEGMENT_SLACK_SECONDS < last.end:
-        last.end = max(last.start + median, stretch.end)
-        return stretch.end
+    if timed.start < first.end and timed.start - SEGMENT_SLACK_SECONDS > first.start:
+        first.start = max(0.0, min(first.end - median, timed.start))
+    if timed.end > last.start and timed.end + SEGMENT_SLACK_SECONDS < last.end:
+        last.end = max(last.start + median, timed.end)
+        return timed.end
     return last.end

@@ -8,7 +8,7 @@ from benchmarks.evaluation import duel, evaluate, evaluate_file, macro_average, 
 from benchmarks.formats.types import TimedWord
 from benchmarks.items import AudioPart, Item
 from benchmarks.normalizers import normalizer_named
-from benchmarks.peers.types import Heard
+from benchmarks.peers.types import PeerTranscript
 from benchmarks.records import FileRecord, SystemRecord
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
@@ -22,8 +22,8 @@ EMPTY = Item("noise", (AudioPart(Path("n.wav")),), "")
 
 
 def system(name: str, text: str, **facts) -> SystemRecord:
-    heard = FileRecord(ITEM, 160.0, Heard(text, **facts), seconds=16.0, memory_bytes=7)
-    noise = FileRecord(EMPTY, 60.0, Heard("thank you"), seconds=4.0, memory_bytes=9)
+    heard = FileRecord(ITEM, 160.0, PeerTranscript(text, **facts), seconds=16.0, memory_bytes=7)
+    noise = FileRecord(EMPTY, 60.0, PeerTranscript("thank you"), seconds=4.0, memory_bytes=9)
     failed = FileRecord(Item("b", ITEM.parts, "x"), 0.0, error="RuntimeError: no")
     return SystemRecord(name, {}, {}, (heard, noise, failed))
 
@@ -75,11 +75,11 @@ def test_duel_on_the_same_words() -> None:
 def test_duel_needs_the_same_references() -> None:
     one = evaluate(system("a", "one"), "none")
     other_item = Item("a", ITEM.parts, "another reference")
-    other = SystemRecord("b", {}, {}, (FileRecord(other_item, 1.0, Heard("x")),))
+    other = SystemRecord("b", {}, {}, (FileRecord(other_item, 1.0, PeerTranscript("x")),))
     with pytest.raises(ValueError, match="two different references"):
         duel(one, evaluate(other, "none"))
     alien = Item("z", ITEM.parts, "x")
-    third = SystemRecord("c", {}, {}, (FileRecord(alien, 1.0, Heard("x")),))
+    third = SystemRecord("c", {}, {}, (FileRecord(alien, 1.0, PeerTranscript("x")),))
     with pytest.raises(ValueError, match="share no recording"):
         duel(one, evaluate(third, "none"))
 

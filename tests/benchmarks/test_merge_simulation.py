@@ -11,7 +11,14 @@ from benchmarks.merge_simulation import (
     join_by_suffix,
     simulate,
 )
-from benchmarks.simulated_recogniser import REGIMES, Ear, Regime, SpokenWord, read_words, speak
+from benchmarks.simulated_recogniser import (
+    REGIMES,
+    Regime,
+    SimulatedRecogniser,
+    SpokenWord,
+    read_words,
+    speak,
+)
 from chunking.types import Piece, Window, Word
 
 PERFECT = Regime("perfect", 0.0, 0.0, 0.0)
@@ -57,12 +64,16 @@ def test_perfect_hearing_has_no_errors_on_the_floor():
 def test_an_ear_hears_the_same_window_the_same_way():
     words = speak(60.0, 5)
     window = Window(1, 25.0, 55.0)
-    assert Ear(words, REGIMES[2], 1).hear(window) == Ear(words, REGIMES[2], 1).hear(window)
+    assert SimulatedRecogniser(words, REGIMES[2], 1).recognise(window) == SimulatedRecogniser(
+        words, REGIMES[2], 1
+    ).recognise(window)
 
 
 def test_an_ear_errs_as_often_as_its_regime_says():
     words = speak(1200.0, 11)
-    heard = Ear(words, Regime("half", 0.5, 0.0, 0.0), 0).hear_all([Window(0, 0.0, 1200.0)])
+    heard = SimulatedRecogniser(words, Regime("half", 0.5, 0.0, 0.0), 0).recognise_all(
+        [Window(0, 0.0, 1200.0)]
+    )
     kept = {word.text for word in words}
     wrong = sum(text not in kept for text in heard)
     assert 0.25 < wrong / len(words) < 0.45  # a quarter of the mistakes leaves no trace in the text

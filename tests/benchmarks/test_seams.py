@@ -10,7 +10,7 @@ from benchmarks.cli.seams import CASE_COLUMNS, case_row, row, verdict
 from benchmarks.evaluation import evaluate
 from benchmarks.formats.types import TimedWord
 from benchmarks.items import AudioPart, Item
-from benchmarks.peers.types import Heard
+from benchmarks.peers.types import PeerTranscript
 from benchmarks.records import FileRecord, SystemRecord
 from benchmarks.seams import (
     Phase,
@@ -112,9 +112,9 @@ def test_phases_of_a_run(tmp_path: Path) -> None:
         {},
         {},
         (
-            FileRecord(item, 100.0, Heard(lossy, seams=(25.5,))),
-            FileRecord(later, 112.5, Heard(" ".join(SAID), seams=(62.5,))),
-            FileRecord(replace(item, name="lonely"), 100.0, Heard(lossy, seams=(25.5,))),
+            FileRecord(item, 100.0, PeerTranscript(lossy, seams=(25.5,))),
+            FileRecord(later, 112.5, PeerTranscript(" ".join(SAID), seams=(62.5,))),
+            FileRecord(replace(item, name="lonely"), 100.0, PeerTranscript(lossy, seams=(25.5,))),
         ),
     )
     pairs = both_phases(evaluate(system, "none"), [item, replace(item, name="lonely")])

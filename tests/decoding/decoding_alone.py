@@ -8,12 +8,12 @@ from decoding.engine.batch import Batch
 
 
 def decode(model, jobs, slots, **how):
-    """{key: Decoded} of (key, clip, options), seated as places become free."""
+    """{key: Decoded} of (key, clip, options), admitted as slots become free."""
     batch, results, left = Batch(model, slots, **how), {}, list(jobs)
     with torch.inference_mode():
         while left or len(batch):
-            newcomers = [left.pop(0) for _ in range(min(batch.free, len(left)))]
-            for outcome in batch.admit(newcomers) + batch.step():
+            requests = [left.pop(0) for _ in range(min(batch.free, len(left)))]
+            for outcome in batch.admit(requests) + batch.step():
                 results[outcome.key] = outcome.result
     return results
 

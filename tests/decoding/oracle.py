@@ -17,7 +17,7 @@ from whisper.tokenizer import Tokenizer
 
 import transcription
 from decoding.loading.checkpoint import Checkpoint, read_openai
-from decoding.timing.words import Stretch
+from decoding.timing.words import TimedTokens
 
 DEMO = Path(transcription.__file__).parent / "assets" / "demo.pt"
 
@@ -56,7 +56,7 @@ def openai_decode(model: Whisper, samples: np.ndarray, **options) -> whisper.Dec
 
 
 def openai_words(
-    model: Whisper, tokenizer: Tokenizer, samples: np.ndarray, found: Sequence[Stretch]
+    model: Whisper, tokenizer: Tokenizer, samples: np.ndarray, found: Sequence[TimedTokens]
 ) -> list[dict]:
     """Words with times by openai-whisper's own function, of text that was cut at timestamps."""
     segments = [

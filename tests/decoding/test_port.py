@@ -7,7 +7,7 @@ import pytest
 from decoding.engine.engine import Engine
 from decoding.errors import EngineFailed
 from decoding.process.engine_process import EngineProcess
-from decoding.process.replicas import Cluster
+from decoding.process.replicas import ReplicaSet
 from decoding.types import DecodingOptions
 from tests.decoding.fakes import Summing, clip
 
@@ -18,7 +18,7 @@ def test_a_closed_engine_says_so_in_one_way(kind, small):
         decoder = Engine(small, slots=1, threads=1)
     else:
         process = EngineProcess(Summing)
-        decoder = process if kind == "process" else Cluster([process])
+        decoder = process if kind == "process" else ReplicaSet([process])
     decoder.close()
     with pytest.raises(EngineFailed):
         decoder.submit(clip(1), DecodingOptions(language="en"))

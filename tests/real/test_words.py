@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.speed.systems import sound
 from decoding.timing import token_alignment
-from decoding.timing.words import stretches
+from decoding.timing.words import split_at_timestamps
 from tests.decoding.oracle import openai_words
 from tests.real.official import as_float, window_of
 
@@ -38,7 +38,7 @@ def both(official, samples):
     ours = official.decode(samples, language="en", temperatures=(0.0,))
     vocabulary = official.loaded.vocabulary
     tokenizer = vocabulary.tokenizer("en", "transcribe")
-    found = stretches(ours.tokens, vocabulary, len(samples) / 16_000)
+    found = split_at_timestamps(ours.tokens, vocabulary, len(samples) / 16_000)
     theirs = openai_words(official.oracle, tokenizer, as_float(samples), found)
     assert [word.text for word in ours.words] == [word["word"] for word in theirs]
     assert len(theirs) > 15

@@ -8,7 +8,7 @@ import pytest
 from tests.planted import plant, write_wav
 from transcription.audio import AudioLimits
 from transcription.audio_cache import NOTE
-from transcription.ingest import listen
+from transcription.ingest import ingest
 from transcription.options import SpeechOptions, TranscriptionOptions
 
 OPTIONS = TranscriptionOptions()
@@ -29,7 +29,7 @@ def workspace(tmp_path):
 
 @pytest.fixture
 def sound(source, workspace):
-    return listen(source, workspace, OPTIONS, LIMITS)
+    return ingest(source, workspace, OPTIONS, LIMITS)
 
 
 def spoil(path):
@@ -39,21 +39,21 @@ def spoil(path):
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def heard(sound):
+def detected(sound):
     """All but the names of the files."""
     return [(replace(recording, path=None), found) for recording, found in sound.channels]
 
 
 def test_the_second_time_nothing_is_decoded(source, workspace, sound):
     spoil(source)
-    assert listen(source, workspace, OPTIONS, LIMITS) == sound
+    assert ingest(source, workspace, OPTIONS, LIMITS) == sound
 
 
 def test_a_workspace_that_was_moved(source, workspace, sound):
     moved = workspace.rename(workspace.with_name("elsewhere"))
     spoil(source)
-    again = listen(source, moved, OPTIONS, LIMITS)
-    assert heard(again) == heard(sound)
+    again = ingest(source, moved, OPTIONS, LIMITS)
+    assert detected(again) == detected(sound)
     assert again.channels[0][0].path.parent == moved
 
 
@@ -63,7 +63,7 @@ def test_a_workspace_that_was_moved(source, workspace, sound):
     ids=["channels", "detector"],
 )
 def test_other_options_are_listened_to_anew(source, workspace, sound, options):
-    again = listen(source, workspace, options, LIMITS)
+    again = ingest(source, workspace, options, LIMITS)
     assert again.channels[0][0].path != sound.channels[0][0].path
 
 
@@ -78,9 +78,9 @@ def test_what_is_not_whole_is_decoded_again(source, workspace, sound, damage):
         samples.unlink()
     else:
         note.write_bytes(note.read_bytes()[:100])
-    again = listen(source, workspace, OPTIONS, LIMITS)
+    again = ingest(source, workspace, OPTIONS, LIMITS)
     assert again.channels[0][0].path != samples
-    assert heard(again) == heard(sound)
+    assert detected(again) == detected(sound)
 
 
 def test_whoever_is_told_may_end_it(source, workspace):
@@ -91,7 +91,7 @@ def test_whoever_is_told_may_end_it(source, workspace):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        listen(source, workspace, OPTIONS, LIMITS, stop)
+        ingest(source, workspace, OPTIONS, LIMITS, stop)
     assert len(told) == 1
     assert 0 < told[0] <= 20
     assert list(workspace.iterdir()) == []

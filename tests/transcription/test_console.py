@@ -54,7 +54,7 @@ def test_bars_write_to_their_console_alone():
     console = Console(file=sink, force_terminal=True, width=100)
     with ProgressBars(console) as bars:
         bar = bars.bar("talk.mp3")
-        bar.listened(45.0)
+        bar.ingested(45.0)
         bars._progress.refresh()
         bar.planned(60.0, 2)
         bar.decoded(1, 30.0)

@@ -19,14 +19,14 @@ from decoding.voice_activity.silero_network import only_speech
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
 from transcription import silero
 from transcription.audio import AudioLimits, decode_audio
-from transcription.engine_vad import ONLY_SPEECH, EngineEar, ear_of
-from transcription.ingest import listen
+from transcription.engine_vad import ONLY_SPEECH, EngineVad, vad_of
+from transcription.ingest import ingest
 from transcription.models import DEMO_CHECKPOINT
 from transcription.options import SpeechOptions, TranscriptionOptions
 from transcription.pipeline import transcribe
 from transcription.silero import LEAD_IN_FRAMES
-from transcription.speech import LEAD_IN_SECONDS, STRETCH_SECONDS, SpeechListener
-from transcription.window_decoder import EngineWindows
+from transcription.speech import LEAD_IN_SECONDS, STRETCH_SECONDS, SpeechDetector
+from transcription.window_decoder import EngineWindowDecoder
 
 SHIPPED = Path(__file__).parents[2] / "benchmarks" / "recordings" / "demo-meeting.opus"
 GPU = ModelCard("planted", False, ("en",), 0, "cuda:0", "fp32")
@@ -96,7 +96,7 @@ def numbered(frames, rest=0):
 @pytest.mark.parametrize("rest", [0, 1, 511])
 def test_every_frame_comes_back_once_and_in_order(frames, clips, rest):
     decoder = Repeating()
-    found = EngineEar(decoder, group="job", caller="key")(numbered(frames, rest), gain=2.0)
+    found = EngineVad(decoder, group="job", caller="key")(numbered(frames, rest), gain=2.0)
     assert found.dtype == np.float32
     expected = np.arange(frames + (rest > 0), dtype=np.float32) * np.float32(2 / 32768)
     assert np.array_equal(found, expected)
@@ -107,12 +107,12 @@ def test_every_frame_comes_back_once_and_in_order(frames, clips, rest):
 
 
 def test_no_samples_have_no_probabilities():
-    assert EngineEar(Repeating(), group="g")(np.zeros(0, np.int16)).shape == (0,)
+    assert EngineVad(Repeating(), group="g")(np.zeros(0, np.int16)).shape == (0,)
 
 
 def test_a_later_clip_begins_with_what_was_heard_before():
     decoder = Repeating()
-    EngineEar(decoder, group="g")(numbered(2000))
+    EngineVad(decoder, group="g")(numbered(2000))
     for before, after in zip(decoder.clips, decoder.clips[1:], strict=False):
         shared = LEAD_IN_FRAMES * FRAME_SAMPLES
         assert np.array_equal(before.samples[-shared:], after.samples[:shared])
@@ -122,7 +122,7 @@ def test_a_later_clip_begins_with_what_was_heard_before():
 def test_a_full_queue_leaves_it_to_the_cpu(where):
     samples = np.random.default_rng(4).normal(0, 3000, 60 * SAMPLE_RATE).astype(np.int16)
     decoder = Repeating({1: "pending", where: QueueFull("full")})
-    found = EngineEar(decoder, group="g")(samples, gain=1.5)
+    found = EngineVad(decoder, group="g")(samples, gain=1.5)
     assert np.array_equal(found, silero.speech_probabilities(samples, gain=1.5))
     assert len(decoder.futures) == where
     assert all(future.done() for future in decoder.futures)  # those that waited were cancelled
@@ -131,7 +131,7 @@ def test_a_full_queue_leaves_it_to_the_cpu(where):
 def test_a_queue_that_is_full_elsewhere_leaves_it_to_the_cpu():
     """An engine in another process says so through the future."""
     samples = numbered(2000)
-    found = EngineEar(Repeating({1: QueueFull("full")}), group="g")(samples)
+    found = EngineVad(Repeating({1: QueueFull("full")}), group="g")(samples)
     assert np.array_equal(found, silero.speech_probabilities(samples))
 
 
@@ -141,7 +141,7 @@ def test_a_queue_that_is_full_elsewhere_leaves_it_to_the_cpu():
 def test_what_the_engine_raises_is_raised_and_the_rest_cancelled(outcome, error):
     decoder = Repeating({0: outcome, 1: "pending"})
     with pytest.raises(error):
-        EngineEar(decoder, group="g")(numbered(2000))
+        EngineVad(decoder, group="g")(numbered(2000))
     assert decoder.futures[1].cancelled()
 
 
@@ -149,14 +149,14 @@ def test_what_the_engine_raises_is_raised_and_the_rest_cancelled(outcome, error)
 def test_an_engine_on_a_graphics_processor_listens(device):
     decoder = Repeating()
     decoder.model = replace(GPU, device=device)
-    ear = ear_of(decoder, group="job", caller="key")
-    assert np.array_equal(ear(numbered(5)), np.arange(5, dtype=np.float32) / 32768)
+    vad = vad_of(decoder, group="job", caller="key")
+    assert np.array_equal(vad(numbered(5)), np.arange(5, dtype=np.float32) / 32768)
     assert decoder.clips[0].group == "job"
 
 
 def test_an_engine_on_the_cpu_does_not_listen():
     decoder = PlantedDecoder()
-    assert EngineWindows(decoder, group="job").ear is silero.speech_probabilities
+    assert EngineWindowDecoder(decoder, group="job").vad is silero.speech_probabilities
     decoder.close()
 
 
@@ -165,11 +165,11 @@ def test_the_engine_finds_the_speech_that_onnxruntime_finds(tmp_path):
     (recording,) = decode_audio(SHIPPED, tmp_path)
     engine = Engine(load_model(str(DEMO_CHECKPOINT)), slots=1, threads=1)
     try:
-        ear = EngineEar(engine, group="g")
-        ours = SpeechListener(SpeechOptions(), ear=ear).finish(recording)
+        vad = EngineVad(engine, group="g")
+        ours = SpeechDetector(SpeechOptions(), vad=vad).finish(recording)
     finally:
         engine.close()
-    theirs = SpeechListener(SpeechOptions()).finish(recording)
+    theirs = SpeechDetector(SpeechOptions()).finish(recording)
     assert len(ours.speech) == len(theirs.speech) > 50
     for one, other in zip(ours.speech, theirs.speech, strict=True):
         assert one.start == pytest.approx(other.start, abs=1.01 * FRAME_SECONDS)
@@ -182,7 +182,7 @@ def test_frames_that_cross_the_threshold_are_few(tmp_path):
     (recording,) = decode_audio(SHIPPED, tmp_path)
     samples = recording.read(Span(0.0, STRETCH_SECONDS + LEAD_IN_SECONDS))
     decoder = OnGpu()
-    found = EngineEar(decoder, group="g")(samples)
+    found = EngineVad(decoder, group="g")(samples)
     decoder.close()
     whole = silero.speech_probabilities(samples)
     assert len(decoder.listened_to) == 13
@@ -195,7 +195,7 @@ def test_the_pipeline_lets_the_engine_listen(tmp_path):
     source = write_wav(tmp_path / "talk.wav", plant(200))
     decoder = OnGpu()
     options = TranscriptionOptions(speech=SpeechOptions(skip_silence=False))
-    windows = EngineWindows(decoder, group="job", caller="key")
+    windows = EngineWindowDecoder(decoder, group="job", caller="key")
     transcript = transcribe(source, options, windows, workspace=tmp_path)
     assert transcript.text == text_of(200)
     assert len(decoder.listened_to) == 5  # of 97 s
@@ -207,7 +207,7 @@ def test_the_pipeline_lets_the_engine_listen(tmp_path):
 def test_an_engine_that_fails_while_it_listens_fails_the_transcription(tmp_path, error):
     source = write_wav(tmp_path / "talk.wav", plant(100))
     decoder = OnGpu(error)
-    windows = EngineWindows(decoder, group="job")
+    windows = EngineWindowDecoder(decoder, group="job")
     with pytest.raises(type(error)):
         transcribe(source, TranscriptionOptions(), windows, workspace=tmp_path)
     assert decoder.clips == 0
@@ -218,11 +218,11 @@ def test_what_was_heard_is_not_asked_for_again(tmp_path):
     source = write_wav(tmp_path / "talk.wav", plant(100))
     decoder = OnGpu()
     (workspace := tmp_path / "work").mkdir()
-    ear = EngineEar(decoder, group="g")
+    vad = EngineVad(decoder, group="g")
     options, limits = TranscriptionOptions(), AudioLimits()
-    first = listen(source, workspace, options, limits, ear=ear)
+    first = ingest(source, workspace, options, limits, vad=vad)
     asked = len(decoder.listened_to)
     assert asked > 0
-    assert listen(source, workspace, options, limits, ear=ear) == first
+    assert ingest(source, workspace, options, limits, vad=vad) == first
     assert len(decoder.listened_to) == asked
     decoder.close()

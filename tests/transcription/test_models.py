@@ -9,7 +9,7 @@ import whisper
 
 from decoding.errors import DecodingError, ModelNotFound
 from decoding.process.engine_process import EngineProcess
-from decoding.process.replicas import Cluster
+from decoding.process.replicas import ReplicaSet
 from transcription.fetch_report import Moved
 from transcription.model_packages import CATALOGUE
 from transcription.models import fetch, open_decoder, open_engine, settled, whereabouts
@@ -132,7 +132,7 @@ def test_where_a_model_lies_or_would_come_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("devices", "kind"), [("cpu", EngineProcess), ("cpu,cpu", Cluster)])
+@pytest.mark.parametrize(("devices", "kind"), [("cpu", EngineProcess), ("cpu,cpu", ReplicaSet)])
 def test_engines_in_their_own_processes(devices: str, kind: type) -> None:
     decoder = open_decoder(Settings(model="demo", devices=devices, threads=1), own_process=True)
     try:

@@ -1,23 +1,23 @@
 import pytest
 
 from decoding.types import DecodingOptions
-from transcription.options import SpeechOptions, temperature_ladder
+from transcription.options import SpeechOptions, fallback_temperatures
 
 
 @pytest.mark.parametrize(
-    ("start", "ladder"),
+    ("start", "temperatures"),
     [
         (0.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)),
         (0.5, (0.5, 0.7, 0.9)),
         (1.0, (1.0,)),
     ],
 )
-def test_temperature_ladder(start, ladder):
-    assert temperature_ladder(start) == pytest.approx(ladder)
+def test_fallback_temperatures(start, temperatures):
+    assert fallback_temperatures(start) == pytest.approx(temperatures)
 
 
 def test_default_ladder_is_the_one_from_zero():
-    assert temperature_ladder(0.0) == pytest.approx(DecodingOptions().temperatures)
+    assert fallback_temperatures(0.0) == pytest.approx(DecodingOptions().temperatures)
 
 
 def test_threshold_is_a_probability():

@@ -12,8 +12,8 @@ from transcription.errors import UnreadableAudio
 from transcription.options import SpeechOptions, TranscriptionOptions
 from transcription.pipeline import transcribe, transcribe_recording
 from transcription.progress import Progress
-from transcription.types import Heard, Recording
-from transcription.window_decoder import EngineWindows
+from transcription.types import DetectedSpeech, Recording
+from transcription.window_decoder import EngineWindowDecoder
 
 EVERY_WINDOW = TranscriptionOptions(speech=SpeechOptions(skip_silence=False))
 
@@ -25,7 +25,7 @@ class Diary:
         self.done = []
         self.final = []
 
-    def listened(self, seconds):
+    def ingested(self, seconds):
         self.heard_until = seconds
 
     def planned(self, seconds, windows):
@@ -46,7 +46,7 @@ def decoder():
 
 
 def run(source, decoder, tmp_path, options=EVERY_WINDOW, observer=None):
-    windows = EngineWindows(decoder, group="test")
+    windows = EngineWindowDecoder(decoder, group="test")
     return transcribe(source, options, windows, workspace=tmp_path, observer=observer)
 
 
@@ -93,19 +93,19 @@ def test_words_invented_in_silence_are_dropped(tmp_path):
         """Hears thanks at the end of every clip, as Whisper may in silence."""
 
         def _decode(self, clip):
-            heard = super()._decode(clip)
+            detected = super()._decode(clip)
             thanks = DecodedWord(" Thanks.", clip.seconds - 0.5, clip.seconds - 0.1, 0.9, (7,))
-            return replace(heard, words=(*heard.words, thanks))
+            return replace(detected, words=(*detected.words, thanks))
 
     dreaming = Dreaming()
     samples = np.concatenate([plant(10), np.zeros(16_000 * 20, dtype=np.int16)])
     (tmp_path / "sound.pcm").write_bytes(samples.astype("<i2").tobytes())
     recording = Recording(tmp_path / "sound.pcm", len(samples), "digest")
-    heard = Heard(speech=(Span(0.0, 3.0),), evidence=(Span(2.0, 5.3),))
-    windows = EngineWindows(dreaming, group="test")
+    detected = DetectedSpeech(speech=(Span(0.0, 3.0),), evidence=(Span(2.0, 5.3),))
+    windows = EngineWindowDecoder(dreaming, group="test")
 
     def text(options):
-        return transcribe_recording(recording, heard, options, windows, Progress(None)).text
+        return transcribe_recording(recording, detected, options, windows, Progress(None)).text
 
     assert text(TranscriptionOptions()) == text_of(10)
     assert text(EVERY_WINDOW) == text_of(10) + " Thanks."

@@ -6,8 +6,8 @@ class Diary:
     def __init__(self) -> None:
         self.entries = []
 
-    def listened(self, seconds):
-        self.entries.append(("listened", seconds))
+    def ingested(self, seconds):
+        self.entries.append(("ingested", seconds))
 
     def planned(self, seconds, windows):
         self.entries.append(("planned", seconds, windows))
@@ -22,7 +22,7 @@ class Diary:
 def test_two_channels_and_a_repair_are_counted_once():
     diary = Diary()
     progress = Progress(diary)
-    progress.listened(40.0)
+    progress.ingested(40.0)
     progress.track(40.0, 2)
     progress.decoded(Window(0, 0.0, 30.0))
     progress.decoded(Window(1, 10.0, 40.0))
@@ -32,7 +32,7 @@ def test_two_channels_and_a_repair_are_counted_once():
     progress.decoded(Window(0, 0.0, 30.0))
     progress.segments(())
     assert diary.entries == [
-        ("listened", 40.0),
+        ("ingested", 40.0),
         ("planned", 40.0, 2),
         ("decoded", 1, 30.0),
         ("decoded", 2, 40.0),
@@ -68,6 +68,6 @@ def test_final_segments_are_told_with_their_channel():
 
 def test_nobody_listens():
     progress = Progress(None)
-    progress.listened(1.0)
+    progress.ingested(1.0)
     progress.track(1.0, 1)
     progress.segments([segment(0, "yes")])

@@ -14,7 +14,7 @@ from decoding.types import SAMPLE_RATE
 from transcription import energy_vad, silero, speech
 from transcription.audio import decode_audio
 from transcription.options import SpeechOptions
-from transcription.speech import SpeechListener, find_speech
+from transcription.speech import SpeechDetector, find_speech
 from transcription.types import Recording
 
 SHIPPED = Path(__file__).parents[2] / "benchmarks" / "recordings"
@@ -70,10 +70,10 @@ def hum(length, level, hertz=50):
 
 
 def test_every_shipped_word_is_heard_by_both(meeting, spoken_words):
-    heard = find_speech(meeting, SpeechOptions())
-    assert min(covered(word, heard.speech) for word in spoken_words) > 0.99
-    assert min(covered(word, heard.evidence) for word in spoken_words) > 0
-    for spans in heard.speech, heard.evidence:
+    detected = find_speech(meeting, SpeechOptions())
+    assert min(covered(word, detected.speech) for word in spoken_words) > 0.99
+    assert min(covered(word, detected.evidence) for word in spoken_words) > 0
+    for spans in detected.speech, detected.evidence:
         assert seconds(spans) < 0.85 * meeting.duration
         for before, after in pairwise(spans):
             assert before.end < after.start
@@ -101,14 +101,14 @@ def test_listening_leaves_torch_alone():
 
 
 def test_no_sound_at_all(record):
-    heard = find_speech(record(np.zeros(0)), SpeechOptions())
-    assert heard.speech == heard.evidence == ()
+    detected = find_speech(record(np.zeros(0)), SpeechOptions())
+    assert detected.speech == detected.evidence == ()
 
 
 @pytest.mark.parametrize("samples", [1, 319, 320, 511, 513, 16_001])
 def test_tiny_recordings(record, samples):
-    heard = find_speech(record(np.zeros(samples)), SpeechOptions())
-    assert heard.speech == heard.evidence == ()
+    detected = find_speech(record(np.zeros(samples)), SpeechOptions())
+    assert detected.speech == detected.evidence == ()
 
 
 STEADY = {
@@ -145,11 +145,13 @@ HARD = {
 @pytest.mark.parametrize("name", HARD)
 def test_speech_is_heard(record, voice, spoken_words, name):
     spoil, share_of_silero, share_of_evidence = HARD[name]
-    heard = find_speech(record(spoil(voice)), SpeechOptions())
+    detected = find_speech(record(spoil(voice)), SpeechOptions())
     words = [word for word in spoken_words if word.end < 60]
     total = seconds(words)
-    assert sum(covered(w, heard.speech) * w.duration for w in words) > share_of_silero * total
-    assert sum(covered(w, heard.evidence) * w.duration for w in words) > share_of_evidence * total
+    assert sum(covered(w, detected.speech) * w.duration for w in words) > share_of_silero * total
+    assert (
+        sum(covered(w, detected.evidence) * w.duration for w in words) > share_of_evidence * total
+    )
 
 
 def test_times_are_right_after_long_silence(record, voice, monkeypatch):
@@ -186,16 +188,16 @@ def covered_at(spans, moment):
 def test_listener_agrees_with_one_pass_and_with_any_number_of_threads(record, voice, monkeypatch):
     monkeypatch.setattr(speech, "STRETCH_SECONDS", 16.0)
     whole = record(voice)
-    listener = SpeechListener(CALM, threads=1)
+    detector = SpeechDetector(CALM, threads=1)
     settled = []
     for length in (0, 10, 21, 40, 55):
         so_far = Recording(whole.path, length * SAMPLE_RATE, "")
-        listener.advance(so_far)
-        settled.append(listener.settled)
+        detector.advance(so_far)
+        settled.append(detector.settled)
     assert settled == [0.0, 0.0, 16.0, 32.0, 48.0]
-    early = listener.heard(48.0)
-    final = listener.finish(whole)
-    assert final == SpeechListener(CALM, threads=3).finish(whole)
+    early = detector.detected(48.0)
+    final = detector.finish(whole)
+    assert final == SpeechDetector(CALM, threads=3).finish(whole)
     assert early.speech[:-1] == final.speech[: len(early.speech) - 1]
 
 

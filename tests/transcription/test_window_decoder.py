@@ -9,7 +9,7 @@ from decoding.errors import EngineFailed
 from decoding.types import Decoded, DecodedWord, ModelCard
 from transcription.options import TranscriptionOptions
 from transcription.types import Recording
-from transcription.window_decoder import EngineWindows, seed_of
+from transcription.window_decoder import EngineWindowDecoder, seed_of
 
 
 class HeldDecoder:
@@ -48,7 +48,7 @@ WINDOWS = [Window(0, 0.0, 2.0), Window(1, 1.0, 3.0)]
 
 def test_pieces_keep_the_order_of_windows(recording):
     decoder = HeldDecoder()
-    future = EngineWindows(decoder, group="g", caller="c").submit(
+    future = EngineWindowDecoder(decoder, group="g", caller="c").submit(
         recording, WINDOWS, TranscriptionOptions()
     )
     decoder.futures[1].set_result(heard("second"))
@@ -64,7 +64,9 @@ def test_pieces_keep_the_order_of_windows(recording):
 
 def test_one_failed_window_fails_the_group(recording):
     decoder = HeldDecoder()
-    future = EngineWindows(decoder, group="g").submit(recording, WINDOWS, TranscriptionOptions())
+    future = EngineWindowDecoder(decoder, group="g").submit(
+        recording, WINDOWS, TranscriptionOptions()
+    )
     decoder.futures[1].set_exception(EngineFailed("the device is gone"))
     decoder.futures[0].set_result(heard("late"))
     with pytest.raises(EngineFailed):
@@ -73,7 +75,7 @@ def test_one_failed_window_fails_the_group(recording):
 
 def test_words_that_cannot_be_placed_do_not_leave_the_waiter_waiting(recording):
     decoder = HeldDecoder()
-    future = EngineWindows(decoder, group="g").submit(
+    future = EngineWindowDecoder(decoder, group="g").submit(
         recording, WINDOWS[:1], TranscriptionOptions()
     )
     decoder.futures[0].set_result(heard("lost", start=float("nan")))
@@ -83,7 +85,7 @@ def test_words_that_cannot_be_placed_do_not_leave_the_waiter_waiting(recording):
 
 def test_cancel_reaches_engine_and_waiter(recording):
     decoder = HeldDecoder()
-    windows = EngineWindows(decoder, group="g")
+    windows = EngineWindowDecoder(decoder, group="g")
     future = windows.submit(recording, WINDOWS, TranscriptionOptions())
     windows.cancel()
     decoder.futures[0].cancel()
@@ -93,7 +95,7 @@ def test_cancel_reaches_engine_and_waiter(recording):
 
 
 def test_no_windows_are_answered_at_once(recording):
-    windows = EngineWindows(HeldDecoder(), group="g")
+    windows = EngineWindowDecoder(HeldDecoder(), group="g")
     assert windows.submit(recording, [], TranscriptionOptions()).result(0) == ()
 
 

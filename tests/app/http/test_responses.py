@@ -66,10 +66,10 @@ def http_client(running: Running, transport: httpx.HTTPTransport) -> httpx.Clien
     return client
 
 
-def listeners(running: Running) -> list[int]:
+def subscribers(running: Running) -> list[int]:
     """How many clients wait for each job that has a folder."""
-    signals = running.service.jobs.signals
-    return [signals.listeners(name) for name in running.service.folders.names()]
+    notifications = running.service.jobs.notifications
+    return [notifications.subscribers(name) for name in running.service.folders.names()]
 
 
 def read_until(lines: Iterable[str], wanted: str, times: int) -> None:
@@ -175,7 +175,7 @@ def test_the_same_upload_three_times_at_once_decodes_once(start: Start):
     running = start(decoder)
     with ThreadPoolExecutor(3) as threads:
         waiting = [threads.submit(create, running) for _ in range(3)]
-        until(lambda: listeners(running) == [3], "three clients wait for one job")
+        until(lambda: subscribers(running) == [3], "three clients wait for one job")
         decoder.released.set()
         texts = [answer.result().text for answer in waiting]
     assert len(set(texts)) == 1

@@ -107,7 +107,7 @@ def test_cancel_while_the_sound_is_listened_to(start: Start, is_deleted: bool):
         assert limits
         give_up = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < give_up:
-            observer.listened(1.0)
+            observer.ingested(1.0)
             is_listening.set()
             time.sleep(0.01)
         raise AssertionError("nobody stopped it")

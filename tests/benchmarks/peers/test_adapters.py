@@ -17,7 +17,7 @@ from benchmarks.peers.faster_whisper import FasterWhisper
 from benchmarks.peers.openai_whisper import OpenAiWhisper
 from benchmarks.peers.registry import open_peer
 from benchmarks.peers.transformers_whisper import TransformersWhisper
-from benchmarks.peers.types import Heard, PeerSpec
+from benchmarks.peers.types import PeerSpec, PeerTranscript
 from benchmarks.peers.whisperx import WhisperX
 
 
@@ -47,7 +47,7 @@ def test_openai_whisper(sound: Path) -> None:
     word = {"word": " hello", "start": 0.0, "end": 0.4}
     library = Recogniser({"text": " hello", "segments": [{"words": [word]}, {}]})
     peer = OpenAiWhisper(PeerSpec("openai-whisper"), library)
-    assert peer.transcribe(sound, "en") == Heard("hello", (TimedWord("hello", 0.0, 0.4),))
+    assert peer.transcribe(sound, "en") == PeerTranscript("hello", (TimedWord("hello", 0.0, 0.4),))
     assert library.sound.dtype == np.float32
     assert np.abs(library.sound).max() <= 1.0
     assert library.asked["beam_size"] == 5
@@ -69,7 +69,9 @@ def test_faster_whisper(sound: Path) -> None:
     )
     library = Recogniser((segments, None))
     peer = FasterWhisper(PeerSpec("faster-whisper"), library, {"beam_size": 5}, "int8")
-    assert peer.transcribe(sound, "hi") == Heard("hello there", (TimedWord("hello", 0.0, 0.4),))
+    assert peer.transcribe(sound, "hi") == PeerTranscript(
+        "hello there", (TimedWord("hello", 0.0, 0.4),)
+    )
     assert library.asked == {"language": "hi", "beam_size": 5}
     assert peer.settings["precision"] == "int8"
     peer.close()
@@ -79,7 +81,7 @@ def test_faster_whisper(sound: Path) -> None:
 def test_transformers(sound: Path, algorithm) -> None:
     library = Recogniser({"text": " hello"})
     peer = TransformersWhisper(PeerSpec("x"), library, algorithm, "float32")
-    assert peer.transcribe(sound, "hi") == Heard("hello")
+    assert peer.transcribe(sound, "hi") == PeerTranscript("hello")
     generation = library.asked["generate_kwargs"]
     assert generation["language"] == "hi"
     assert generation["num_beams"] == 5
@@ -95,7 +97,7 @@ def test_transformers(sound: Path, algorithm) -> None:
 def test_whisperx(sound: Path) -> None:
     library = Recogniser({"segments": [{"text": " a "}, {"text": "b"}]})
     peer = WhisperX(PeerSpec("whisperx"), library)
-    assert peer.transcribe(sound, "en") == Heard("a b")
+    assert peer.transcribe(sound, "en") == PeerTranscript("a b")
     assert library.asked == {"batch_size": 8, "language": "en"}
     assert peer.settings["beam_size"] == "5"
     peer.close()

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.formats.types import TimedWord
 from benchmarks.peers.ours import heard_of, options_of
 from benchmarks.peers.registry import PEERS, card_of, open_peer, versions_of
-from benchmarks.peers.types import Heard, PeerSpec, PeerUnavailable
+from benchmarks.peers.types import PeerSpec, PeerTranscript, PeerUnavailable
 from chunking.types import Coverage, Seam, Segment, Word
 from transcription.types import Transcript
 
@@ -36,7 +36,7 @@ def test_what_is_not_installed_says_how_to_install() -> None:
 def test_server(tmp_path: Path, make_sound, speech_server: str) -> None:
     peer = open_peer(PeerSpec(speech_server, api_key="k"))
     heard = peer.transcribe(make_sound(tmp_path / "a.wav"), "en")
-    assert heard == Heard("hello there world", (TimedWord("hello", 0.1, 0.2),))
+    assert heard == PeerTranscript("hello there world", (TimedWord("hello", 0.1, 0.2),))
     with pytest.raises(RuntimeError, match="HTTP 400"):
         peer.transcribe(make_sound(tmp_path / "broken.wav"), None)
     peer.close()
@@ -60,4 +60,4 @@ def test_our_transcript_as_the_benchmark_sees_it() -> None:
     segment = Segment(0, 1.0, 1.5, " hello", (word,), 0.0, -0.1, 1.0, 0.0, "en")
     coverage = Coverage(10.0, 0.5, seams=(Seam(0, 1, 27.5, "agreed"),))
     found = heard_of(Transcript("en", 60.0, (word,), (segment,), coverage, 3, "demo"))
-    assert found == Heard("hello", (TimedWord("hello", 1.0, 1.5),), (27.5,), 3, 0.5)
+    assert found == PeerTranscript("hello", (TimedWord("hello", 1.0, 1.5),), (27.5,), 3, 0.5)

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.formats.types import FormatError, TimedWord
 from benchmarks.items import AudioPart, Item
-from benchmarks.peers.types import Heard
+from benchmarks.peers.types import PeerTranscript
 from benchmarks.records import FileRecord, RunRecord, SystemRecord, read_run
 from benchmarks.reports.assessment import assess, to_json, write_report
 from benchmarks.reports.html import render_html, shortened, stretches
@@ -25,7 +25,7 @@ def record(name: str, reference: str, heard: str, language: str = "en") -> FileR
         TimedWord(word, 60.0 * n, 60.0 * n + 1) for n, word in enumerate(reference.split())
     )
     item = Item(name, (AudioPart(Path("a.wav")),), reference, language, words=words)
-    return FileRecord(item, 240.0, Heard(heard, seams=(61.0,)), 24.0, 2**20, 0)
+    return FileRecord(item, 240.0, PeerTranscript(heard, seams=(61.0,)), 24.0, 2**20, 0)
 
 
 def run_of(*systems: SystemRecord, normalizers: tuple[str, ...] = ("none",)) -> RunRecord:

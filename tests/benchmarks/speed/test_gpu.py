@@ -21,7 +21,7 @@ def test_a_step_that_fails_is_told_and_the_others_run(
     monkeypatch.setattr(gpu, "_error_rates", lambda _part: ["- rates"])
     monkeypatch.setattr(gpu, "_batches", lambda _part: ["- batches"])
     monkeypatch.setattr(gpu, "_graphs", lambda _part: ["- graphs"])
-    monkeypatch.setattr(gpu, "_listening", lambda _part: ["- listening"])
+    monkeypatch.setattr(gpu, "_voice_activity", lambda _part: ["- listening"])
     monkeypatch.setattr(gpu, "_speed", lambda _part, size, _cache: [f"- speed of {size}"])
     target = gpu.run("cpu", tmp_path, is_dry=True)
     text = target.read_text()
@@ -63,7 +63,7 @@ def test_graphs_are_judged_at_fp32_and_their_absence_is_told(
 
 @pytest.mark.slow
 def test_voice_activity_is_held_against_the_cpu_and_timed() -> None:
-    correct, spans, speed = gpu._listening(gpu.rehearsal("cpu"))
+    correct, spans, speed = gpu._voice_activity(gpu.rehearsal("cpu"))
     assert correct.startswith("- probabilities of 1876 frames, asked of cpu, found on cpu,")
     assert correct.endswith(": good")
     assert spans.endswith(": good")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chunking.audit.coverage import audit, find_uncovered
-from chunking.audit.speaking_rate import THREE_WORDS, Pace, find_stretched, pace_of
+from chunking.audit.speaking_rate import THREE_WORDS, SpeakingRate, find_stretched, speaking_rate_of
 from chunking.text.word_duration import letters
 from chunking.types import Merged, Piece, Span, Window, Word
 
@@ -46,16 +46,16 @@ def report_on(words, evidence):
 @pytest.mark.parametrize("per_letter", [0.05, 0.07, 0.1])
 def test_the_pace_of_steady_speech(per_letter):
     words = spoken(TEXTS, per_letter=per_letter)
-    pace = pace_of(words, evidence_of(words))
-    assert pace is not None
-    assert pace.per_letter == pytest.approx(per_letter)
-    assert pace.deviation == pytest.approx(0.0, abs=1e-9)
+    rate = speaking_rate_of(words, evidence_of(words))
+    assert rate is not None
+    assert rate.per_letter == pytest.approx(per_letter)
+    assert rate.deviation == pytest.approx(0.0, abs=1e-9)
 
 
 def test_no_pace_without_enough_words_or_speech():
     words = spoken(TEXTS)
-    assert pace_of(words[:9], evidence_of(words)) is None
-    assert pace_of(words, ()) is None
+    assert speaking_rate_of(words[:9], evidence_of(words)) is None
+    assert speaking_rate_of(words, ()) is None
     assert find_stretched(words, evidence_of(words), {}) == []
 
 
@@ -87,8 +87,8 @@ def test_where_words_vary_more_is_asked_for():
     excess = THREE_WORDS * PER_LETTER + 0.1
     words[-1] = replace(words[-1], end=words[-1].end + excess)
     heard = evidence_of(words)
-    assert len(find_stretched(words, heard, {0: Pace(PER_LETTER, 0.05)})) == 1
-    assert find_stretched(words, heard, {0: Pace(PER_LETTER, 0.2)}) == []
+    assert len(find_stretched(words, heard, {0: SpeakingRate(PER_LETTER, 0.05)})) == 1
+    assert find_stretched(words, heard, {0: SpeakingRate(PER_LETTER, 0.2)}) == []
 
 
 def test_a_word_laid_across_a_pause_needs_less():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.simulated_recogniser import REGIMES, Ear
+from benchmarks.simulated_recogniser import REGIMES, SimulatedRecogniser
 from benchmarks.simulated_recogniser import speak as spoken_by_nobody
 from chunking.audit.coverage import audit
 from chunking.merging.merger import Merger, merge
@@ -162,14 +162,17 @@ def damage(pieces, dice):
 def test_noise_damage_and_repairs_keep_every_promise(seed, vote):
     said = [Said(w.text, w.start, w.end) for w in spoken_by_nobody(100.0, seed)]
     duration, evidence = duration_of(said), unite(speech_of(said), bridge=0.3)
-    ear = Ear(said, REGIMES[2], seed)
+    recogniser = SimulatedRecogniser(said, REGIMES[2], seed)
     overlap = (2.0, 5.0, 15.0)[seed % 3]
     windows = plan_windows(evidence, duration, WindowOptions(overlap=overlap))
-    pieces = damage([ear.hear(window) for window in windows], random.Random(seed))
+    pieces = damage([recogniser.recognise(window) for window in windows], random.Random(seed))
     shuffled = random.Random(seed + 1).sample(pieces, len(pieces))
     options, around = MergeOptions(vote=vote), {"evidence": evidence, "duration": duration}
-    merged, merger, _ = run_all(pieces, ear.hear, options=options, **around)
-    assert run_all(pieces, ear.hear, options=options, order=shuffled, **around)[0] == merged
+    merged, merger, _ = run_all(pieces, recogniser.recognise, options=options, **around)
+    assert (
+        run_all(pieces, recogniser.recognise, options=options, order=shuffled, **around)[0]
+        == merged
+    )
     assert merge(list(merger.pieces.values()), options, **around) == merged
     sources = [(word.window, word.index) for word in merged.words]
     assert len(set(sources)) == len(sources)
@@ -178,7 +181,7 @@ def test_noise_damage_and_repairs_keep_every_promise(seed, vote):
 
 @settings(max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from(DAMAGES))
-@example(4838, garble_the_start)  # one undamaged word of the window lies inside the joint
+@example(4838, garble_the_start)  # one undamaged word of the window lies inside the region
 def test_repairs_bring_back_what_was_damaged(seed, kind):
     said = chat(250, seed)
     duration, evidence = duration_of(said), speech_of(said)
@@ -421,7 +424,7 @@ def test_words_of_one_side_go_when_two_witnesses_hear_nothing():
     assert texts(merged.words) == ["early", "later"]
 
 
-def disputed_pieces(said):
+def disagreeing_pieces(said):
     """Two windows that share no word where they overlap."""
     left, right = hear(LEFT, said), hear(RIGHT, said)
     words = tuple(
@@ -433,9 +436,9 @@ def disputed_pieces(said):
     return [replace(left, words=words), replace(right, words=others)]
 
 
-def test_a_disputed_seam_asks_for_a_window_centred_on_it():
+def test_a_seam_without_agreement_asks_for_a_window_centred_on_it():
     said = chat(140, 2)
-    merged = merge(disputed_pieces(said), OPTIONS, duration=55.0)
+    merged = merge(disagreeing_pieces(said), OPTIONS, duration=55.0)
     assert merged.seams[0].status == "uncertain"
     (request,) = [r for r in merged.requests if r.reason == "seam"][:1]
     assert request.window.kind == "seam"
@@ -448,7 +451,7 @@ def test_a_disputed_seam_asks_for_a_window_centred_on_it():
 def test_a_repaired_seam():
     said = [word for word in chat(140, 2) if word.end < 55.0]
     merged, _, asked = run_all(
-        disputed_pieces(said), lambda window: hear(window, said, jitter=0.1), duration=55.0
+        disagreeing_pieces(said), lambda window: hear(window, said, jitter=0.1), duration=55.0
     )
     assert len(asked) == 1
     assert merged.seams[0].status == "repaired"
@@ -458,7 +461,7 @@ def test_a_repaired_seam():
 def test_a_seam_that_nobody_can_settle_stays_uncertain():
     said = chat(140, 2)
     merged, _, asked = run_all(
-        disputed_pieces(said), lambda window: Piece(window, ()), duration=55.0
+        disagreeing_pieces(said), lambda window: Piece(window, ()), duration=55.0
     )
     assert len(asked) == OPTIONS.repair_rounds
     assert len({request.window.start for request in asked}) == 2
@@ -468,7 +471,7 @@ def test_a_seam_that_nobody_can_settle_stays_uncertain():
 def test_rounds_of_merging_everything_anew():
     said = [word for word in chat(140, 2) if word.end < 55.0]
     for heard in (said, []):  # the first repair settles it; none does
-        pieces, rounds = disputed_pieces(said), 0
+        pieces, rounds = disagreeing_pieces(said), 0
         while wanted := merge(pieces, OPTIONS, duration=55.0).requests:
             pieces += [hear(request.window, heard) for request in wanted]
             rounds += 1
@@ -478,7 +481,7 @@ def test_rounds_of_merging_everything_anew():
 
 
 def test_no_repairs_wanted():
-    merged = merge(disputed_pieces(chat(140, 2)), NO_REPAIR, duration=55.0)
+    merged = merge(disagreeing_pieces(chat(140, 2)), NO_REPAIR, duration=55.0)
     assert merged.requests == ()
 
 

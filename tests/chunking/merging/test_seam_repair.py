@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from chunking.merging.disagreements import Dispute
+from chunking.merging.disagreements import SeamComparison
 from chunking.merging.merger import merge
-from chunking.merging.seam_cut import settle
-from chunking.merging.seam_regions import lay_joints
-from chunking.merging.seam_repair import splice
+from chunking.merging.seam_cut import join_at_seam
+from chunking.merging.seam_regions import lay_seam_regions
+from chunking.merging.seam_repair import repair_seam
 from chunking.options import MergeOptions
 from chunking.types import Span, Window, Word
 from tests.chunking.merging.test_merger import run_all
@@ -16,7 +16,7 @@ from tests.chunking.plant import Said, duration_of, hear, speech_of, texts
 
 LEFT, RIGHT = Window(0, 0.0, 30.0), Window(1, 25.0, 55.0)
 SEAM = Window(8, 12.0, 42.0, "seam")
-(JOINT,) = lay_joints([LEFT, RIGHT])
+(SEAM_REGION,) = lay_seam_regions([LEFT, RIGHT])
 SAID = [Said(f"w{n}", 0.4 * n, 0.4 * n + 0.35) for n in range(137)]
 SPEECH = tuple(speech_of(SAID))
 
@@ -46,18 +46,20 @@ def garbled(piece, start, end):
 
 
 def joined(left, right, heard, evidence=SPEECH, time=None):
-    """What the joint of both says once `heard` is there; None if that does not settle it."""
-    interval = JOINT.interval
-    dispute = Dispute(
+    """What the seam's region says once `heard` is there; None if that does not settle it."""
+    interval = SEAM_REGION.interval
+    comparison = SeamComparison(
         tuple(w for w in left.words if w.start + 0.175 >= interval.start),
         tuple(w for w in right.words if w.start + 0.175 < interval.end),
-        JOINT.shared,
+        SEAM_REGION.overlap,
         27.5,
         evidence=evidence,
     )
-    found = settle(dispute)
-    assert found.is_disputed
-    return splice(dispute, JOINT, (left.words, right.words), time or found.time, heard.words)
+    found = join_at_seam(comparison)
+    assert found.needs_repair
+    return repair_seam(
+        comparison, SEAM_REGION, (left.words, right.words), time or found.time, heard.words
+    )
 
 
 JOINED = [word.text for word in SAID if 20.0 <= word.start + 0.175 < 35.0]
@@ -78,7 +80,7 @@ def test_a_right_window_that_passed_over_the_seam(end):
 
 
 def test_what_was_passed_over_comes_back_without_more_windows_than_two():
-    """The seam's repair hears the joint, a gap's what was passed over before it."""
+    """The seam's repair holds the region, a gap's what was passed over before it."""
     for left, right in (
         (left_silent_from(16.0), hear(RIGHT, SAID)),
         (hear(LEFT, SAID), right_silent_until(39.0)),
@@ -143,13 +145,14 @@ def test_a_repair_that_agrees_with_neither_settles_nothing():
 
 
 def test_agreement_beyond_the_joint_bears_out_the_one_word_inside():
-    """The right window garbled all of the joint but its last word; behind it both hear the same."""
+    """The right window garbled all of the region but its last word; behind it both hear the
+    same."""
     found = joined(hear(LEFT, SAID), garbled(hear(RIGHT, SAID), 25.0, 34.7), hear(SEAM, SAID))
     assert texts(found.words) == JOINED
 
 
 def test_one_word_inside_alone_may_be_chance():
-    """As before, but what lies beyond the joint is garbled too."""
+    """As before, but what lies beyond the region is garbled too."""
     right = garbled(garbled(hear(RIGHT, SAID), 25.0, 34.7), 35.0, 55.0)
     assert joined(hear(LEFT, SAID), right, hear(SEAM, SAID)) is None
 

@@ -1,6 +1,6 @@
 """Steps that are recorded and replayed: the same as plain ones, bit for bit.
 
-Operations are recorded on the CPU and done again in the order in which they came, with the lane,
+Operations are recorded on the CPU and done again in the order in which they came, with the slots,
 the runner and the body that CUDA graphs are made of. Only the graphs themselves need a device.
 """
 
@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from decoding.device.cuda_graphs import PlainRunner, RecordingRunner, StepShape, runner_for
-from decoding.engine.prompt_prefill import Listened, listen
-from decoding.engine.slots import FirstStep, Lane
+from decoding.engine.prompt_prefill import PrefilledWindow, prefill_prompts
+from decoding.engine.slots import SlotGroup, TokenSuppression
 from decoding.kernels import beam_attention, logsumexp
 from decoding.loading.loader import load_model
 from decoding.search.state import Plan
@@ -45,19 +45,21 @@ def dispatched(monkeypatch):
 
     The plain run that a recorded one is compared with is made the same way.
     """
-    scan = logsumexp.scan
+    scan = logsumexp.block_maxima_and_logsumexp
 
     def scan_by_operations(logits, length):
         largest, total = scan(logits.double(), length)
         return largest.float(), total.float()
 
-    monkeypatch.setattr(beam_attention, "takes", lambda query, positions: False)
-    monkeypatch.setattr("decoding.search.logit_rules.scan", scan_by_operations)
+    monkeypatch.setattr(beam_attention, "supports", lambda query, positions: False)
+    monkeypatch.setattr(
+        "decoding.search.logit_rules.block_maxima_and_logsumexp", scan_by_operations
+    )
 
 
 @pytest.fixture
 def short(monkeypatch):
-    """A lane that begins with little memory, so that its text grows too."""
+    """A group of slots that begins with little memory, so that its text grows too."""
     monkeypatch.setattr("decoding.engine.slots.FIRST_POSITIONS", 128)
 
 
@@ -84,20 +86,20 @@ def test_recorded_windows_are_the_plain_ones(small, monkeypatch, caplog, slots):
     assert not caplog.records
 
 
-# -- lanes, step by step ------------------------------------------------------------------------
+# -- slots, step by step ------------------------------------------------------------------------
 
 WIDTH = 5
 CAPACITY = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
-    listened: Listened
-    first: FirstStep
+class PreparedWindow:
+    prefilled: PrefilledWindow
+    first: TokenSuppression
 
     def plan(self, rng: np.random.Generator, text_context: int) -> Plan:
         """A search for the window, of any size; a few sample."""
-        room = text_context - len(self.listened.prompt.tokens) + 1
+        room = text_context - len(self.prefilled.prompt.tokens) + 1
         budget, beams = int(rng.integers(2, room)), int(rng.integers(1, WIDTH + 1))
         is_sampling = rng.random() < 0.03
         uniforms = torch.from_numpy(rng.random((budget, beams))) if is_sampling else None
@@ -106,7 +108,7 @@ class Newcomer:
         return Plan(beams, beams, min(budget, 9), temperature, has_timestamps, uniforms)
 
 
-def newcomers(model) -> list[Newcomer]:
+def requests(model) -> list[PreparedWindow]:
     """Windows whose prompts differ in length, of which every third suppresses what others say."""
     features = model.encoder(torch.randn(6, 80, 3000, generator=torch.Generator().manual_seed(1)))
     biases = [model.decoder.columns.bias(some) for some in ((), range(100, 9000))]
@@ -114,19 +116,21 @@ def newcomers(model) -> list[Newcomer]:
     for at in range(6):
         options = DecodingOptions(prompt="one two three " * at, language="en")
         prompt = model.vocabulary.prompt(options, "en")
-        (heard,) = listen(model, model.decoder.listen(features[at : at + 1]), [prompt])
-        found.append(Newcomer(heard, FirstStep((220,), 50, biases[at % 3 == 0])))
+        (heard,) = prefill_prompts(
+            model, model.decoder.cross_attention_kv(features[at : at + 1]), [prompt]
+        )
+        found.append(PreparedWindow(heard, TokenSuppression((220,), 50, biases[at % 3 == 0])))
     return found
 
 
 class Twins:
-    """A lane whose steps are plain and one whose steps are recorded, treated the same."""
+    """Slots whose steps are plain and others whose steps are recorded, treated the same."""
 
     def __init__(self, model, recorder: OperationRecorder, most: int) -> None:
-        self.plain = Lane(model, WIDTH, CAPACITY, runner=PlainRunner())
-        self.recorded = Lane(model, WIDTH, CAPACITY, runner=RecordingRunner(recorder, most))
+        self.plain = SlotGroup(model, WIDTH, CAPACITY, runner=PlainRunner())
+        self.recorded = SlotGroup(model, WIDTH, CAPACITY, runner=RecordingRunner(recorder, most))
 
-    def both(self, action: Callable[[Lane], object]) -> None:
+    def both(self, action: Callable[[SlotGroup], object]) -> None:
         action(self.plain)
         action(self.recorded)
 
@@ -149,30 +153,32 @@ def test_recorded_searches_are_the_plain_ones_at_every_step(small, seed, most):
     recorder = OperationRecorder()
     twins = Twins(small, recorder, most)
     with torch.inference_mode():
-        waiting = newcomers(small)
-        seated: list[Newcomer] = []
+        waiting = requests(small)
+        running: list[PreparedWindow] = []
         for _ in range(60):
-            if len(seated) < CAPACITY and (not seated or rng.random() < 0.3):
+            if len(running) < CAPACITY and (not running or rng.random() < 0.3):
                 one = waiting[rng.integers(len(waiting))]
                 plan = one.plan(rng, small.dimensions.n_text_ctx)
                 twins.both(
-                    lambda lane, one=one, plan=plan: lane.enter(one.listened, one.first, plan)
+                    lambda slot_group, one=one, plan=plan: slot_group.insert(
+                        one.prefilled, one.first, plan
+                    )
                 )
-                seated.append(one)
-            twins.both(Lane.step)
+                running.append(one)
+            twins.both(SlotGroup.step)
             twins.assert_same()
             leaving = [at for at in twins.plain.done() if rng.random() < 0.4]
             if rng.random() < 0.05:
-                leaving = [int(rng.integers(len(seated)))]  # dropped before it is done
+                leaving = [int(rng.integers(len(running)))]  # dropped before it is done
             for at in leaving:
                 if rng.random() < 0.3:
-                    plan = seated[at].plan(rng, small.dimensions.n_text_ctx)
-                    twins.both(lambda lane, at=at, plan=plan: lane.restart(at, plan))
+                    plan = running[at].plan(rng, small.dimensions.n_text_ctx)
+                    twins.both(lambda slot_group, at=at, plan=plan: slot_group.restart(at, plan))
                     continue
-                twins.both(lambda lane, at=at: lane.leave(at))
-                last = seated.pop()
-                if at < len(seated):
-                    seated[at] = last
+                twins.both(lambda slot_group, at=at: slot_group.release(at))
+                last = running.pop()
+                if at < len(running):
+                    running[at] = last
     assert recorder.replays > recorder.recordings > 3
     assert recorder.forgotten > 2
 
@@ -183,17 +189,17 @@ def test_a_slot_that_was_left_is_in_nobodys_way(small):
     twins = Twins(small, OperationRecorder(), most=64)
     plan = Plan(WIDTH, WIDTH, 40, 0.0, has_timestamps=True)
     with torch.inference_mode():
-        one = newcomers(small)[0]
+        one = requests(small)[0]
         endless = replace(one.first, bias=small.decoder.columns.bias([small.vocabulary.eot]))
         for _ in range(4):
-            twins.both(lambda lane: lane.enter(one.listened, endless, plan))
+            twins.both(lambda slot_group: slot_group.insert(one.prefilled, endless, plan))
         for _ in range(30):
-            twins.both(Lane.step)
-        twins.both(lambda lane: lane.leave(3))
+            twins.both(SlotGroup.step)
+        twins.both(lambda slot_group: slot_group.release(3))
         for at in range(3):
-            twins.both(lambda lane, at=at: lane.restart(at, plan))
+            twins.both(lambda slot_group, at=at: slot_group.restart(at, plan))
         for _ in range(3):
-            twins.both(Lane.step)
+            twins.both(SlotGroup.step)
             twins.assert_same()
 
 
@@ -217,16 +223,18 @@ def test_a_step_takes_nothing_from_the_host(tmp_path):
     text = made(len(prompt.tokens), decoder.dtype)
     layers = range(dims.n_text_layer)
     bias = decoder.columns.plain_bias
-    listened = Listened(
+    prefilled = PrefilledWindow(
         [(sound, sound) for _ in layers], prompt, [(text, text) for _ in layers], bias, bias[0]
     )
     recorder = OperationRecorder()
     with torch.inference_mode():
-        lane = Lane(model, 5, 4, runner=RecordingRunner(recorder))
+        slot_group = SlotGroup(model, 5, 4, runner=RecordingRunner(recorder))
         for own in (bias, bias.clone()):
-            lane.enter(listened, FirstStep((220,), 50, own), Plan(5, 5, 20, 0.0, True))
+            slot_group.insert(
+                prefilled, TokenSuppression((220,), 50, own), Plan(5, 5, 20, 0.0, True)
+            )
             for _ in range(3):
-                lane.step()
+                slot_group.step()
     assert (recorder.recordings, recorder.replays) == (2, 4)
     assert "aten.topk.default" in recorder.operations
 
@@ -337,11 +345,11 @@ def test_a_recording_that_fails_is_told_once_and_the_step_is_taken_once(caplog):
 
 
 @pytest.mark.parametrize(
-    ("seated", "room", "slots"),
+    ("running", "room", "slots"),
     [(1, 8, 1), (3, 8, 4), (5, 6, 6), (17, 64, 24), (49, 64, 64), (65, 512, 128), (300, 310, 310)],
 )
-def test_slots_are_rounded_up_to_what_there_is(seated, room, slots):
-    assert RecordingRunner(Diary()).slots(seated, room) == slots
+def test_slots_are_rounded_up_to_what_there_is(running, room, slots):
+    assert RecordingRunner(Diary()).slots(running, room) == slots
 
 
 def test_the_processor_has_no_graphs():

@@ -9,7 +9,7 @@ import torch
 
 from decoding.engine import prefill, word_timing
 from decoding.engine.batch import Batch
-from decoding.engine.batching_policy import ALONE, TOGETHER, grouping_for
+from decoding.engine.batching_policy import ALONE, TOGETHER, batching_policy_for
 from decoding.engine.slots import FIRST_POSITIONS
 from decoding.timing.token_alignment import Alignment
 from decoding.types import Clip, DecodingOptions
@@ -24,7 +24,7 @@ from tests.decoding.speech import window
 def mixed(small):
     """Jobs whose options all differ, and what they give, each treated alone."""
     jobs = [(at, noise(at, 10 + at), options) for at, options in enumerate(MIXED)]
-    return jobs, decode(small, jobs, 8, grouping=ALONE)
+    return jobs, decode(small, jobs, 8, policy=ALONE)
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def readings(monkeypatch):
 
 
 def test_bits_on_a_cpu_do_not_depend_on_company():
-    assert grouping_for(torch.device("cpu")) == ALONE
-    assert grouping_for(torch.device("cuda:0")) == TOGETHER
+    assert batching_policy_for(torch.device("cpu")) == ALONE
+    assert batching_policy_for(torch.device("cuda:0")) == TOGETHER
 
 
 def test_words_of_several_windows_timed_in_one_call(small, mixed, readings):
@@ -54,10 +54,10 @@ def test_words_of_several_windows_timed_in_one_call(small, mixed, readings):
         for key, clip, options in jobs
     ]
     jobs += [(10 + key, clip, options) for key, clip, options in jobs]
-    alone = decode(small, jobs, 16, grouping=ALONE)
+    alone = decode(small, jobs, 16, policy=ALONE)
     assert set(readings) == {1}
     readings.clear()
-    together = decode(small, jobs, 16, grouping=dataclasses.replace(ALONE, aligned=3))
+    together = decode(small, jobs, 16, policy=dataclasses.replace(ALONE, alignment_batch=3))
     assert 1 < max(readings) <= 3
     assert any(one.words for one in together.values())
     for key, expected in alone.items():
@@ -68,9 +68,9 @@ def test_words_of_several_windows_timed_in_one_call(small, mixed, readings):
 def test_words_of_speech_timed_in_one_call(demo, readings):
     """Windows of one, two and three sentences, each twice so that they are decided in pairs."""
     jobs = [(at, Clip(window(at % 3, 1 + at % 3), seed=at), MIXED[0]) for at in range(6)]
-    alone = decode(demo, jobs, 6, grouping=ALONE)
+    alone = decode(demo, jobs, 6, policy=ALONE)
     readings.clear()
-    together = decode(demo, jobs, 6, grouping=dataclasses.replace(ALONE, aligned=4))
+    together = decode(demo, jobs, 6, policy=dataclasses.replace(ALONE, alignment_batch=4))
     assert max(readings) > 1
     for key, expected in alone.items():
         assert len(expected.words) > 10
@@ -79,7 +79,7 @@ def test_words_of_speech_timed_in_one_call(demo, readings):
 
 def seldom(steps):
     """Looks every so many steps, all else alone."""
-    return dataclasses.replace(ALONE, steps_between_looks=steps)
+    return dataclasses.replace(ALONE, steps_between_checks=steps)
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +93,14 @@ def ending(small):
         DecodingOptions(beam_size=1, sample_len=1, **ONCE),
     ]
     jobs = [(at, noise(at, 5), one) for at, one in enumerate(options)]
-    return jobs, decode(small, jobs, 4, grouping=ALONE)
+    return jobs, decode(small, jobs, 4, policy=ALONE)
 
 
 @pytest.mark.parametrize("slots", [8, 3])
 def test_looking_seldom_changes_nothing(small, mixed, slots):
-    """All kinds of options, the ladder and refills: the same to the bit."""
+    """All kinds of options, fallback and refills: the same to the bit."""
     jobs, alone = mixed
-    assert decode(small, jobs, slots, grouping=seldom(4)) == alone
+    assert decode(small, jobs, slots, policy=seldom(4)) == alone
 
 
 @pytest.mark.parametrize("steps", [4, 90])
@@ -108,24 +108,24 @@ def test_windows_that_are_done_may_step_on(small, ending, steps):
     """Past the end of their context too, if nobody looks."""
     jobs, alone = ending
     assert all(alone[key].is_truncated for key in (0, 1, 2))
-    assert decode(small, jobs, 4, grouping=seldom(steps)) == alone
+    assert decode(small, jobs, 4, policy=seldom(steps)) == alone
 
 
 def test_stepping_on_takes_no_memory(small, ending):
     jobs, _ = ending
-    batch = Batch(small, 4, grouping=seldom(90))
+    batch = Batch(small, 4, policy=seldom(90))
     with torch.inference_mode():
         batch.admit(jobs)
         for _ in range(89):
             assert batch.step() == []
     for table in batch._tables.values():
-        most = max(FIRST_POSITIONS, table.lane._most_positions)
-        assert table.lane._positions <= most
+        most = max(FIRST_POSITIONS, table.slot_group._most_positions)
+        assert table.slot_group._positions <= most
 
 
 def test_windows_that_are_done_can_be_dropped_before_anybody_looks(small, ending):
     jobs, alone = ending
-    batch, results = Batch(small, 4, grouping=seldom(7)), {}
+    batch, results = Batch(small, 4, policy=seldom(7)), {}
     with torch.inference_mode():
         batch.admit(jobs)
         for _ in range(4):
@@ -139,14 +139,14 @@ def test_windows_that_are_done_can_be_dropped_before_anybody_looks(small, ending
 
 @pytest.fixture
 def prompted(monkeypatch):
-    """How many prompts each call of `listen` got."""
-    counts, listen = [], prefill.listen
+    """How many prompts each call of `cross_attention_kv` got."""
+    counts, listen = [], prefill.prefill_prompts
 
     def counting(model, audio, prompts):
         counts.append(len(prompts))
         return listen(model, audio, prompts)
 
-    monkeypatch.setattr(prefill, "listen", counting)
+    monkeypatch.setattr(prefill, "prefill_prompts", counting)
     return counts
 
 
@@ -155,8 +155,8 @@ def test_windows_heard_in_one_call(small, mixed, prompted):
     jobs, alone = mixed
     detected = DecodingOptions(languages=("de", "hi"), sample_len=5, temperatures=(0.0,))
     jobs = [*jobs, (20, noise(20, 9), detected)]
-    alone = alone | decode(small, jobs[-1:], 1, grouping=ALONE)
-    together = decode(small, jobs, 9, grouping=dataclasses.replace(ALONE, heard=4))
+    alone = alone | decode(small, jobs[-1:], 1, policy=ALONE)
+    together = decode(small, jobs, 9, policy=dataclasses.replace(ALONE, prefill_batch=4))
     assert prompted == [1, 4, 4, 1]
     for key, expected in alone.items():
         assert_alike(together[key], expected)
@@ -168,9 +168,9 @@ def test_languages_asked_for_beside_windows_to_decode(small, mixed, prompted):
     asking = DecodingOptions(task="lang_id")
     jobs = [("first", noise(1, 8), asking), *jobs[:2], ("last", noise(2, 8), asking), jobs[2]]
     expected = {key: alone[key] for key in (0, 1, 2)}
-    expected |= decode(small, [jobs[0], jobs[3]], 2, grouping=ALONE)
+    expected |= decode(small, [jobs[0], jobs[3]], 2, policy=ALONE)
     prompted.clear()
-    together = decode(small, jobs, 5, grouping=dataclasses.replace(ALONE, heard=5))
+    together = decode(small, jobs, 5, policy=dataclasses.replace(ALONE, prefill_batch=5))
     assert prompted == [3]
     assert together.keys() == expected.keys()
     for key, one in expected.items():
@@ -180,21 +180,21 @@ def test_languages_asked_for_beside_windows_to_decode(small, mixed, prompted):
 @pytest.mark.parametrize("slots", [8, 3])
 def test_all_that_is_done_together(small, mixed, slots):
     jobs, alone = mixed
-    together = decode(small, jobs, slots, grouping=TOGETHER)
+    together = decode(small, jobs, slots, policy=TOGETHER)
     for key, expected in alone.items():
         assert_alike(together[key], expected)
 
 
 def later(steps):
     """Looks every so many steps; words are found beside the next step."""
-    return dataclasses.replace(ALONE, steps_between_looks=steps, departs_at_once=False)
+    return dataclasses.replace(ALONE, steps_between_checks=steps, finishes_at_once=False)
 
 
 @pytest.mark.parametrize("steps", [1, 4])
 def test_words_found_beside_the_next_step_change_nothing(small, mixed, steps):
     """Their slots are empty by then, or taken: the same to the bit."""
     jobs, alone = mixed
-    assert decode(small, jobs, 3, grouping=later(steps)) == alone
+    assert decode(small, jobs, 3, policy=later(steps)) == alone
 
 
 def test_windows_on_their_way_out_are_counted_and_can_be_dropped(small):
@@ -202,7 +202,7 @@ def test_windows_on_their_way_out_are_counted_and_can_be_dropped(small):
     jobs = [(at, noise(at, 5), dataclasses.replace(brief, sample_len=at)) for at in (2, 2, 9)]
     jobs = [(at, clip, options) for at, (_, clip, options) in enumerate(jobs)]
     alone = decode(small, jobs, 1)
-    batch, results = Batch(small, 4, grouping=later(1)), {}
+    batch, results = Batch(small, 4, policy=later(1)), {}
     with torch.inference_mode():
         batch.admit(jobs)
         assert batch.step() == []

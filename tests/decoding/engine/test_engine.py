@@ -40,9 +40,9 @@ class Gate:
             self.steps += 1
             return step(batch)
 
-        def noted_admit(batch, newcomers):
-            self.admitted += [clip.group for _, clip, _ in newcomers]
-            return admit(batch, newcomers)
+        def noted_admit(batch, requests):
+            self.admitted += [clip.group for _, clip, _ in requests]
+            return admit(batch, requests)
 
         monkeypatch.setattr(Batch, "step", held_step)
         monkeypatch.setattr(Batch, "admit", noted_admit)

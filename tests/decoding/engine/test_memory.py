@@ -9,9 +9,9 @@ import torch
 
 from decoding.engine.memory import (
     CPU_SLOTS,
-    heard_bytes,
+    cross_attention_bytes,
     lasting,
-    release,
+    release_cached,
     slots_for,
     slots_within,
     used_bytes,
@@ -23,7 +23,7 @@ from tests.decoding.small_models import dimensions
 def test_a_window_of_large_v3_takes_what_its_parts_take():
     large = dataclasses.replace(dimensions(), n_text_ctx=448, n_text_state=1280, n_text_layer=32)
     audio = 32 * 2 * 1500 * 1280 * 2
-    assert heard_bytes(large, 2) == audio
+    assert cross_attention_bytes(large, 2) == audio
     assert audio < window_bytes(large, 2) < 2 * audio
 
 
@@ -36,7 +36,7 @@ def test_windows_that_wait_for_a_slot_have_room_too(memory, slots):
 def test_the_cpu_has_a_fixed_number(small):
     assert slots_for(small) == CPU_SLOTS
     assert used_bytes(small.device) == 0
-    release(small.device)
+    release_cached(small.device)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -15,12 +15,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from decoding.device import transfer
 from decoding.engine import prefill
-from decoding.engine.fallback import Climb
-from decoding.engine.language_detection import HeardLanguage
-from decoding.engine.prefill import Ear, Newcomer
-from decoding.engine.slots import Lane
-from decoding.engine.token_suppression import FirstSteps
-from decoding.engine.word_timing import Decided, Departures
+from decoding.engine.fallback import TemperatureFallback
+from decoding.engine.language_detection import DetectedLanguage
+from decoding.engine.prefill import Prefiller, WindowRequest
+from decoding.engine.slots import SlotGroup
+from decoding.engine.token_suppression import TokenSuppressions
+from decoding.engine.word_timing import FinishedWindow, WordTimingQueue
 from decoding.loading.loader import load_model
 from decoding.search.hypotheses import Hypothesis
 from decoding.types import DecodingOptions
@@ -84,10 +84,10 @@ def watched(request):
     return NothingSent() if request.param == "lists" else torch.inference_mode()
 
 
-def newcomers(**options):
+def requests(**options):
     prompts = ("the harbour", None, "seven people at the station")
     return [
-        Newcomer(at, noise(at, 2), DecodingOptions(prompt=prompt, **options))
+        WindowRequest(at, noise(at, 2), DecodingOptions(prompt=prompt, **options))
         for at, prompt in enumerate(prompts)
     ]
 
@@ -113,42 +113,44 @@ def test_lists_that_are_sent_are_seen(sending):
 
 
 def test_hearing_several(numberless, watched):
-    ear = Ear(numberless)
+    prefiller = Prefiller(numberless)
     with watched:
-        heard = ear.prompt(ear.hear(newcomers(language="en")))
-    assert [one.listened.no_speech_prob.shape for one in heard] == [()] * 3
+        heard = prefiller.prompt(prefiller.encode(requests(language="en")))
+    assert [one.prefilled.no_speech_prob.shape for one in heard] == [()] * 3
 
 
 def test_hearing_languages_up_to_their_way_to_the_host(numberless, watched):
     with watched:
-        sounds = Ear(numberless).hear(newcomers())
-    assert sounds.languages.shape == (3, len(numberless.vocabulary.languages))
+        encoded = Prefiller(numberless).encode(requests())
+    assert encoded.languages.shape == (3, len(numberless.vocabulary.languages))
 
 
 def test_words_up_to_their_way_to_the_host(numberless, watched):
-    audio = numberless.decoder.listen(torch.empty(1, 1500, 64, device="meta"))
-    decided = []
-    for one in newcomers(language="en", temperatures=(0.0,)):
-        climb = Climb(one.clip, one.options, HeardLanguage("en"), 3)
-        climb.judge(Hypothesis(SPOKEN[: 4 + one.key], -1.0, False), 0.0, numberless.vocabulary)
-        decided.append(Decided(one.key, climb, audio))
-    leaving = Departures(numberless, 2)
+    audio = numberless.decoder.cross_attention_kv(torch.empty(1, 1500, 64, device="meta"))
+    finished = []
+    for one in requests(language="en", temperatures=(0.0,)):
+        fallback = TemperatureFallback(one.clip, one.options, DetectedLanguage("en"), 3)
+        fallback.judge(Hypothesis(SPOKEN[: 4 + one.key], -1.0, False), 0.0, numberless.vocabulary)
+        finished.append(FinishedWindow(one.key, fallback, audio))
+    leaving = WordTimingQueue(numberless, 2)
     with watched:
-        leaving.start(decided)
+        leaving.start(finished)
     assert leaving.keys() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.5])
 def test_seats_are_taken_and_left(numberless, watched, temperature):
     """The first token included; then another attempt, sampled or not."""
-    ear, first_steps = Ear(numberless), FirstSteps(numberless)
-    lane = Lane(numberless, 5, 4)
+    prefiller, suppressions = Prefiller(numberless), TokenSuppressions(numberless)
+    slot_group = SlotGroup(numberless, 5, 4)
     with watched:
-        for one in ear.prompt(ear.hear(newcomers(language="en", temperatures=(temperature,)))):
-            newcomer, listened = one.newcomer, one.listened
-            length = len(listened.prompt.tokens)
-            plan = Climb(newcomer.clip, newcomer.options, one.language, length).plan(64)
-            lane.enter(listened, first_steps.of(newcomer.options), plan)
-        lane.restart(1, plan)
-        lane.leave(0)
-    assert len(lane) == 2
+        for one in prefiller.prompt(
+            prefiller.encode(requests(language="en", temperatures=(temperature,)))
+        ):
+            request, prefilled = one.request, one.prefilled
+            length = len(prefilled.prompt.tokens)
+            plan = TemperatureFallback(request.clip, request.options, one.language, length).plan(64)
+            slot_group.insert(prefilled, suppressions.of(request.options), plan)
+        slot_group.restart(1, plan)
+        slot_group.release(0)
+    assert len(slot_group) == 2

@@ -1,4 +1,4 @@
-"""Newcomers that are heard beside the steps: results, and the books while they are on their way."""
+"""Prefill beside the steps: results, and the books while windows are on their way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 import pytest
 import torch
 
-from decoding.device.side_stream import OnStream
+from decoding.device.side_stream import CudaSideStream
 from decoding.engine.batch import Batch
 from decoding.engine.batching_policy import ALONE, TOGETHER
 from decoding.engine.engine import Engine
@@ -25,8 +25,8 @@ from tests.decoding.small_models import random_model, save
 
 BRIEF = DecodingOptions(sample_len=4, **ONCE)
 LONG = DecodingOptions(beam_size=1, **ONCE)
-AHEAD = dataclasses.replace(TOGETHER, heard=2, ahead=1)
-TWO = dataclasses.replace(TOGETHER, heard=2, ahead=0)
+AHEAD = dataclasses.replace(TOGETHER, prefill_batch=2, prefill_ahead=1)
+TWO = dataclasses.replace(TOGETHER, prefill_batch=2, prefill_ahead=0)
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,13 @@ def test_to_be_heard_later_changes_nothing(small, mixed, asks, slots):
     """To the bit, though the company differs at every step."""
     jobs, expected = mixed
     late = Late(asks)
-    assert decode(small, jobs, slots, beside=late) == expected
+    assert decode(small, jobs, slots, side_stream=late) == expected
     assert late.handed_over > 0
 
 
 def test_nobody_waits_for_newcomers_while_others_step(small):
     late = Late(asks=5)
-    batch = Batch(small, 4, beside=late)
+    batch = Batch(small, 4, side_stream=late)
     with torch.inference_mode():
         batch.admit([("first", noise(1, 5), LONG)])
         assert not late.waited.is_set()
@@ -67,7 +67,7 @@ def test_a_language_is_asked_for_before_the_prompt_only_where_none_is_given(smal
     late, batches = Late(asks=1), {}
     late.opened.clear()
     for name, options in (("given", BRIEF), ("heard", DecodingOptions(sample_len=4))):
-        batches[name] = Batch(small, 4, beside=late)
+        batches[name] = Batch(small, 4, side_stream=late)
         with torch.inference_mode():
             batches[name].admit([(name, noise(1, 5), options)])
     assert late.queued == ["hear", "prompt", "hear"]
@@ -80,22 +80,22 @@ def test_a_language_is_asked_for_before_the_prompt_only_where_none_is_given(smal
 def test_windows_on_their_way_take_slots(small):
     late = Late()
     late.opened.clear()
-    batch = Batch(small, 3, beside=late, grouping=TWO)
-    assert (batch.free, batch.welcome, len(batch)) == (3, 2, 0)
+    batch = Batch(small, 3, side_stream=late, policy=TWO)
+    assert (batch.free, batch.admissible, len(batch)) == (3, 2, 0)
     with torch.inference_mode():
         batch.admit([("first", noise(1, 5), LONG)])
-        assert (batch.free, batch.welcome, len(batch)) == (2, 1, 1)
+        assert (batch.free, batch.admissible, len(batch)) == (2, 1, 1)
         batch.admit([("second", noise(1, 5), LONG)])
-        assert (batch.free, batch.welcome, batch.keys()) == (1, 0, ["first", "second"])
+        assert (batch.free, batch.admissible, batch.keys()) == (1, 0, ["first", "second"])
         late.opened.set()
         batch.step()
-    assert (batch.free, batch.welcome, batch.keys()) == (1, 1, ["first", "second"])
+    assert (batch.free, batch.admissible, batch.keys()) == (1, 1, ["first", "second"])
 
 
 def test_windows_dropped_while_heard_are_never_seated(small):
     late = Late()
     late.opened.clear()
-    batch = Batch(small, 4, beside=late, grouping=TWO)
+    batch = Batch(small, 4, side_stream=late, policy=TWO)
     jobs = [(at, noise(at, 5), LONG) for at in range(4)]
     with torch.inference_mode():
         batch.admit(jobs)
@@ -110,16 +110,16 @@ def test_windows_dropped_while_heard_are_never_seated(small):
 
 
 def test_who_is_heard_ahead_takes_a_slot_as_soon_as_one_is_left(small):
-    grouping = dataclasses.replace(ALONE, heard=3, ahead=2)
-    batch = Batch(small, 1, grouping=grouping)
+    policy = dataclasses.replace(ALONE, prefill_batch=3, prefill_ahead=2)
+    batch = Batch(small, 1, policy=policy)
     jobs = [(at, noise(at, 5), dataclasses.replace(BRIEF, sample_len=3)) for at in range(4)]
     alone, order = decode(small, jobs, 1), []
     with torch.inference_mode():
-        assert batch.welcome == 3
+        assert batch.admissible == 3
         batch.admit(jobs[:3])
-        assert (batch.keys(), batch.welcome, batch.free) == ([0, 1, 2], 0, 0)
+        assert (batch.keys(), batch.admissible, batch.free) == ([0, 1, 2], 0, 0)
         batch.drop(lambda key: key == 1)
-        assert (batch.keys(), batch.welcome) == ([0, 2], 1)
+        assert (batch.keys(), batch.admissible) == ([0, 2], 1)
         batch.admit(jobs[3:])
         steps = 0
         while len(batch):
@@ -127,11 +127,11 @@ def test_who_is_heard_ahead_takes_a_slot_as_soon_as_one_is_left(small):
             steps += 1
     assert {one.key: one.result for one in order} == {at: alone[at] for at in (0, 2, 3)}
     assert [one.key for one in order] == [0, 2, 3]
-    assert steps == 3 * 2  # the first token of three comes with the seat
+    assert steps == 3 * 2  # the first token of three comes with the slot
 
 
 def test_who_asks_for_a_language_needs_no_slot(small):
-    batch = Batch(small, 1, grouping=dataclasses.replace(ALONE, ahead=2))
+    batch = Batch(small, 1, policy=dataclasses.replace(ALONE, prefill_ahead=2))
     asking = DecodingOptions(task="lang_id")
     with torch.inference_mode():
         assert batch.admit([(0, noise(0, 5), LONG), (1, noise(1, 5), LONG)]) == []
@@ -142,12 +142,12 @@ def test_who_asks_for_a_language_needs_no_slot(small):
 
 @pytest.fixture
 def engine(small, monkeypatch):
-    """An engine of four slots whose newcomers, two at once, are heard `engine.late`."""
+    """An engine of four slots whose windows, two at once, are prefilled `engine.late`."""
     late = Late()
 
     class LateBatch(Batch[Key]):
         def __init__(self, model, slots):
-            super().__init__(model, slots, grouping=AHEAD, beside=late)
+            super().__init__(model, slots, policy=AHEAD, side_stream=late)
 
     monkeypatch.setattr("decoding.engine.engine.Batch", LateBatch)
     engine = Engine(small, slots=4, threads=1)
@@ -188,8 +188,8 @@ def test_memory_that_runs_out_while_some_are_heard_loses_nobody(engine, monkeypa
     engine.late.asks, step, on_their_way = 3, Batch.step, []
 
     def short_of_memory(batch):
-        if batch.slots > 1 and len(batch) > batch._num_seated > 0:
-            on_their_way.append(len(batch) - batch._num_seated)
+        if batch.slots > 1 and len(batch) > batch._num_running > 0:
+            on_their_way.append(len(batch) - batch._num_running)
             raise torch.OutOfMemoryError("no memory left")
         return step(batch)
 
@@ -211,13 +211,13 @@ def test_hearing_that_fails_fails_its_windows_and_the_engine_goes_on(engine):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_a_second_stream(tmp_path, mixed):
-    """In single precision, newcomers heard while others step: as on the CPU."""
+    """In single precision, windows prefilled while others step: as on the CPU."""
     jobs, expected = mixed
     path = save(random_model(3), tmp_path / "small.pt")
     model = load_model(str(path), device="cuda:0", precision="fp32")
-    beside = OnStream(model.device)
+    side_stream = CudaSideStream(model.device)
     for slots in (8, 2):
-        together = decode(model, jobs, slots, grouping=TOGETHER, beside=beside)
+        together = decode(model, jobs, slots, policy=TOGETHER, side_stream=side_stream)
         for key, one in expected.items():
             assert together[key].tokens == one.tokens
             assert together[key].avg_logprob == pytest.approx(one.avg_logprob, abs=1e-4)

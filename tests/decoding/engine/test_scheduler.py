@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from decoding.engine.scheduler import TwoQueues
+from decoding.engine.scheduler import Scheduler
 from decoding.errors import QueueFull
 from decoding.types import Clip
 
@@ -16,7 +16,7 @@ def clip(group="g"):
 
 def filled(*names, limit=10):
     """Those in capitals need a slot."""
-    queues = TwoQueues(limit)
+    queues = Scheduler(limit)
     for name in names:
         queues.put(clip(name.lower()), name, needs_slot=name.isupper())
     return queues

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from decoding.engine.waiting_queue import WaitingClips
+from decoding.engine.waiting_queue import WaitingQueue
 from decoding.errors import QueueFull
 from decoding.types import SAMPLE_RATE, Clip
 
@@ -16,7 +16,7 @@ def clip(group="g", caller="c", left=1, seconds=30.0):
 
 
 def filled(clips, limit=100):
-    waiting = WaitingClips(limit)
+    waiting = WaitingQueue(limit)
     for at, one in enumerate(clips):
         waiting.put(one, (one.caller, one.group, at))
     return waiting
@@ -30,7 +30,7 @@ def order(waiting, count=None):
 
 
 def test_nobody_waits():
-    assert WaitingClips(3).take() is None
+    assert WaitingQueue(3).take() is None
 
 
 def test_a_group_goes_in_its_order():
@@ -59,7 +59,7 @@ def test_the_shortest_work_goes_first():
 
 def test_long_work_waits_at_most_three_fair_shares():
     """One long job beside endless short ones of the same caller."""
-    waiting = WaitingClips(10_000)
+    waiting = WaitingQueue(10_000)
     for _ in range(20):
         waiting.put(clip("long", left=900), "long")
     for at in range(4):

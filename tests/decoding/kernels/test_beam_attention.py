@@ -39,18 +39,18 @@ def made_up_mask(windows: int, queries: int, positions: int, room: int) -> torch
 @pytest.mark.parametrize(("positions", "room"), [(128, 512), (1500, 1500)])
 def test_same_as_the_library(windows: int, queries: int, positions: int, room: int) -> None:
     query, keys, values = made_up(windows, queries, positions, room)
-    assert beam_attention.takes_all(query, keys)
-    read = beam_attention.attend_all(query, keys, values)
+    assert beam_attention.supports_unmasked(query, keys)
+    read = beam_attention.attend_unmasked(query, keys, values)
     assert torch.allclose(read, by_the_library(query, keys, values, torch.zeros(1)), atol=1e-5)
     mask = made_up_mask(windows, queries, positions, room)
-    read = beam_attention.attend_seen(query, keys, values, mask)
+    read = beam_attention.attend_masked(query, keys, values, mask)
     assert torch.allclose(read, by_the_library(query, keys, values, mask), atol=1e-5)
 
 
 def test_one_mask_for_all_windows() -> None:
     query, keys, values = made_up(3, 5, 5, 5)
     mask = torch.full((5, 5), float("-inf")).triu_(1)
-    read = beam_attention.attend_seen(query, keys, values, mask)
+    read = beam_attention.attend_masked(query, keys, values, mask)
     assert torch.allclose(read, by_the_library(query, keys, values, mask), atol=1e-5)
 
 
@@ -58,22 +58,22 @@ def test_keys_that_lie_frame_by_frame() -> None:
     """As the projection leaves them: a head's numbers are not together."""
     merged = torch.randn(2, 12, 3, beam_attention.WIDTH)
     query, keys = torch.randn(2, 3, 4, beam_attention.WIDTH), merged.permute(0, 2, 1, 3)
-    found = beam_attention.attend_all(query, keys, keys)
+    found = beam_attention.attend_unmasked(query, keys, keys)
     assert torch.equal(
-        found, beam_attention.attend_all(query, keys.contiguous(), keys.contiguous())
+        found, beam_attention.attend_unmasked(query, keys.contiguous(), keys.contiguous())
     )
 
 
 def test_neighbours_change_nothing() -> None:
     query, keys, values = made_up(4, 5, 256, 512)
     mask = made_up_mask(4, 5, 256, 512)
-    everything = beam_attention.attend_all(query, keys, values)
-    seen = beam_attention.attend_seen(query, keys, values, mask)
+    everything = beam_attention.attend_unmasked(query, keys, values)
+    seen = beam_attention.attend_masked(query, keys, values, mask)
     for at in range(4):
         one = slice(at, at + 1)
-        alone = beam_attention.attend_all(query[one], keys[one], values[one])
+        alone = beam_attention.attend_unmasked(query[one], keys[one], values[one])
         assert torch.equal(alone, everything[one])
-        alone = beam_attention.attend_seen(query[one], keys[one], values[one], mask[one])
+        alone = beam_attention.attend_masked(query[one], keys[one], values[one], mask[one])
         assert torch.equal(alone, seen[one])
 
 
@@ -81,17 +81,17 @@ def test_unseen_positions_change_nothing() -> None:
     query, keys, values = made_up(2, 5, 512, 512)
     mask = made_up_mask(2, 5, 512, 512)
     mask[..., 100:] = float("-inf")
-    whole = beam_attention.attend_seen(query, keys, values, mask)
+    whole = beam_attention.attend_masked(query, keys, values, mask)
     keys[:, :, 100:], values[:, :, 100:] = float("nan"), float("inf")
-    few = beam_attention.attend_seen(query, keys[:, :, :128], values[:, :, :128], mask[..., :128])
+    few = beam_attention.attend_masked(query, keys[:, :, :128], values[:, :, :128], mask[..., :128])
     assert torch.equal(whole, few)
 
 
 def test_infinite_and_missing_numbers_keep_their_meaning() -> None:
     query, keys, values = made_up(1, 2, 8, 8)
     keys[0, 1, 5] = float("nan")
-    assert beam_attention.attend_all(query, keys, values)[..., 64:128].isnan().all()
-    assert not beam_attention.attend_all(query, keys, values)[..., :64].isnan().any()
+    assert beam_attention.attend_unmasked(query, keys, values)[..., 64:128].isnan().all()
+    assert not beam_attention.attend_unmasked(query, keys, values)[..., :64].isnan().any()
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_infinite_and_missing_numbers_keep_their_meaning() -> None:
     ],
 )
 def test_what_is_left_to_the_library(query: torch.Tensor, positions: torch.Tensor) -> None:
-    assert not beam_attention.takes(query, positions)
+    assert not beam_attention.supports(query, positions)
 
 
 def test_only_whole_parts_are_seen_all() -> None:
     query, positions = torch.zeros(1, 1, 2, 64), torch.zeros(1, 1, 6, 64)
-    assert beam_attention.takes(query, positions)
-    assert not beam_attention.takes_all(query, positions)
+    assert beam_attention.supports(query, positions)
+    assert not beam_attention.supports_unmasked(query, positions)

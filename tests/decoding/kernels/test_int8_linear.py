@@ -8,17 +8,17 @@ from decoding.kernels import int8_linear
 from decoding.kernels.int8_linear import (
     LARGEST,
     LARGEST_WITHOUT_VNNI,
+    Int8Linear,
     Kind,
     PackedProduct,
     Product,
-    QuantisedLinear,
     adds_in_32_bits,
     has_vnni,
     kind_for,
     quantise,
     scale_of,
 )
-from decoding.kernels.int8_rows import to_whole
+from decoding.kernels.int8_rows import quantise_rows
 from decoding.model.encoder_attention import attend
 
 pytestmark = pytest.mark.instructions
@@ -30,7 +30,7 @@ def _seeded() -> None:
 
 
 def framed(steps: torch.Tensor) -> torch.Tensor:
-    """Steps [n, in] with the row that `to_whole` puts below."""
+    """Steps [n, in] with the row that `quantise_rows` puts below."""
     ends = torch.zeros(1, steps.shape[1])
     ends[0, 0], ends[0, 1] = LARGEST, -LARGEST - 1
     return torch.cat([steps, ends])
@@ -46,7 +46,7 @@ def test_near_the_product_of_real_numbers(rows: int, has_bias: bool) -> None:
     weight, x = torch.randn(96, 128), torch.randn(rows, 128)
     bias = torch.randn(96) if has_bias else None
     limit = 0.015 if kind_for(weight).largest == LARGEST else 0.02  # a bit less in the weights
-    assert relative(QuantisedLinear(weight, bias)(x), F.linear(x, weight, bias)) < limit
+    assert relative(Int8Linear(weight, bias)(x), F.linear(x, weight, bias)) < limit
 
 
 def test_whole_numbers_are_exact() -> None:
@@ -54,12 +54,12 @@ def test_whole_numbers_are_exact() -> None:
     weight = torch.randint(-largest, largest + 1, (8, 16)).float()
     x = torch.randint(-LARGEST, LARGEST + 1, (3, 16)).float()
     weight[:, 0], x[:, 0] = largest, LARGEST  # so that a step is worth one
-    assert torch.equal(QuantisedLinear(weight, None)(x), F.linear(x, weight))
+    assert torch.equal(Int8Linear(weight, None)(x), F.linear(x, weight))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_row_is_the_same_in_any_company(dtype: torch.dtype) -> None:
-    linear = QuantisedLinear(torch.randn(200, 64), torch.randn(200))
+    linear = Int8Linear(torch.randn(200, 64), torch.randn(200))
     x = torch.randn(600, 64).mul_(torch.logspace(-3, 3, 600)[:, None]).to(dtype)
     together = linear(x)
     for start, stop in [(0, 1), (7, 12), (100, 400), (599, 600)]:
@@ -82,7 +82,7 @@ def test_steps_are_those_of_the_library(width: int) -> None:
     x = torch.randn(7, width).mul_(torch.logspace(-3, 3, 7)[:, None])
     x[2] = 0.0
     x[4, 1] = -2 * x[4].abs().max()  # the loudest is below zero
-    steps, scales = to_whole(x)
+    steps, scales = quantise_rows(x)
     assert torch.equal(scales[:, None], scale_of(x))
     assert torch.equal(steps, framed(quantise(x, scale_of(x))))
 
@@ -90,9 +90,9 @@ def test_steps_are_those_of_the_library(width: int) -> None:
 def test_a_number_that_is_none_spoils_its_own_row_alone() -> None:
     x = torch.randn(3, 64)
     x[1, 5] = float("nan")
-    steps, _ = to_whole(x)
+    steps, _ = quantise_rows(x)
     assert steps[1].isnan().all()
-    assert torch.equal(steps[[0, 2]], to_whole(x[[0, 2]])[0][:-1])
+    assert torch.equal(steps[[0, 2]], quantise_rows(x[[0, 2]])[0][:-1])
 
 
 def test_no_sum_overflows() -> None:
@@ -135,17 +135,17 @@ def test_bytes_are_trusted_where_their_sums_are_right(monkeypatch: pytest.Monkey
 def test_loud_row_does_not_drown_its_neighbours() -> None:
     weight, x = torch.randn(32, 64), torch.randn(2, 64)
     x[0] *= 1000
-    quiet = QuantisedLinear(weight, None)(x)[1:]
+    quiet = Int8Linear(weight, None)(x)[1:]
     assert relative(quiet, F.linear(x[1:], weight)) < 0.02
 
 
 def test_row_of_zeros_gives_the_bias() -> None:
     bias = torch.randn(4)
-    assert torch.equal(QuantisedLinear(torch.randn(4, 8), bias)(torch.zeros(2, 8))[1], bias)
+    assert torch.equal(Int8Linear(torch.randn(4, 8), bias)(torch.zeros(2, 8))[1], bias)
 
 
 def test_shape_and_type_are_kept() -> None:
-    linear = QuantisedLinear(torch.randn(10, 8), None)
+    linear = Int8Linear(torch.randn(10, 8), None)
     found = linear(torch.randn(2, 3, 8, dtype=torch.bfloat16))
     assert found.shape == (2, 3, 10)
     assert found.dtype == torch.bfloat16

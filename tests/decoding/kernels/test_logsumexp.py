@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from decoding.kernels.logsumexp import BLOCK, scan
+from decoding.kernels.logsumexp import BLOCK, block_maxima_and_logsumexp
 
 pytestmark = pytest.mark.instructions
 
@@ -20,7 +20,7 @@ def _seeded() -> None:
 def test_same_as_the_library(rows: tuple[int, int], length: int) -> None:
     logits = torch.randn(*rows, length + 9) * 8
     logits[..., ::7] = float("-inf")
-    largest, total = scan(logits, length)
+    largest, total = block_maxima_and_logsumexp(logits, length)
     blocks = length // BLOCK
     assert torch.allclose(total, logits[..., :length].logsumexp(-1), atol=2e-6)
     for block in range(min(blocks, 5)):
@@ -31,17 +31,17 @@ def test_same_as_the_library(rows: tuple[int, int], length: int) -> None:
 
 def test_other_types_and_devices_are_the_librarys() -> None:
     logits = torch.randn(2, 5, 1000)
-    largest, total = scan(logits, 900)
-    wide = scan(logits.double(), 900)
+    largest, total = block_maxima_and_logsumexp(logits, 900)
+    wide = block_maxima_and_logsumexp(logits.double(), 900)
     assert torch.equal(wide[0].float(), largest)
     assert torch.allclose(wide[1].float(), total, atol=2e-6)
 
 
 def test_neighbours_change_nothing() -> None:
     logits = torch.randn(4, 5, 3000)
-    largest, total = scan(logits, 2900)
+    largest, total = block_maxima_and_logsumexp(logits, 2900)
     for at in range(4):
-        alone = scan(logits[at : at + 1], 2900)
+        alone = block_maxima_and_logsumexp(logits[at : at + 1], 2900)
         assert torch.equal(alone[0][0], largest[at])
         assert torch.equal(alone[1][0], total[at])
 
@@ -49,7 +49,7 @@ def test_neighbours_change_nothing() -> None:
 def test_nothing_possible_and_no_numbers() -> None:
     logits = torch.full((1, 2, 200), float("-inf"))
     logits[0, 1, 70] = float("nan")
-    largest, total = scan(logits, 200)
+    largest, total = block_maxima_and_logsumexp(logits, 200)
     assert (largest == float("-inf")).all()
     assert total[0, 0] == float("-inf")
     assert total[0, 1].isnan()

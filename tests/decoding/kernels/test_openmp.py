@@ -86,18 +86,18 @@ def attended() -> tuple[torch.Tensor, ...]:
     query, keys = torch.randn(3, 3, 5, 64), torch.randn(3, 3, 700, 64)
     mask = torch.zeros(3, 1, 5, 700).masked_fill_(torch.rand(3, 1, 5, 700) < 0.7, float("-inf"))
     mask[..., 0] = 0.0
-    all_seen = beam_attention.attend_all(query, keys, keys)
-    return all_seen, beam_attention.attend_seen(query, keys, keys, mask)
+    all_seen = beam_attention.attend_unmasked(query, keys, keys)
+    return all_seen, beam_attention.attend_masked(query, keys, keys, mask)
 
 
 def scanned() -> tuple[torch.Tensor, ...]:
-    return logsumexp.scan(torch.randn(11, 9_000), 8_900)
+    return logsumexp.block_maxima_and_logsumexp(torch.randn(11, 9_000), 8_900)
 
 
 def rounded() -> tuple[torch.Tensor, ...]:
-    steps, scales = int8_rows.to_whole(torch.randn(101, 640))
+    steps, scales = int8_rows.quantise_rows(torch.randn(101, 640))
     result = torch.empty(101, 640)
-    int8_rows.to_real(steps, scales, torch.randn(640), result)
+    int8_rows.dequantise_rows(steps, scales, torch.randn(640), result)
     return steps, scales, result
 
 

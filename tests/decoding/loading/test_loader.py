@@ -76,7 +76,7 @@ def answers(loaded) -> torch.Tensor:
     mel = torch.linspace(-1, 1, 80 * 3000).view(1, 80, 3000)
     with torch.inference_mode():
         features = loaded.encoder(mel)
-        key, value = loaded.decoder.listen(features)[-1]
+        key, value = loaded.decoder.cross_attention_kv(features)[-1]
     return torch.cat([key.flatten(), value.flatten()])
 
 

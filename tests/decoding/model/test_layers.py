@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from decoding.kernels import few_rows
-from decoding.kernels.int8_linear import QuantisedLinear
+from decoding.kernels.int8_linear import Int8Linear
 from decoding.model.layers import FloatLinear, PackedLinear, packs
 from decoding.model.text_decoder import SUM_POSITIONS, weighted_sum
 
@@ -25,7 +25,7 @@ def _threads(request):
 
 
 needs_packing = pytest.mark.skipif(not packs(torch.zeros(1)), reason="not an x86 CPU with oneDNN")
-KINDS = [FloatLinear, QuantisedLinear, pytest.param(PackedLinear, marks=needs_packing)]
+KINDS = [FloatLinear, Int8Linear, pytest.param(PackedLinear, marks=needs_packing)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -67,10 +67,10 @@ def test_few_rows_are_multiplied_as_by_the_library(rows, outer):
 
 def test_what_is_left_to_the_library():
     weight = torch.zeros(8, 64)
-    assert few_rows.takes(torch.zeros(3, few_rows.MOST_ROWS, 64), weight)
-    assert not few_rows.takes(torch.zeros(3, few_rows.MOST_ROWS + 1, 64), weight)
-    assert not few_rows.takes(torch.zeros(3, 1, 64).half(), weight.half())
-    assert not few_rows.takes(torch.zeros(3, 1, 64, device="meta"), weight.to("meta"))
+    assert few_rows.supports(torch.zeros(3, few_rows.MOST_ROWS, 64), weight)
+    assert not few_rows.supports(torch.zeros(3, few_rows.MOST_ROWS + 1, 64), weight)
+    assert not few_rows.supports(torch.zeros(3, 1, 64).half(), weight.half())
+    assert not few_rows.supports(torch.zeros(3, 1, 64, device="meta"), weight.to("meta"))
     halves = FloatLinear(torch.ones(2, 4).bfloat16(), None)
     assert halves(torch.ones(1, 3, 4).bfloat16()).tolist() == [[[4.0, 4.0]] * 3]
 

@@ -283,18 +283,18 @@ def parent(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_killed_parent_takes_the_child_along(parent: subprocess.Popen[str]) -> None:
     assert parent.stdout
-    child = int(parent.stdout.readline())
-    assert is_running(child)
+    worker = int(parent.stdout.readline())
+    assert is_running(worker)
     parent.kill()
     parent.wait()
-    assert wait_until(lambda: not is_running(child))
+    assert wait_until(lambda: not is_running(worker))
 
 
 def test_interrupt_leaves_the_engine_to_the_parent(parent: subprocess.Popen[str]) -> None:
     assert parent.stdout
-    child = int(parent.stdout.readline())
+    worker = int(parent.stdout.readline())
     assert parent.stdout.readline().strip() == expected(2)
     os.killpg(parent.pid, signal.SIGINT)
     assert parent.stdout.readline().strip() == "interrupted 100 1 None"
     assert parent.wait(10) == 0  # it never called close: leaving is enough
-    assert not is_running(child)
+    assert not is_running(worker)

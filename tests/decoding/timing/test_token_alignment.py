@@ -12,8 +12,8 @@ from whisper.timing import dtw_cpu, find_alignment, median_filter
 from decoding.model.mel import LogMel
 from decoding.timing import token_alignment
 from decoding.timing.dtw import token_frames
-from decoding.timing.token_alignment import Alignment, Reading, _median, heard_frames
-from decoding.timing.words import stretches, to_words
+from decoding.timing.token_alignment import Alignment, AlignmentRequest, _median, audio_frames
+from decoding.timing.words import split_at_timestamps, to_words
 from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
 from tests.decoding.oracle import demo_oracle, openai_mel, openai_words
 from tests.decoding.speech import speak, window
@@ -32,7 +32,7 @@ def align(model, audio, readings):
 
 def audio_of(model, samples):
     mel = LogMel(80, torch.device("cpu"))([samples])
-    return model.decoder.listen(model.encoder(mel))
+    return model.decoder.cross_attention_kv(model.encoder(mel))
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_token_times_are_openais(demo, text):
     theirs = find_alignment(
         demo_oracle(), tokenizer, tokens, openai_mel(samples), len(samples) // 160
     )
-    reading = Reading(tokenizer.sot_sequence, tuple(tokens), heard_frames(len(samples)))
+    reading = AlignmentRequest(tokenizer.sot_sequence, tuple(tokens), audio_frames(len(samples)))
     with torch.inference_mode():
         times = align(demo, audio_of(demo, samples), [reading])[0]
     at = 0
@@ -71,10 +71,10 @@ def test_words_are_openais(demo):
     begin = vocabulary.timestamp_begin
     first, second = tokenizer.encode(TEXTS[0]), tokenizer.encode(TEXTS[1])
     tokens = [begin, *first, begin + 260, begin + 280, *second, begin + 600]
-    found = stretches(tokens, vocabulary, len(samples) / 16_000)
+    found = split_at_timestamps(tokens, vocabulary, len(samples) / 16_000)
     assert [(one.start, one.end) for one in found] == [(0.0, 5.2), (5.6, 12.0)]
     text = tuple(first + second)
-    reading = Reading(tokenizer.sot_sequence, text, heard_frames(len(samples)))
+    reading = AlignmentRequest(tokenizer.sot_sequence, text, audio_frames(len(samples)))
     with torch.inference_mode():
         times = align(demo, audio_of(demo, samples), [reading])[0]
     ours = to_words(found, times, tokenizer, vocabulary.eot)
@@ -96,7 +96,7 @@ def test_a_long_silence_before_speech_moves_no_word(demo):
         samples = np.zeros(CLIP_SAMPLES, np.float32)
         first = round(silence * SAMPLE_RATE)
         samples[first : first + len(spoken)] = spoken
-        reading = Reading(tokenizer.sot_sequence, tokens, heard_frames(len(samples)))
+        reading = AlignmentRequest(tokenizer.sot_sequence, tokens, audio_frames(len(samples)))
         with torch.inference_mode():
             times = align(demo, audio_of(demo, samples), [reading])[0]
         starts.append(times.starts[1:-1] - silence)  # the first token's start is the window's
@@ -109,7 +109,7 @@ def test_readings_together_are_readings_alone(demo):
     start = demo.vocabulary.tokenizer("en", "transcribe").sot_sequence
     encode = demo.vocabulary.tokenizer("en", "transcribe").encode
     readings = [
-        Reading(start, tuple(encode(text)), heard_frames(len(one)))
+        AlignmentRequest(start, tuple(encode(text)), audio_frames(len(one)))
         for text, one in zip(TEXTS, samples, strict=True)
     ]
     with torch.inference_mode():
@@ -130,7 +130,7 @@ def test_readings_together_are_readings_alone(demo):
 def test_text_beyond_the_context_gets_the_last_time(small):
     samples = window(0, 1)
     start = small.vocabulary.tokenizer("en", "transcribe").sot_sequence
-    reading = Reading(start, tuple(range(100, 200)), heard_frames(len(samples)))
+    reading = AlignmentRequest(start, tuple(range(100, 200)), audio_frames(len(samples)))
     with torch.inference_mode():
         times = align(small, audio_of(small, samples), [reading])[0]
     assert len(times.starts) == 101
@@ -167,5 +167,5 @@ def test_mel_is_openais():
 
 
 def test_stretches_of_text_without_timestamps(demo):
-    found = stretches([100, 200, demo.vocabulary.eot + 3], demo.vocabulary, 7.5)
+    found = split_at_timestamps([100, 200, demo.vocabulary.eot + 3], demo.vocabulary, 7.5)
     assert [(one.start, one.end, one.tokens) for one in found] == [(0.0, 7.5, (100, 200))]

@@ -90,8 +90,8 @@ def test_single_precision_is_near_double(judge, exact, name):
 @pytest.mark.instructions
 def test_company_does_not_matter(judge, exact_judge, exact):
     """In double precision the figures are the same, in single the same but for rounding."""
-    sounds = list(SOUNDS.values())
-    found, rounded = exact_judge(sounds), judge(sounds)
+    encoded = list(SOUNDS.values())
+    found, rounded = exact_judge(encoded), judge(encoded)
     for alone, together, single in zip(exact.values(), found, rounded, strict=True):
         assert alone.shape == together.shape == single.shape
         assert np.abs(together - alone).max() < EXACT
@@ -176,17 +176,17 @@ def test_a_batch_without_a_free_slot(small, judge):
 @pytest.fixture
 def full_engine(small, monkeypatch):
     """An engine whose only slot is taken by a window that does not end before `released`."""
-    released, seated, step = threading.Event(), threading.Event(), Batch.step
+    released, running, step = threading.Event(), threading.Event(), Batch.step
 
     def patient_step(batch):
-        seated.set()
+        running.set()
         return step(batch) if released.wait(0.01) else []
 
     monkeypatch.setattr(Batch, "step", patient_step)
     engine = Engine(small, slots=1, threads=1, queue_limit=3)
     engine.released = released
     engine.window = engine.submit(noise(0, 2, group="window"), LONG)
-    assert seated.wait(60)
+    assert running.wait(60)
     yield engine
     released.set()
     engine.close()
