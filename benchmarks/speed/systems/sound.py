@@ -42,7 +42,7 @@ def windows_below(folders: Sequence[Path], count: int | None = None) -> dict[str
 
     What is left of a file is a window too from a second on. `count`: that many, evenly spread.
     """
-    found = {}
+    found: dict[str, Window] = {}
     for folder in folders:
         files = sorted(folder.rglob("*")) if folder.is_dir() else [folder]
         for path in files:
