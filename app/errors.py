@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.jobs.obstacles import FULL_DISK, OBSTACLES, Obstacle, obstacle_of
-from decoding.errors import DecodingError, PoisonClip, QueueFull, UnsupportedOption
+from decoding.errors import DecodingError, NotFinite, PoisonClip, QueueFull, UnsupportedOption
 from transcription.errors import AudioTooLong, DecoderFailed, TranscriptionError, UnreadableAudio
 
 OK = 200
@@ -178,6 +178,9 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, PoisonClip):
         message = "The engine stopped twice at this recording, and at nothing else."
         return Failure("recording_stops_engine", message, is_ours=True)
+    if isinstance(error, NotFinite):
+        message = "The model's numbers overflow on this recording: its precision is too low."
+        return Failure("numbers_overflowed", message, is_ours=True)
     if isinstance(error, DecodingError):
         return Failure("engine_failed", "The engine could not decode this.", is_ours=True)
     if isinstance(error, OSError):

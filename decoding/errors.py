@@ -5,6 +5,7 @@ DecodingError
 ├── ModelUnreadable    the file is there but is not a Whisper checkpoint we read
 ├── UnsupportedOption  this model cannot do what the options ask
 ├── QueueFull          try again later
+├── NotFinite          the model gave no numbers for the clip: its precision overflowed
 └── EngineFailed       the device or its process died and the clip could not be decoded
     ├── EngineAway     no engine can be had now; it is being started again: come back
     └── PoisonClip     the engine died of this clip's recording, or stood still at it, twice
@@ -29,6 +30,10 @@ class UnsupportedOption(DecodingError):
 
 class QueueFull(DecodingError):
     """The engine's bounded queue holds no more clips."""
+
+
+class NotFinite(DecodingError):
+    """What the model computed for the clip is not a number, so there is no text to trust."""
 
 
 class EngineFailed(DecodingError):

@@ -141,13 +141,27 @@ def open_decoder(
     engines: list[EngineProcess] = []
     try:
         for name in names:
-            factory = partial(open_engine, settings, name)
+            factory = partial(open_checked_engine, settings, name)
             engines.append(EngineProcess(factory, name=f"engine on {name}", patience=patience))
     except BaseException:
         for engine in engines:
             engine.close()
         raise
     return engines[0] if len(engines) == 1 else ReplicaSet(engines)
+
+
+def open_checked_engine(settings: Settings, device: str) -> Decoder:
+    """As `open_engine`, after it has decoded a second of known sound. Raises `ModelUnreadable` for
+    a model that gives no numbers."""
+    from decoding.self_test import check_engine
+
+    engine = open_engine(settings, device)
+    try:
+        check_engine(engine)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
 
 
 def open_engine(settings: Settings, device: str) -> Decoder:

@@ -6,6 +6,7 @@ No threads, futures or queues here: whoever owns the device calls `admit` and `s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,14 +15,15 @@ from typing import Generic
 from decoding.device.side_stream import SideStream, side_stream_for
 from decoding.engine.batching_policy import BatchingPolicy, batching_policy_for
 from decoding.engine.fallback import TemperatureFallback
-from decoding.engine.language_detection import only_language
+from decoding.engine.language_detection import DetectedLanguage, only_language
 from decoding.engine.prefill import Key, PrefillResult, WindowRequest
 from decoding.engine.prefill_queue import PrefillQueue
 from decoding.engine.prompt_prefill import PrefilledWindow
 from decoding.engine.slot_table import RunningWindow, Slot, SlotTable, judge
 from decoding.engine.slots import SlotGroup, width_for
 from decoding.engine.token_suppression import TokenSuppressions
-from decoding.engine.word_timing import WordTimingQueue
+from decoding.engine.word_timing import WordTimingQueue, no_numbers
+from decoding.errors import NotFinite
 from decoding.model.loaded_model import LoadedModel
 from decoding.search.state import Plan
 from decoding.types import Clip, Decoded, DecodingOptions
@@ -137,10 +139,15 @@ class Batch(Generic[Key]):
         outcomes = []
         for one in self._prefill_queue.ready(self.slots - self._num_running, wait=wait):
             if one.prefilled is None:
-                outcomes.append(Outcome(one.request.key, only_language(one.language)))
+                outcomes.append(Outcome(one.request.key, self._language_alone(one.language)))
             else:
                 self._start(one, one.prefilled)
         return outcomes
+
+    def _language_alone(self, language: DetectedLanguage) -> Decoded | NotFinite:
+        if any(map(math.isnan, language.probabilities.values())):
+            return no_numbers(self._model)
+        return only_language(language)
 
     def _start(self, result: PrefillResult[Key], prefilled: PrefilledWindow) -> None:
         fallback = TemperatureFallback(

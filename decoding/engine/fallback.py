@@ -5,6 +5,7 @@ Holds what was tried and how it was judged. Touches no device.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -68,12 +69,22 @@ class TemperatureFallback:
 
     def judge(self, hypothesis: Hypothesis, no_speech_prob: float, vocabulary: Vocabulary) -> bool:
         """Record what the due attempt found. Returns whether the window is finished."""
+        if math.isnan(no_speech_prob):
+            hypothesis, no_speech_prob = replace(hypothesis, is_finite=False), 0.0
         self.no_speech_prob = no_speech_prob
         ratio = compression_ratio(vocabulary.text_of(hypothesis.tokens).strip())
         verdict = judge(hypothesis.avg_logprob, self.no_speech_prob, ratio, self.options)
+        if not hypothesis.is_finite:
+            verdict = "improbable"
         attempt = Attempt(self.temperature, hypothesis.avg_logprob, ratio, verdict)
         self.tried.append((attempt, hypothesis))
         return is_final(verdict) or len(self.tried) == len(self.options.temperatures)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the attempt to keep is of numbers."""
+        kept = best_attempt([attempt for attempt, _ in self.tried])
+        return self.tried[kept][1].is_finite
 
     def result(self, vocabulary: Vocabulary) -> Decoded:
         """The attempt to keep, without words; silence has neither text nor words."""

@@ -13,6 +13,7 @@ import torch
 
 from decoding.engine.fallback import TemperatureFallback, with_words
 from decoding.engine.prefill import Key
+from decoding.errors import NotFinite
 from decoding.model.loaded_model import LoadedModel
 from decoding.model.text_decoder import KeyValue
 from decoding.timing.token_alignment import Alignment, AlignmentRequest, audio_frames
@@ -73,9 +74,9 @@ class WordTimingQueue(Generic[Key]):
                 windows[at].alignment, windows[at].row = alignment, row
         self._waiting += windows
 
-    def ready(self) -> list[tuple[Key, Decoded]]:
+    def ready(self) -> list[tuple[Key, Decoded | NotFinite]]:
         """All that wait, in order; they are here no longer. The paths of words are found now, on
-        the host."""
+        the host. A window for which the model gave no numbers has no text, and is not silence."""
         waiting, self._waiting = self._waiting, []
         return [(one.key, self._result(one)) for one in waiting]
 
@@ -92,13 +93,22 @@ class WordTimingQueue(Generic[Key]):
             tokenizer.sot_sequence, text, audio_frames(len(fallback.clip.samples))
         )
 
-    def _result(self, one: _WindowToTime[Key]) -> Decoded:
+    def _result(self, one: _WindowToTime[Key]) -> Decoded | NotFinite:
+        if not one.fallback.is_finite:
+            return no_numbers(self._model)
         if one.alignment is None:
             return one.result
         vocabulary = self._model.vocabulary
         tokenizer = vocabulary.tokenizer(one.fallback.language.code, one.fallback.options.task)
         times = one.alignment.times(one.row)
         return with_words(one.result, to_words(one.found, times, tokenizer, vocabulary.eot))
+
+
+def no_numbers(model: LoadedModel) -> NotFinite:
+    """What is said of a window whose numbers overflowed."""
+    return NotFinite(
+        f"the numbers of {model.card.name} overflow in {model.card.precision}: take bf16 or fp32"
+    )
 
 
 def _joined(windows: Sequence[list[KeyValue]]) -> list[KeyValue]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import math
 import os
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def load_model(
     if adapter is not None:
         checkpoint = merge_adapter(checkpoint, adapter)
     placement = Placement(torch.device(device), PRECISIONS[_precision(precision, device)])
+    _check_numbers(checkpoint, Path(name_or_path).name, placement)
     dims, state = checkpoint.dimensions, checkpoint.state
     if dims.num_languages < 0:
         raise ModelUnreadable(
@@ -63,6 +65,25 @@ def load_model(
         placement.device,
         cuda_graphs,
     )
+
+
+def _check_numbers(checkpoint: Checkpoint, name: str, placement: Placement) -> None:
+    """Raise `ModelUnreadable` unless every weight is a number that the precision can hold."""
+    precision = placement.precision
+    largest = torch.finfo(precision.dtype).max
+    for key, weight in checkpoint.state.items():
+        if not weight.is_floating_point() or not weight.numel():
+            continue
+        low, high = (float(end) for end in weight.aminmax())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ModelUnreadable(
+                f"{name} is damaged: its weight {key} holds values that are not finite numbers"
+            )
+        if max(-low, high) > largest:
+            raise ModelUnreadable(
+                f"the weight {key} of {name} holds {max(-low, high):.3g}, more than "
+                f"{precision.name} can: take bf16 or fp32"
+            )
 
 
 def official_names() -> tuple[str, ...]:

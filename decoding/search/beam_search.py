@@ -111,7 +111,7 @@ def _sample(
     token = torch.searchsorted(cumulative, threshold, right=True)[..., 0]
     token = token.clamp(max=allowed.shape[-1] - 1)
     raw = allowed.gather(-1, token[..., None])[..., 0]
-    is_alive = total > IMPOSSIBLE
+    is_alive = total != IMPOSSIBLE  # what is not a number stays that, and is seen at the end
     total = torch.where(is_alive, total + (raw - scored.normaliser[rows]), IMPOSSIBLE)
     ended = is_alive & (token == layout.eot)
     own = torch.arange(beams, device=logits.device).expand_as(token)

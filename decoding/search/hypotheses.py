@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,11 +20,15 @@ READ = (
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """Sampled columns (end-of-text not among them) and their summed log probability."""
+    """Sampled columns (end-of-text not among them) and their summed log probability.
+
+    Not `is_finite`: the model's numbers were none, so that nothing could be chosen.
+    """
 
     tokens: tuple[int, ...]
     total: float
     is_truncated: bool
+    is_finite: bool = True
 
     @property
     def avg_logprob(self) -> float:
@@ -63,14 +68,16 @@ def on_host(
 def best_hypothesis(state: SearchState, length_penalty: float | None) -> Hypothesis:
     """The best ranked hypothesis of one window; `state` holds that window alone, on the host.
 
-    Empty, and improbable, when the search found none.
+    Empty, and improbable, when the search found none. Hypotheses whose sum is not a number are
+    none.
     """
-    ends = _finished(state)
+    ends = [end for end in _finished(state) if not math.isnan(end.total)]
     beam_size = int(state.beam_size[0])
     if len(ends) < beam_size:
         ends += _unfinished(state)[: beam_size - len(ends)]
     if not ends:
-        return Hypothesis((), NOTHING_TOTAL, is_truncated=True)
+        is_finite = not any(map(math.isnan, state.total[0].tolist()))
+        return Hypothesis((), NOTHING_TOTAL, is_truncated=True, is_finite=is_finite)
     best = max(ends, key=lambda end: _rank(end, length_penalty))  # the first of equals
     return Hypothesis(_tokens(state, best), best.total, best.is_truncated)
 

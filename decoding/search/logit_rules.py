@@ -67,6 +67,7 @@ def score(logits: Tensor, state: SearchState, layout: TokenLayout, count: int) -
     text_off = text_off | forced[..., None]
     everything = torch.logaddexp(torch.logaddexp(text_sum, other_sum), timestamp_sum)
     normaliser = torch.where(forced, timestamp_sum, everything)
+    normaliser = normaliser.masked_fill(normaliser == NEVER, 0.0)  # all forbidden: not "no number"
     # 4. the best of both parts
     value, at = torch.cat([best.masked_fill(text_off, NEVER), rest], -1).topk(count, -1)
     tokens = torch.where(

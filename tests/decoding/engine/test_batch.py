@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from decoding.engine.batch import Batch
+from decoding.errors import NotFinite
 from decoding.loading.loader import load_model
 from decoding.types import Clip, DecodingOptions
 from tests.decoding.decoding_alone import decode, decode_one
@@ -195,7 +198,9 @@ def test_a_window_in_which_nothing_may_be_said_is_empty_and_leaves_the_others_al
     assert together["other"] == decode_one(small, *jobs[1][1:])
 
 
-def test_logits_that_are_no_numbers_give_an_empty_window(small, monkeypatch):
+@pytest.mark.parametrize("temperature", [0.0, 0.4])
+@pytest.mark.parametrize("task", ["transcribe", "lang_id"])
+def test_logits_that_are_no_numbers_are_an_error(small, monkeypatch, task, temperature):
     """As a model gives whose half precision overflows."""
     logits = type(small.decoder.logits)
 
@@ -204,10 +209,32 @@ def test_logits_that_are_no_numbers_give_an_empty_window(small, monkeypatch):
 
     real = logits.__call__
     monkeypatch.setattr(logits, "__call__", broken)
-    options = DecodingOptions(language="en", temperatures=(0.0, 0.4), sample_len=5)
-    decoded = decode_one(small, noise(1, 5), options)
-    assert (decoded.text, decoded.words) == ("", ())
-    assert decoded.verdict != "accepted"
+    options = DecodingOptions(task=task, temperatures=(temperature, 0.6), sample_len=5)
+    for thresholds in ({}, {"logprob_threshold": None}):
+        found = decode_one(small, noise(1, 5), replace(options, **thresholds))
+        assert isinstance(found, NotFinite)
+        assert "fp32" in str(found)
+
+
+def test_an_overflow_in_mid_text_is_an_error_and_a_cooler_try_may_do(small, monkeypatch):
+    """The first try meets it at its third token, the second does not."""
+    logits = type(small.decoder.logits)
+    tokens = 0
+
+    def broken(self, hidden):
+        nonlocal tokens
+        tokens += 1
+        found = real(self, hidden)
+        return found * float("nan") if 3 <= tokens <= 5 else found
+
+    real = logits.__call__
+    monkeypatch.setattr(logits, "__call__", broken)
+    options = DecodingOptions(language="en", temperatures=(0.4,), sample_len=5)
+    assert isinstance(decode_one(small, noise(1, 5), options), NotFinite)
+    tokens = 0
+    twice = decode_one(small, noise(1, 5), replace(options, temperatures=(0.4, 0.6, 0.8)))
+    assert twice.temperature > 0.4
+    assert twice.attempts[0].verdict == "improbable"
 
 
 @pytest.mark.parametrize("count", [0, 1, 200, 16_000])
