@@ -33,7 +33,8 @@ def known_sound() -> NDArray[np.float32]:
         loud = sum(peak / (1 + far) for far, (_, peak) in zip(distances, FORMANTS, strict=True))
         sound += loud * np.sin(number * phase)
     sound *= np.sin(np.pi * SYLLABLES * time) ** 2
-    return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+    loudest = float(np.abs(sound).max())
+    return np.asarray(0.3 * sound / loudest, dtype=np.float32)
 
 
 def check_engine(decoder: Decoder) -> None:

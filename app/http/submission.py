@@ -18,7 +18,7 @@ from app.http.forms import Asked, Fields, check_model, read_form
 from app.http.middleware import declared_bytes
 from app.http.uploads import Upload, check_room, on_disk, receive_form, receive_raw, tidy_on_disk
 from app.service import Service
-from app.storage.codecs import encode_options
+from app.storage.codecs import decode_options, encode_options
 from app.storage.folders import PRIVATE_FOLDER, JobFolder
 from app.storage.store import Job, Kind
 from decoding.types import Task
@@ -110,7 +110,7 @@ def accept_job(service: Service, caller: str, taken: Taken, idempotency_key: str
         return job
     service.folders.of(job.id).remove()
     known = service.store.find_by_idempotency_key(caller, idempotency_key or "")
-    if known is None or known.fingerprint != job.fingerprint:
+    if known is None or not _asks_the_same(service, known, taken):
         raise conflicting_key()
     return known
 
@@ -153,8 +153,6 @@ def idempotency_key(request: Request) -> str | None:
 
 def _job(service: Service, caller: str, taken: Taken, kind: Kind) -> Job:
     options = encode_options(taken.asked.options)
-    settings = service.settings
-    whole = "\n".join((taken.upload.digest, settings.model, str(settings.adapter), options))
     return Job(
         id=taken.job_id,
         executor=service.executor,
@@ -162,13 +160,30 @@ def _job(service: Service, caller: str, taken: Taken, kind: Kind) -> Job:
         kind=kind,
         status="queued",
         created=time.time(),
-        fingerprint=hashlib.sha256(whole.encode()).hexdigest(),
+        fingerprint=_fingerprint(service, taken.upload, options),
         file_name=taken.upload.name,
         file_bytes=taken.upload.size,
         model=service.card.name,
         options=options,
         webhook_url=taken.asked.webhook_url if kind == "job" else None,
     )
+
+
+def _fingerprint(service: Service, upload: Upload, options: str) -> str:
+    settings = service.settings
+    whole = "\n".join((upload.digest, settings.model, str(settings.adapter), options))
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _asks_the_same(service: Service, known: Job, taken: Taken) -> bool:
+    """Whether a job is of this file, model and options.
+
+    An earlier release may have made it, which wrote fewer options down: those that it did not know
+    count as not given, and its fingerprint is of what it wrote.
+    """
+    if decode_options(known.options) != taken.asked.options:
+        return False
+    return known.fingerprint == _fingerprint(service, taken.upload, known.options)
 
 
 def _check_queue(service: Service, caller: str, kind: Kind) -> None:
