@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 import regex  # type: ignore[import-untyped]  # ships no types
 
+from benchmarks.text_language import is_not_english
+
+ENGLISH: Final = "openai-english"
 MARKED_SCRIPTS: Final = (
     *("Arabic", "Hebrew", "Syriac", "Thaana", "Devanagari", "Bengali", "Gurmukhi", "Gujarati"),
     *("Oriya", "Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala", "Thai", "Lao", "Tibetan"),
@@ -91,7 +94,7 @@ NORMALIZERS: Final[dict[str, Normalizer]] = {
     n.name: n
     for n in (
         Normalizer(
-            "openai-english",
+            ENGLISH,
             "openai-whisper's EnglishTextNormalizer, behind the published English tables",
             True,
             lambda text: _openai_english()(text),
@@ -134,10 +137,16 @@ def normalizer_named(name: str) -> Normalizer:
         raise ValueError(f"no normaliser is called {name!r}; there are {known}") from None
 
 
+def normalizers_for(languages: Iterable[str]) -> tuple[str, ...]:
+    """Names for recordings in these languages; of several, what hides errors in none of them."""
+    found = {default_normalizers(language) for language in languages}
+    return found.pop() if len(found) == 1 else ("multilingual", "openai-basic")
+
+
 def default_normalizers(language: str) -> tuple[str, ...]:
     """Names for a language (ISO 639-1), the headline first, what published tables used after it."""
     if language == "en":
-        return ("openai-english",)
+        return (ENGLISH,)
     if language in LANGUAGES_WITHOUT_SPACES:
         return ("multilingual-letters", "openai-basic-letters")
     return ("multilingual", "openai-basic")
@@ -150,7 +159,13 @@ def needs_marks(text: str) -> bool:
 
 
 def warning_for(normalizer: Normalizer, text: str) -> str | None:
-    """One sentence when `normalizer` hides errors in a text of this script, else None."""
+    """One sentence when `normalizer` hides errors in a text of this language, else None."""
+    if normalizer.name == ENGLISH and is_not_english(text):
+        return (
+            f"{ENGLISH} is made for English and this text is not: it drops words that are English "
+            'hesitations ("um" is a German word) and rewrites others, so its rate hides errors. '
+            "Use multilingual."
+        )
     if not (normalizer.strips_marks and needs_marks(text)):
         return None
     return (

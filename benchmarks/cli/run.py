@@ -25,7 +25,7 @@ from benchmarks.cli.output import (
 from benchmarks.datasets.types import LoadOptions
 from benchmarks.items import Item
 from benchmarks.machine import describe_machine
-from benchmarks.normalizers import default_normalizers, normalizer_named
+from benchmarks.normalizers import normalizer_named, normalizers_for
 from benchmarks.peers.types import PeerSpec
 from benchmarks.records import RunRecord
 from benchmarks.reports import figures
@@ -140,7 +140,7 @@ def measure(
         dataset=dataset,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
         command=command_line(),
-        normalizers=tuple(normalizers) or default_normalizers(items[0].language),
+        normalizers=tuple(normalizers) or normalizers_for(item.language for item in items),
         systems=records,
         machine=describe_machine(),
     )

@@ -31,6 +31,7 @@ from benchmarks.scoring import (
     pool_characters,
     score_with,
 )
+from benchmarks.text_language import guess_language
 
 PAIR_COLUMNS = ("Normaliser", "WER", "Words", "Sub", "Del", "Ins", "CER", "WIL")
 
@@ -50,7 +51,10 @@ def score(  # noqa: PLR0913  # a command's options are its arguments
         list[str] | None,
         typer.Option("--normalizer", "-n", help=f"{choose.NORMALIZER_NAMES}; repeatable."),
     ] = None,
-    language: Annotated[str, typer.Option(help="Chooses the normaliser if none is named.")] = "en",
+    language: Annotated[
+        str | None,
+        typer.Option(help="Chooses the normaliser; guessed from the reference if not told."),
+    ] = None,
     choices: Annotated[
         bool, typer.Option("--choices", help="The reference holds { a / b }; @ is nothing.")
     ] = False,
@@ -81,7 +85,7 @@ def score(  # noqa: PLR0913  # a command's options are its arguments
             return
         rules = SynonymRules.parse(read_text(synonyms)) if synonyms else None
         pairs = read_pairs(reference, hypothesis)
-        names = normalizer or list(default_normalizers(language))
+        names = normalizer or list(default_normalizers(language or _language_of(pairs)))
         scores = {
             name: [score_with(a, b, ScoringOptions(name, choices, rules)) for a, b in pairs]
             for name in names
@@ -92,6 +96,14 @@ def score(  # noqa: PLR0913  # a command's options are its arguments
         if warning:
             note(f"Warning: {warning}")
     save(json, [_figures(name, found) for name, found in scores.items()])
+
+
+def _language_of(pairs: list[tuple[str, str]]) -> str:
+    """What the references are in, said aloud where it is not English."""
+    found = guess_language(" ".join(said for said, _ in pairs)) or "en"
+    if found != "en":
+        note(f"the reference looks like {found}; --language says otherwise")
+    return found
 
 
 def read_pairs(reference: Path, hypothesis: Path) -> list[tuple[str, str]]:

@@ -8,9 +8,11 @@ from benchmarks.normalizers import (
     keep_marks,
     needs_marks,
     normalizer_named,
+    normalizers_for,
     split_letters,
     warning_for,
 )
+from benchmarks.scoring import score
 
 HINDI = "हिन्दी में लिखा हुआ वाक्य।"
 
@@ -79,3 +81,24 @@ def test_warning_names_the_way_out() -> None:
 def test_unknown_name_lists_the_known() -> None:
     with pytest.raises(ValueError, match="openai-english"):
         normalizer_named("english")
+
+
+GERMAN = "es geht um den Hund und um die Katze und um das Haus"
+
+
+def test_english_rules_on_german_are_warned_of() -> None:
+    """They take "um" for a hesitation: a transcript without any of them has no error."""
+    found = score(GERMAN, GERMAN.replace("um ", ""), "openai-english")
+    assert found.wer == 0.0
+    assert found.warning is not None
+    assert "made for English" in found.warning
+    right = score(GERMAN, GERMAN.replace("um ", ""), "multilingual")
+    assert right.wer == pytest.approx(3 / 13)
+    assert right.warning is None
+    assert score("it is about the dog, and about the cat", "it", "openai-english").warning is None
+
+
+def test_recordings_of_several_languages_get_rules_that_hide_nothing() -> None:
+    assert normalizers_for(["en", "en"]) == ("openai-english",)
+    assert normalizers_for(["th", "zh"])[0] == "multilingual-letters"
+    assert normalizers_for(["en", "de"])[0] == "multilingual"

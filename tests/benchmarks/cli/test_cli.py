@@ -256,3 +256,17 @@ def test_reproduce(tmp_path: Path) -> None:
     result = runner.invoke(command, [str(tmp_path), "--json", str(tmp_path / "o.json")])
     assert result.exit_code == 1
     assert json.loads((tmp_path / "o.json").read_text())[0]["is_close"] is False
+
+
+def test_score_takes_the_rules_of_the_references_language(tmp_path: Path) -> None:
+    said = "es geht um den Hund und um die Katze und um das Haus"
+    (tmp_path / "a.txt").write_text(said)
+    (tmp_path / "b.txt").write_text(said.replace("um ", ""))
+    pair = (tmp_path / "a.txt", tmp_path / "b.txt", "--json", tmp_path / "o.json")
+    assert "the reference looks like de" in invoke("score", *pair)
+    figures = json.loads((tmp_path / "o.json").read_text())
+    assert [row["normalizer"] for row in figures] == ["multilingual", "openai-basic"]
+    assert figures[0]["deletions"] == 3
+    assert "made for English" in invoke("score", *pair, "-n", "openai-english")
+    told = invoke("score", *pair, "--language", "en")
+    assert "looks like" not in told
