@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import torch
     from tiktoken import Encoding
 
+    from decoding.loading.checkpoint import Checkpoint
+
 COMPACT_FORMAT: Final = "whisper-longform-compact-1"
 _SIZES = ("tiny", "base", "small", "medium")
 OFFICIAL_NAMES: Final[dict[str, str]] = {
@@ -97,10 +99,23 @@ def _converted(source: Path, cache: Path | None, content: Callable[[], dict[str,
 
 
 def _content_of(folder: Path) -> dict[str, Any]:
+    checkpoint = _read(folder)
+    return {"dims": asdict(checkpoint.dimensions), "model_state_dict": checkpoint.state}
+
+
+def heads_of(name: str) -> tuple[tuple[int, int], ...] | None:
+    """The attention heads that time words, (layer, head), where a checkpoint or folder has them."""
+    return _read(Path(checkpoint_of(name))).alignment_heads
+
+
+def _read(path: Path) -> Checkpoint:
+    from decoding.errors import ModelUnreadable
     from decoding.loading.loader import read_checkpoint
 
-    checkpoint = read_checkpoint(str(folder))
-    return {"dims": asdict(checkpoint.dimensions), "model_state_dict": checkpoint.state}
+    try:
+        return read_checkpoint(str(path))
+    except ModelUnreadable as error:
+        raise PeerUnavailable(str(error)) from error
 
 
 def hugging_face_folder(name: str, cache: Path | None = None) -> Path:
@@ -113,7 +128,9 @@ def hugging_face_folder(name: str, cache: Path | None = None) -> Path:
 
 
 def ctranslate2_folder(name: str, cache: Path | None = None) -> Path:
-    """A folder that faster-whisper reads, converted without quantisation."""
+    """A folder that faster-whisper reads: `name` itself, or converted without quantisation."""
+    if (Path(name) / "model.bin").is_file():
+        return Path(name)
     source = _existing(name)
     target = _folder(source, cache) / "ctranslate2"
     if not (target / "model.bin").exists():

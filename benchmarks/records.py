@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.formats.types import FormatError
 from benchmarks.items import Item, words_from_json, words_to_json
-from benchmarks.peers.types import PeerTranscript
+from benchmarks.peers.types import Account, PeerTranscript
+from chunking.types import Span
 
 FORMAT: Final = "whisper-longform-benchmark-1"
 
@@ -23,8 +24,9 @@ FORMAT: Final = "whisper-longform-benchmark-1"
 class FileRecord:
     """One recording and what one system heard in it.
 
-    `seconds` is the time of the transcription alone; memory is the peak of the process so far.
-    With an `error` there is no `heard`.
+    `seconds` is the time of the transcription alone, `cpu_seconds` what all threads and child
+    processes worked in it; memory is the peak of the process so far. With an `error` there is no
+    `heard`.
     """
 
     item: Item
@@ -34,24 +36,20 @@ class FileRecord:
     memory_bytes: int = 0
     device_memory_bytes: int = 0
     error: str | None = None
+    cpu_seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         row: dict[str, Any] = {
             "item": self.item.to_json(),
             "duration": self.duration,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
             "memory_bytes": self.memory_bytes,
             "device_memory_bytes": self.device_memory_bytes,
             "error": self.error,
         }
         if self.heard is not None:
-            row["heard"] = {
-                "text": self.heard.text,
-                "words": words_to_json(self.heard.words),
-                "seams": [round(seam, 3) for seam in self.heard.seams],
-                "windows": self.heard.windows,
-                "uncovered_seconds": self.heard.uncovered_seconds,
-            }
+            row["heard"] = _heard_to_json(self.heard)
         return row
 
     @classmethod
@@ -61,19 +59,42 @@ class FileRecord:
             item=Item.from_json(row["item"]),
             duration=row["duration"],
             seconds=row["seconds"],
+            cpu_seconds=row.get("cpu_seconds", 0.0),
             memory_bytes=row["memory_bytes"],
             device_memory_bytes=row["device_memory_bytes"],
             error=row["error"],
-            heard=None
-            if heard is None
-            else PeerTranscript(
-                heard["text"],
-                words_from_json(heard["words"]),
-                tuple(heard["seams"]),
-                heard["windows"],
-                heard["uncovered_seconds"],
-            ),
+            heard=None if heard is None else _heard_from_json(heard),
         )
+
+
+def _heard_to_json(heard: PeerTranscript) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "text": heard.text,
+        "words": words_to_json(heard.words),
+        "seams": [round(seam, 3) for seam in heard.seams],
+        "windows": heard.windows,
+        "uncovered_seconds": heard.uncovered_seconds,
+        "language": heard.language,
+    }
+    if heard.account is not None:
+        uncovered = [[round(s.start, 3), round(s.end, 3)] for s in heard.account.uncovered]
+        row["account"] = {**asdict(heard.account), "uncovered": uncovered}
+    return row
+
+
+def _heard_from_json(row: dict[str, Any]) -> PeerTranscript:
+    account = row.get("account")
+    return PeerTranscript(
+        row["text"],
+        words_from_json(row["words"]),
+        tuple(row["seams"]),
+        row["windows"],
+        row["uncovered_seconds"],
+        row.get("language"),
+        None
+        if account is None
+        else Account(**{**account, "uncovered": tuple(Span(*s) for s in account["uncovered"])}),
+    )
 
 
 @dataclass(frozen=True, slots=True)

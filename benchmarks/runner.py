@@ -26,6 +26,7 @@ from benchmarks.records import FileRecord, SystemRecord, write_json
 from benchmarks.worker import Job
 
 COMPLAINT_LINES = 6
+OPENED = "opened.json"
 
 
 class RunProgress(Protocol):
@@ -73,10 +74,14 @@ class Runner:
         folder = self._folder_of(spec)
         targets = self._targets(spec)
         missing = [item for item in self.items if not _is_done(targets[item.name])]
-        opened_path = folder / "opened.json"
         if missing:
-            self._in_processes(spec, missing, targets, partial(write_json, opened_path))
-        facts = _read(opened_path) or {}
+            self._in_processes(spec, missing, targets, partial(write_json, folder / OPENED))
+        return self.finished(spec)
+
+    def finished(self, spec: PeerSpec) -> SystemRecord:
+        """What was measured before; the other recordings have an error that says so."""
+        targets = self._targets(spec)
+        facts = _read(self._folder_of(spec) / OPENED) or {}
         return SystemRecord(
             name=spec.label,
             settings=facts.get("settings", {"model": spec.model, "device": spec.device}),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.items import AudioPart, Item
-from benchmarks.machine import peak_device_memory, peak_memory
+from benchmarks.machine import cpu_seconds, peak_device_memory, peak_memory
 from benchmarks.peers.registry import open_peer, versions_of
 from benchmarks.peers.types import Peer, PeerSpec, PeerUnavailable
 from benchmarks.records import FileRecord, write_json
@@ -94,9 +94,9 @@ def measure(peer: Peer, item: Item, sound_folder: Path) -> FileRecord:
     try:
         audio, duration = prepare(item, sound_folder)
         record = replace(record, duration=duration)
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), cpu_seconds()
         heard = peer.transcribe(audio, item.language or None)
-        seconds = time.perf_counter() - began
+        seconds, work_seconds = time.perf_counter() - began, cpu_seconds() - worked
     except Exception as error:  # noqa: BLE001  # a recogniser may fail in any way; the run goes on
         sys.stderr.write(traceback.format_exc())
         return replace(record, error=f"{type(error).__name__}: {error}"[:500])
@@ -104,6 +104,7 @@ def measure(peer: Peer, item: Item, sound_folder: Path) -> FileRecord:
         record,
         heard=heard,
         seconds=seconds,
+        cpu_seconds=work_seconds,
         memory_bytes=peak_memory(),
         device_memory_bytes=peak_device_memory(),
     )

@@ -33,7 +33,7 @@ class FasterWhisper:
         }
 
     def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:
-        found, _ = self.recogniser.transcribe(str(audio), language=language, **self.options)
+        found, told = self.recogniser.transcribe(str(audio), language=language, **self.options)
         segments = list(found)
         return PeerTranscript(
             text="".join(segment.text for segment in segments).strip(),
@@ -42,6 +42,7 @@ class FasterWhisper:
                 for segment in segments
                 for word in segment.words or ()
             ),
+            language=told.language,
         )
 
     def close(self) -> None:

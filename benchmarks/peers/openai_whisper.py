@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.checkpoint_conversion import full_checkpoint
+from benchmarks.checkpoint_conversion import OFFICIAL_NAMES, full_checkpoint, heads_of
 from benchmarks.formats.types import TimedWord
 from benchmarks.peers.types import PeerSpec, PeerTranscript
 from benchmarks.sound import read_samples
@@ -61,6 +61,7 @@ class OpenAiWhisper:
         return PeerTranscript(
             text=result["text"].strip(),
             words=tuple(TimedWord(w["word"].strip(), w["start"], w["end"]) for w in words),
+            language=result.get("language"),
         )
 
     def close(self) -> None:
@@ -68,13 +69,27 @@ class OpenAiWhisper:
 
 
 def open_openai_whisper(spec: PeerSpec) -> OpenAiWhisper:
-    """Loads an official name or a checkpoint of ours."""
+    """Loads an official name, or builds the library's model from a checkpoint that we read."""
     import torch
     import whisper
 
     if spec.threads:
         torch.set_num_threads(spec.threads)
     name = full_checkpoint(spec.model)
-    return OpenAiWhisper(
-        spec, whisper.load_model(str(name), device=spec.device, download_root=spec.model_dir)
-    )
+    model = whisper.load_model(str(name), device=spec.device, download_root=spec.model_dir)
+    if spec.model not in OFFICIAL_NAMES:
+        set_heads(model, heads_of(spec.model))
+    return OpenAiWhisper(spec, model)
+
+
+def set_heads(model: Any, heads: Sequence[tuple[int, int]] | None) -> None:
+    """Times words by these (layer, head) pairs: a file's name does not tell the library which."""
+    import torch
+
+    if heads is None:
+        return
+    mask = torch.zeros(model.dims.n_text_layer, model.dims.n_text_head, dtype=torch.bool)
+    for layer, head in heads:
+        mask[layer, head] = True
+    sparse = mask.to_sparse().to(model.device)
+    model.register_buffer("alignment_heads", sparse, persistent=False)

@@ -23,11 +23,18 @@ class PeerCard:
 
 
 OURS: Final = "ours"
+OURS_SEQUENTIAL: Final = "ours-sequential"
 ABSENT: Final = "absent"
 PEERS: Final[dict[str, PeerCard]] = {
     card.name: card
     for card in (
         PeerCard(OURS, "this repository's pipeline", "benchmarks.peers.ours:open_ours", ("torch",)),
+        PeerCard(
+            OURS_SEQUENTIAL,
+            "our engine, each window from where the last stopped writing: no overlap, no merge",
+            "benchmarks.peers.ours_sequential:open_ours_sequential",
+            ("torch",),
+        ),
         PeerCard(
             "openai-whisper",
             "the reference implementation: one window after the other, beam 5, fallback",
@@ -87,7 +94,8 @@ def card_of(kind: str) -> PeerCard:
 
 def versions_of(kind: str) -> dict[str, str]:
     """Versions of the packages behind a recogniser; ABSENT for one that is not installed."""
-    found = {OUR_PACKAGE: f"{our_version()}, source {our_source()}"} if kind == OURS else {}
+    is_ours = kind in {OURS, OURS_SEQUENTIAL}
+    found = {OUR_PACKAGE: f"{our_version()}, source {our_source()}"} if is_ours else {}
     for package in card_of(kind).packages:
         try:
             found[package] = version(package)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.formats.types import TimedWord
+from chunking.types import Span
 
 
 class PeerUnavailable(Exception):
@@ -53,14 +54,36 @@ class PeerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What our pipeline tells of its own work on one file.
+
+    `planned`: windows of the plan; `repairs`: windows decoded besides, of which `repairs_used`
+    have a word in the transcript, `repaired_words` together. `uncovered`: stretches where it says
+    that speech has no words. `cpu_seconds` by stage, in the order of the work.
+    """
+
+    planned: int
+    repairs: int
+    repairs_used: int
+    repaired_words: int
+    uncovered: tuple[Span, ...] = ()
+    cpu_seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PeerTranscript:
-    """What a recogniser made of one file; `seams` are seconds where windows were joined."""
+    """What a recogniser made of one file; `seams` are seconds where windows were joined.
+
+    `language`: an ISO 639-1 code, where the recogniser says in which language it heard speech.
+    """
 
     text: str
     words: tuple[TimedWord, ...] = ()
     seams: tuple[float, ...] = ()
     windows: int | None = None
     uncovered_seconds: float | None = None
+    language: str | None = None
+    account: Account | None = None
 
 
 class Peer(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,19 @@ from whisper.model import ModelDimensions, Whisper
 
 from benchmarks.checkpoint_conversion import (
     byte_letters,
+    ctranslate2_folder,
     encoding_of,
     expand,
     full_checkpoint,
+    heads_of,
     hugging_face_folder,
     merge_rules,
     renamed,
 )
+from benchmarks.peers.openai_whisper import set_heads
 from benchmarks.peers.types import PeerUnavailable
 from decoding.loading.checkpoint import Checkpoint
+from decoding.loading.huggingface import DIMENSION_NAMES
 from decoding.model.dimensions import Dimensions
 from tests.decoding.ctranslate2_files import container, variables_of, write
 
@@ -121,3 +126,41 @@ def test_a_directory_becomes_a_checkpoint_of_openai_whisper(compact: Path, tmp_p
     for name, weight in found["model_state_dict"].items():
         assert torch.equal(weight.float(), state[name].float()), name
     assert [one.name for one in path.parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_folder_of_ctranslate2_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").touch()
+    assert ctranslate2_folder(str(tmp_path)) == tmp_path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A Hugging Face folder with the weights of a toy, which times words by one head."""
+    from safetensors.torch import save_file
+
+    torch.manual_seed(1)
+    state = {renamed(name): w.contiguous() for name, w in Whisper(DIMS).state_dict().items()}
+    place = tmp_path / "toy"
+    place.mkdir()
+    save_file(state, place / "model.safetensors")
+    config = {theirs: getattr(DIMS, ours) for ours, theirs in DIMENSION_NAMES.items()}
+    (place / "config.json").write_text(json.dumps(config))
+    (place / "generation_config.json").write_text(json.dumps({"alignment_heads": [[0, 1]]}))
+    return place
+
+
+def test_a_folder_becomes_what_openai_whisper_reads(folder: Path, tmp_path: Path) -> None:
+    path = full_checkpoint(str(folder), tmp_path)
+    content = torch.load(path, weights_only=True)
+    model = Whisper(ModelDimensions(**content["dims"]))
+    model.load_state_dict(content["model_state_dict"])
+    assert model.dims == DIMS
+    set_heads(model, heads_of(str(folder)))
+    assert model.alignment_heads.to_dense().tolist() == [[False, True]]
+    set_heads(model, None)  # nothing is known: what was set stays
+    assert model.alignment_heads.to_dense().tolist() == [[False, True]]
+
+
+def test_a_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(PeerUnavailable, match="holds no model.safetensors"):
+        full_checkpoint(str(tmp_path))

@@ -54,6 +54,9 @@ def test_interrupted_run_goes_on_where_it_stopped(items, tmp_path: Path, speech_
     assert record.files[0].memory_bytes > 1e6
     assert record.settings == {"model": "any", "address": speech_server}
     assert "httpx" in record.versions
+    assert runner.finished(spec) == record
+    unheard = Runner(items, tmp_path / "run").finished(spec).files[1]
+    assert unheard.error == "not measured: the recogniser did not run"
 
 
 def test_a_recording_that_fails_is_named_and_tried_again(items, tmp_path, speech_server) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.formats.types import TimedWord
-from benchmarks.peers.ours import heard_of, options_of
+from benchmarks.peers.ours import Ours, account_of, heard_of, options_of
 from benchmarks.peers.registry import PEERS, card_of, open_peer, versions_of
 from benchmarks.peers.types import PeerSpec, PeerTranscript, PeerUnavailable
-from chunking.types import Coverage, Seam, Segment, Word
+from chunking.types import Coverage, Seam, Segment, Span, Window, Word
+from tests.planted import PlantedDecoder, plant, write_wav
 from transcription.types import Transcript
 
 
@@ -60,4 +61,35 @@ def test_our_transcript_as_the_benchmark_sees_it() -> None:
     segment = Segment(0, 1.0, 1.5, " hello", (word,), 0.0, -0.1, 1.0, 0.0, "en")
     coverage = Coverage(10.0, 0.5, seams=(Seam(0, 1, 27.5, "agreed"),))
     found = heard_of(Transcript("en", 60.0, (word,), (segment,), coverage, 3, "demo"))
-    assert found == PeerTranscript("hello", (TimedWord("hello", 1.0, 1.5),), (27.5,), 3, 0.5)
+    assert found == PeerTranscript("hello", (TimedWord("hello", 1.0, 1.5),), (27.5,), 3, 0.5, "en")
+
+
+def test_a_repair_counts_as_used_when_a_word_of_it_stands() -> None:
+    asked = [
+        Window(0, 0.0, 30.0),
+        Window(1, 25.0, 55.0),
+        Window(2, 20.0, 40.0, "gap"),
+        Window(3, 21.0, 40.0, "seam"),
+    ]
+    words = tuple(
+        Word(" w", n, n + 0.5, 0.9, (1,), window, n) for n, window in enumerate((0, 2, 2))
+    )
+    coverage = Coverage(10.0, 2.0, uncovered=(Span(3.0, 5.0),))
+    transcript = Transcript("en", 60.0, words, (), coverage, 4, "demo")
+    found = account_of(transcript, asked, {"merge": 1.0})
+    assert (found.planned, found.repairs) == (2, 2)
+    assert (found.repairs_used, found.repaired_words) == (1, 2)
+    assert found.uncovered == (Span(3.0, 5.0),)
+    assert found.cpu_seconds == {"merge": 1.0}
+
+
+def test_our_account_of_planted_words(tmp_path: Path) -> None:
+    decoder = PlantedDecoder()
+    peer = Ours(PeerSpec(skip_silence=False), decoder)
+    heard = peer.transcribe(write_wav(tmp_path / "a.wav", plant(120)), None)
+    assert heard.account is not None
+    assert heard.account.planned + heard.account.repairs == heard.windows == decoder.clips
+    assert heard.account.planned >= 2
+    assert list(heard.account.cpu_seconds) == ["decode", "detectors", "windows", "merge"]
+    assert all(seconds >= 0.0 for seconds in heard.account.cpu_seconds.values())
+    peer.close()
