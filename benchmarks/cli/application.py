@@ -6,6 +6,7 @@ import typer
 
 from benchmarks.cli import datasets, score
 from benchmarks.cli.average import average
+from benchmarks.cli.human import human
 from benchmarks.cli.prove import prove
 from benchmarks.cli.run import run
 from benchmarks.cli.seams import seams
@@ -33,6 +34,7 @@ application.command()(average)
 application.add_typer(datasets.application, name="datasets")
 application.command()(seams)
 application.command()(silence)
+application.command()(human)
 application.command("merge")(merge)
 application.command("speed")(speed)
 application.command()(prove)

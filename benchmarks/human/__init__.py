@@ -1,0 +1,1 @@
+"""Recordings of people, measured in every way that matters for long speech."""

@@ -1,0 +1,136 @@
+"""Words lost in a row, words said twice, and whether the coverage report names the holes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.alignment import AlignedPair
+from benchmarks.human.study import Heard
+from benchmarks.seams import duplicated_runs
+from benchmarks.symptoms import LOST_RUN, runs
+from chunking.spans import clip, unite
+from chunking.types import Span
+
+SLACK_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LostRun:
+    """Reference words in a row that were not heard, between `where` two others were."""
+
+    positions: tuple[int, ...]
+    words: str
+    where: Span
+
+    @property
+    def is_counted(self) -> bool:
+        return len(self.positions) >= LOST_RUN
+
+
+def lost_runs(heard: Heard) -> list[LostRun]:
+    """Every run of words that one system lost in one recording, however short."""
+    alignment = heard.file.score.alignment
+    columns = {id(pair): number for number, pair in enumerate(alignment)}
+    return [_lost(heard, run, columns[id(run[0])]) for run in runs(alignment, "deletion")]
+
+
+def _lost(heard: Heard, run: Sequence[AlignedPair], column: int) -> LostRun:
+    alignment = heard.file.score.alignment
+    before = _nearest(heard, reversed(alignment[:column]))
+    after = _nearest(heard, alignment[column + len(run) :])
+    start = 0.0 if before is None else before.end
+    end = heard.record.duration if after is None else after.start
+    return LostRun(
+        tuple(pair.position for pair in run),
+        " ".join(pair.reference or "" for pair in run),
+        Span(min(start, end), max(start, end)),
+    )
+
+
+def _nearest(heard: Heard, pairs: Iterable[AlignedPair]) -> Span | None:
+    """When the first of `pairs` that was heard, and has a time, was heard."""
+    for pair in pairs:
+        if pair.hypothesis_index is not None:
+            span = heard.times[pair.hypothesis_index]
+            if span is not None:
+                return span
+    return None
+
+
+def counted_runs(heard: Heard) -> list[LostRun]:
+    """Those of three words or more."""
+    return [run for run in lost_runs(heard) if run.is_counted]
+
+
+def is_heard_by(run: LostRun, other: Heard) -> bool:
+    """Whether another system has half of the words or more right."""
+    right = {p.position for p in other.file.score.alignment if p.operation == "hit"}
+    return 2 * sum(position in right for position in run.positions) >= len(run.positions)
+
+
+def said_twice(heard: Heard) -> list[str]:
+    """Inserted words that repeat what stands right beside them."""
+    return [
+        " ".join(pair.hypothesis or "" for pair in run)
+        for run in duplicated_runs(heard.file.score.alignment)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """What a coverage report names, held against what was lost.
+
+    `lost` runs of three words or more, of which `named`; `reported` stretches, of which `false`
+    hold no lost word at all; `minutes` of sound.
+    """
+
+    lost: int = 0
+    named: int = 0
+    reported: int = 0
+    false: int = 0
+    minutes: float = 0.0
+
+    def __add__(self, other: Holes) -> Holes:
+        return Holes(
+            self.lost + other.lost,
+            self.named + other.named,
+            self.reported + other.reported,
+            self.false + other.false,
+            self.minutes + other.minutes,
+        )
+
+    @property
+    def recall(self) -> float | None:
+        return self.named / self.lost if self.lost else None
+
+    @property
+    def false_in_ten_minutes(self) -> float | None:
+        return 10 * self.false / self.minutes if self.minutes else None
+
+
+def holes_in(heard: Heard) -> Holes | None:
+    """None for a system without a coverage report."""
+    found = heard.record.heard
+    if found is None or found.account is None:
+        return None
+    reported = found.account.uncovered
+    runs_lost = lost_runs(heard)
+    long_ones = [run for run in runs_lost if run.is_counted]
+    places = unite(_widened(run.where) for run in runs_lost)
+    return Holes(
+        lost=len(long_ones),
+        named=sum(_touches(unite(reported), run.where) for run in long_ones),
+        reported=len(reported),
+        false=sum(not clip(places, span) for span in reported),
+        minutes=heard.record.duration / 60,
+    )
+
+
+def _touches(reported: Sequence[Span], where: Span) -> bool:
+    return bool(clip(reported, _widened(where)))
+
+
+def _widened(span: Span) -> Span:
+    return Span(max(span.start - SLACK_SECONDS, 0.0), span.end + SLACK_SECONDS)

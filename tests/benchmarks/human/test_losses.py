@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.human.losses import (
+    Holes,
+    counted_runs,
+    holes_in,
+    is_heard_by,
+    lost_runs,
+    said_twice,
+)
+from benchmarks.human.study import Heard
+from chunking.types import Span
+from tests.benchmarks.human.planted import SAID, accounted, heard, plant_study, recording, without
+
+
+def listened(words, **facts) -> Heard:
+    (found,) = plant_study([recording("a")], {"ours": [heard(words, **facts)]}).ours.heard.values()
+    return found
+
+
+def test_a_lost_run_lies_between_the_words_around_it() -> None:
+    found = listened(without(50, 51, 52, 90))
+    long, short = lost_runs(found)
+    assert long.words == " ".join(SAID[50:53])
+    assert long.positions == (50, 51, 52)
+    assert (long.where, short.where) == (Span(49.8, 53.0), Span(89.8, 91.0))
+    assert counted_runs(found) == [long]
+
+
+def test_a_run_at_either_end_reaches_to_the_recordings() -> None:
+    first, last = counted_runs(listened(without(0, 1, 2, 197, 198, 199)))
+    assert (first.where, last.where) == (Span(0.0, 3.0), Span(196.8, 200.0))
+
+
+def test_everything_lost_is_one_run_over_the_recording() -> None:
+    (run,) = counted_runs(listened([None] * len(SAID)))
+    assert run.where == Span(0.0, 200.0)
+
+
+def test_a_run_is_heard_by_whoever_has_half_of_it() -> None:
+    (run,) = counted_runs(listened(without(50, 51, 52, 53)))
+    assert is_heard_by(run, listened(without(50, 51)))
+    assert not is_heard_by(run, listened(without(50, 51, 52)))
+    assert not is_heard_by(run, listened(without(50, 51, 52, 53)))
+
+
+def test_said_twice_is_what_repeats_its_neighbours() -> None:
+    words = [*SAID[:52], *SAID[50:100], "else", *SAID[100:]]
+    assert said_twice(listened(words)) == [" ".join(SAID[50:52])]
+    assert said_twice(listened(list(SAID))) == []
+
+
+def test_a_report_is_held_against_what_was_lost() -> None:
+    lost = without(50, 51, 52, 90, 120, 121, 122)
+    account = accounted((50.1, 52.5), (90.0, 90.9), (150.0, 153.0))
+    found = holes_in(listened(lost, account=account))
+    assert found is not None
+    assert (found.lost, found.named, found.reported, found.false) == (2, 1, 3, 1)
+    assert found.recall == 0.5
+    assert found.false_in_ten_minutes == pytest.approx(3.0)
+    both = found + found
+    assert (both.lost, both.minutes) == (4, pytest.approx(400 / 60))
+
+
+def test_who_has_no_report_names_nothing() -> None:
+    assert holes_in(listened(without(50, 51, 52))) is None
+    assert Holes().recall is None
+    assert Holes().false_in_ten_minutes is None
