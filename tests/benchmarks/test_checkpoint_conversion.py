@@ -162,5 +162,5 @@ def test_a_folder_becomes_what_openai_whisper_reads(folder: Path, tmp_path: Path
 
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
-    with pytest.raises(PeerUnavailable, match="holds no model.safetensors"):
+    with pytest.raises(PeerUnavailable, match=r"holds no model\.safetensors"):
         full_checkpoint(str(tmp_path))
