@@ -23,7 +23,7 @@ from tests.real.official import weights, window_of
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 OPTIONS = DecodingOptions(language="en", temperatures=(0.0,))
-CHANGED_BY_EIGHT_BITS = 1
+CHANGED_BY_EIGHT_BITS = 0
 
 
 @pytest.fixture(scope="module")
@@ -89,5 +89,5 @@ def test_eight_bits_change_hardly_a_word(checkpoint_file, directory, spoken_wind
     whole = " ".join(one.text for one in heard(checkpoint_file, spoken_windows))
     rounded = " ".join(one.text for one in heard(directory(torch.int8), spoken_windows))
     found = score(whole, rounded)
-    assert found.reference_length > 80
+    assert found.reference_length > 60
     assert found.words.errors <= CHANGED_BY_EIGHT_BITS + 1, rounded
