@@ -126,7 +126,7 @@ class _Path:
         self._agreeing = sum(column.agrees and self._is_inside(column) for column in columns)
         self._disagreeing = sum(
             not column.agrees and core.start <= self._middle(column) <= core.end
-            for column in columns
+            for column in _told_by_both(columns)
         )
 
     def best_cut(self) -> Cut | None:
@@ -181,6 +181,13 @@ class _Path:
             return self._left[column.left].middle
         assert column.right is not None  # a column has at least one side
         return self._right[column.right].middle
+
+
+def _told_by_both(columns: Sequence[Column]) -> Sequence[Column]:
+    """From the right side's first word to the left side's last: beyond, one has nothing to say."""
+    begun = next((place for place, c in enumerate(columns) if c.right is not None), len(columns))
+    ended = max((place + 1 for place, c in enumerate(columns) if c.left is not None), default=0)
+    return columns[begun:ended]
 
 
 def _runs(columns: Sequence[Column]) -> list[int]:

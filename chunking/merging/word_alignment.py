@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 
 from chunking.text.word_keys import Unit, similarity
@@ -30,6 +31,9 @@ GAP_IN_GUARD = 0.35
 GAP_OUTSIDE_OVERLAP = 0.02
 
 
+NOWHERE = Span(inf, inf)
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One step of an alignment: indices of units, None where a side has nothing."""
@@ -44,17 +48,14 @@ def align(
 ) -> list[Column]:
     """The cheapest monotone path through `left` and `right`; every unit is in one column.
 
-    `overlap` is the sound that both windows hold. In `hole` the left side is known to lack words.
+    `overlap` is the sound that both windows hold. In `hole` the left side is known to lack words;
+    without one, each side may have stopped or begun anywhere in the shared sound.
     O(len(left) * len(right)); both are bounded by the overlap.
     """
     offset = clock_offset(left, right)
-    left_gaps = [_gap(unit, overlap) for unit in left]
-    right_gaps = [
-        GAP_OUTSIDE_OVERLAP
-        if hole and hole.start <= unit.middle <= hole.end
-        else _gap(unit, overlap)
-        for unit in right
-    ]
+    lacking = _beyond(left, right, offset) if hole is None else (NOWHERE, hole)
+    left_gaps = [_gap(unit, overlap, lacking[0]) for unit in left]
+    right_gaps = [_gap(unit, overlap, lacking[1]) for unit in right]
     moves = _fill(left, right, offset, (left_gaps, right_gaps))
     return _trace(left, right, moves)
 
@@ -77,9 +78,21 @@ def _unique(units: Sequence[Unit]) -> dict[str, Unit]:
     return {name: unit for name, unit in seen.items() if unit is not None}
 
 
-def _gap(unit: Unit, overlap: Span) -> float:
-    """What it costs that only one side has `unit`: little where either side is near its edge."""
+def _beyond(left: Sequence[Unit], right: Sequence[Unit], offset: float) -> tuple[Span, Span]:
+    """Where each side's units are before or behind all that the other wrote."""
+    if not left or not right:
+        return Span(0.0, inf), Span(0.0, inf)
+    return Span(-inf, right[0].start - offset), Span(left[-1].end + offset, inf)
+
+
+def _gap(unit: Unit, overlap: Span, lacking: Span) -> float:
+    """What it costs that only one side has `unit`: little where either side is near its edge.
+
+    Or where the other side wrote nothing: in `lacking`.
+    """
     if unit.start < overlap.start or unit.end > overlap.end:
+        return GAP_OUTSIDE_OVERLAP
+    if lacking.start <= unit.middle <= lacking.end:
         return GAP_OUTSIDE_OVERLAP
     is_near_edge = unit.start < overlap.start + GUARD or unit.end > overlap.end - GUARD
     return GAP_IN_GUARD if is_near_edge else GAP

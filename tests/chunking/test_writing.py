@@ -94,6 +94,33 @@ def test_a_word_that_the_left_window_heard_otherwise_is_not_said_twice():
     assert len(texts(merged.words)) == 4
 
 
+ALONE = [(word, 26.3 + 0.4 * n) for n, word in enumerate(["the", "middle", "ages", "brought"])]
+
+
+@pytest.mark.parametrize("is_left_alone", [True, False])
+def test_words_that_one_window_has_beyond_the_other_dispute_nothing(is_left_alone):
+    """One word in common is enough where the left window stopped, or the right one began, at it."""
+    if is_left_alone:
+        left = heard_as(LEFT, ("early", 24.0), *ALONE, ("themselves", 28.4))
+        right = heard_as(RIGHT, ("themselves", 28.5), ("later", 31.0))
+    else:
+        left = heard_as(LEFT, ("early", 24.0), ("themselves", 25.4))
+        right = heard_as(RIGHT, ("themselves", 25.5), *ALONE, ("later", 31.0))
+    merged = merge([left, right], MergeOptions(), duration=55.0)
+    assert merged.requests == ()
+    assert merged.seams[0].status == "agreed"
+    middle = [word for word, _ in ALONE]
+    told = [*middle, "themselves"] if is_left_alone else ["themselves", *middle]
+    assert texts(merged.words) == ["early", *told, "later"]
+
+
+def test_one_word_in_common_among_others_is_no_anchor():
+    left = heard_as(LEFT, ("one", 26.0), ("two", 26.4), ("the", 27.6), ("three", 28.0))
+    right = heard_as(RIGHT, ("four", 26.1), ("five", 26.5), ("the", 27.7), ("six", 28.1))
+    (request,) = merge([left, right], MergeOptions(), duration=55.0).requests
+    assert request.reason == "seam"
+
+
 # Speech that no window wrote any text for
 
 SAID_OFTEN = [Said(f"w{100 + n}", 0.4 + 0.35 * n, 0.7 + 0.35 * n) for n in range(140)]
