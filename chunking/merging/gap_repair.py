@@ -5,7 +5,7 @@ A repair only adds words inside its gap; a neighbour decoded again is known and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chunking.audit.coverage import BRIDGE, WORD_SLACK, find_uncovered
@@ -121,12 +121,30 @@ def _insert(
     """
     place = max(_place_of(words, gap), settled)
     before = (run.before + words[:place])[-_NEIGHBOURS:]
-    near = before + (words[place:] + run.after)[:_NEIGHBOURS]
     room = Span(max(gap.start - 2 * TOLERANCE, 0.0), gap.end + 2 * TOLERANCE)
+    following = words[place:] + run.after
+    inside = sum(word.start <= room.end for word in following)  # of an earlier repair, most of them
+    near = before + following[: max(inside, _NEIGHBOURS)]
     found = tuple(word for word in clean(piece) if room.start <= focus(word) <= room.end)
+    known = _known(near, found, Span(max(room.start, piece.window.start), room.end), gap, run)
+    for group in reversed(_new_groups(found, known, gap)):
+        new = found[group.start : group.stop]
+        # A neighbour decoded again says on which side of it the new words belong.
+        least = max((known[index] + 1 for index in known if index < group.start), default=0)
+        most = min((known[index] for index in known if index >= group.stop), default=len(near))
+        passed = sum(word.start < new[0].start for word in near[len(before) :])
+        spot = min(max(len(before) + passed, least), most) - len(before)
+        at = max(place + spot, settled)
+        words = words[:at] + new + words[at:]
+    return words
+
+
+def _known(
+    near: Sequence[Word], found: Sequence[Word], overlap: Span, gap: Span, run: WordRun
+) -> dict[int, int]:
+    """Which words of `near` are heard again, by their places in `found`."""
     left = to_units(near, by_grapheme=run.by_grapheme)
     right = to_units(found, by_grapheme=run.by_grapheme)
-    overlap = Span(max(room.start, piece.window.start), min(room.end, piece.window.end))
     known: dict[int, int] = {}
     for column in align(left, right, overlap, hole=gap):
         if column.left is None or column.right is None:
@@ -134,19 +152,20 @@ def _insert(
         old, new = left[column.left], right[column.right]
         if column.agrees or _overlap(near[old.first], found[new.first]) >= SAME_SOUND:
             known |= dict.fromkeys(range(new.first, new.last + 1), old.first)
-    added = [
-        index
-        for index, word in enumerate(found)
-        if index not in known and gap.start - EDGE <= focus(word) <= gap.end + EDGE
-    ]
-    if not added:
-        return words
-    # A neighbour decoded again says on which side of it the new words belong.
-    first = max((known[index] + 1 for index in known if index < added[0]), default=0)
-    last = min((known[index] for index in known if index > added[-1]), default=len(near))
-    shift = min(max(len(before), first), last) - len(before)
-    place = max(place + shift, settled)
-    return words[:place] + tuple(found[index] for index in added) + words[place:]
+    return known
+
+
+def _new_groups(found: Sequence[Word], known: Mapping[int, int], gap: Span) -> list[range]:
+    """Runs of words in `gap` that nobody had, none of them across a known word."""
+    groups: list[range] = []
+    for index, word in enumerate(found):
+        if index in known or not gap.start - EDGE <= focus(word) <= gap.end + EDGE:
+            continue
+        if groups and groups[-1].stop == index:
+            groups[-1] = range(groups[-1].start, index + 1)
+        else:
+            groups.append(range(index, index + 1))
+    return groups
 
 
 def _overlap(old: Word, new: Word) -> float:

@@ -228,3 +228,28 @@ def test_a_repair_of_short_sounds_alone_begins_at_the_first():
     evidence = [Span(1.0, 1.3), *(Span(10.0 + n, 10.25 + n) for n in range(8))]
     (request,) = ask_for([piece], evidence, 30.0)[1]
     assert 9.5 < request.window.start < 10.0
+
+
+# A hole that is asked for twice
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.integers(0, 30), st.integers(8, 22))
+def test_what_the_first_repair_heard_the_second_does_not_say_again(seed, first, size):
+    """The first one hears some of the words in a long hole, the second one all of them."""
+    said = chat(140, seed, vocabulary=100_000)
+    evidence, duration = unite(speech_of(said), bridge=0.3), duration_of(said)
+    windows = plan_windows(evidence, duration, WindowOptions())
+    hole = Span(said[40].start, said[69].end)
+    heard_first = said[: 40 + first] + said[min(40 + first + size, 70) :]
+    merger = Merger(windows, evidence=evidence, duration=duration)
+    for window in windows:
+        merger.add(write(window, said, [hole]))
+    rest = [word for word in said if word not in heard_first]
+    for told in (rest, said):
+        for request in merger.requests():
+            merger.add(hear(request.window, told))
+    merged = merger.finish()
+    heard = texts(merged.words)
+    assert len(heard) == len(set(heard) & set(texts(said)))
+    assert heard == [text for text in texts(said) if text in heard]
