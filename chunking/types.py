@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-WindowKind = Literal["grid", "seam", "gap", "split", "language"]
+WindowKind = Literal["grid", "seam", "gap", "hidden", "split", "language"]
 SeamStatus = Literal["agreed", "voted", "repaired", "uncertain", "silent"]
 
 
@@ -31,8 +31,8 @@ class Window:
 
     `index` is unique within a recording: grid windows count from 0, repair windows go on from
     there. `kind`: "grid" is the plan, "seam" is centred on a seam that needs repair, "gap" starts
-    at uncovered speech, "split" is half of a truncated window, "language" is decoded only for its
-    language.
+    at uncovered speech, "hidden" before a word that stands for more speech than it can be, "split"
+    is half of a truncated window, "language" is decoded only for its language.
     """
 
     index: int
@@ -104,7 +104,7 @@ class RepairRequest:
 
     window: Window
     interval: Span
-    reason: Literal["seam", "gap", "truncated"]
+    reason: Literal["seam", "gap", "hidden", "truncated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +139,16 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Redecoded:
-    """A stretch that was decoded more than once, and why."""
+    """A stretch that was decoded more than once, why, and what it brought.
+
+    `words`: how many words of the transcript come from this window; none: it was in vain.
+    """
 
     window: int
     start: float
     end: float
     reason: str
+    words: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,7 @@ def report(transcript: Transcript) -> str:
         f"without words    {coverage.uncovered_seconds:.1f} s{_where(coverage.uncovered)}",
         f"doubtful words   {len(coverage.doubtful)}{_where(coverage.doubtful)}",
         f"seams            {_seams(coverage)}",
-        f"decoded again    {len(coverage.redecoded)}"
-        + _listed([f"{_span(entry)} ({entry.reason})" for entry in coverage.redecoded]),
+        f"decoded again    {_again(coverage.redecoded)}",
         f"cut short        {len(coverage.truncated)}{_where(coverage.truncated)}",
     ]
     return "\n".join([*lines, *(f"warning          {text}" for text in transcript.warnings)])
@@ -108,6 +107,13 @@ def _seams(coverage: Coverage) -> str:
     told = ", ".join(f"{count} {status}" for status, count in counts if count)
     doubtful = [clock(seam.time) for seam in coverage.seams if seam.status == "uncertain"]
     return told + (f"; uncertain{_listed(doubtful)}" if doubtful else "")
+
+
+def _again(redecoded: Sequence[Redecoded]) -> str:
+    """How many stretches, in vain or not, and why."""
+    vain = sum(not entry.words for entry in redecoded)
+    told = [f"{_span(entry)} ({entry.reason}, {entry.words} words)" for entry in redecoded]
+    return f"{len(redecoded)}" + (f", {vain} in vain" if vain else "") + _listed(told)
 
 
 def _where(spans: Sequence[Span]) -> str:

@@ -123,7 +123,12 @@ def coverage_document(transcript: Transcript) -> Document:
             _seconds(seam.time) for seam in coverage.seams if seam.status == "uncertain"
         ],
         "redecoded": [
-            {"window": entry.window, **_times(entry), "reason": entry.reason}
+            {
+                "window": entry.window,
+                **_times(entry),
+                "reason": entry.reason,
+                "words": entry.words,
+            }
             for entry in coverage.redecoded
         ],
         "truncated": _stretches(coverage.truncated),

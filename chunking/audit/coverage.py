@@ -9,6 +9,7 @@ window wrote text between timestamps, so that words spread over a hole cannot hi
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -52,7 +53,7 @@ def audit(
         uncovered=tuple(stretch for stretch, _ in found),
         doubtful=find_doubtful(merged.words, speech_spans),
         seams=merged.seams,
-        redecoded=_find_redecoded(pieces.values()),
+        redecoded=_find_redecoded(merged.words, pieces.values()),
         truncated=_find_truncated(merged.words, pieces.values()),
     )
 
@@ -216,15 +217,19 @@ def _surroundings(word: Word) -> Span:
     return Span(word.start - INVENTED_DISTANCE, word.end + INVENTED_DISTANCE)
 
 
-def _find_redecoded(pieces: Iterable[Piece]) -> tuple[Redecoded, ...]:
+def _find_redecoded(words: Sequence[Word], pieces: Iterable[Piece]) -> tuple[Redecoded, ...]:
     found: list[Redecoded] = []
+    brought = Counter(word.window for word in words)
     for piece in sorted(pieces, key=lambda p: (p.window.start, p.window.index)):
         window = piece.window
         if window.kind != "grid":
             reason = "truncated" if window.kind == "split" else window.kind
-            found.append(Redecoded(window.index, window.start, window.end, reason))
         elif len(piece.attempts) > 1:
-            found.append(Redecoded(window.index, window.start, window.end, piece.attempts[0]))
+            reason = piece.attempts[0]
+        else:
+            continue
+        number = window.index
+        found.append(Redecoded(number, window.start, window.end, reason, brought[number]))
     return tuple(found)
 
 

@@ -82,6 +82,13 @@ def with_hidden_words(
     return None
 
 
+def has_heard(piece: Piece, hidden: Span) -> bool:
+    """Whether `piece` is fit to tell that nothing is hidden: it has words there."""
+    return piece.attempts[-1] not in UNUSABLE and any(
+        hidden.start - TOLERANCE <= focus(word) <= hidden.end + TOLERANCE for word in piece.words
+    )
+
+
 def _with_anchors(
     disagreement: Disagreement, near: Sequence[Word], found: Sequence[Word]
 ) -> Sequence[Word]:

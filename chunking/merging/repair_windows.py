@@ -12,7 +12,7 @@ from typing import Literal
 
 from chunking.audit.coverage import WORD_SLACK
 from chunking.text.word_duration import is_overlong
-from chunking.types import RepairRequest, Span, Window, WindowKind, Word
+from chunking.types import RepairRequest, Span, Window, Word
 
 SPLIT_OVERLAP = 3.0
 SHORTEST_SPLIT = 8.0
@@ -84,12 +84,21 @@ def gap_request(gap: Span, onset: float, attempt: int, bounds: Span, number: int
 
     A model that hears silence first tends to skip the words behind it. `bounds` is the recording.
     """
-    if attempt == 0:
-        start = max(onset - LEAD_IN, 0.0)
-        window = Span(start, min(start + LONGEST_WINDOW, bounds.end))
-    else:
-        window = _around((gap.start + gap.end) / 2, bounds)
-    return _request(number, "gap", window, gap)
+    return _request(number, "gap", _from_onset(gap, onset, attempt, bounds), gap)
+
+
+def hidden_request(
+    hidden: Span, onset: float, attempt: int, bounds: Span, number: int
+) -> RepairRequest:
+    """As for a gap: first a window that begins at `onset`, then one centred on what is hidden."""
+    return _request(number, "hidden", _from_onset(hidden, onset, attempt, bounds), hidden)
+
+
+def _from_onset(gap: Span, onset: float, attempt: int, bounds: Span) -> Span:
+    if attempt:
+        return _around((gap.start + gap.end) / 2, bounds)
+    start = max(onset - LEAD_IN, 0.0)
+    return Span(start, min(start + LONGEST_WINDOW, bounds.end))
 
 
 LONGEST_WINDOW = 30.0
@@ -100,9 +109,10 @@ def _around(centre: float, bounds: Span) -> Span:
     return Span(start, min(start + LONGEST_WINDOW, bounds.end))
 
 
-def _request(number: int, kind: WindowKind, window: Span, interval: Span) -> RepairRequest:
-    reason: Literal["seam", "gap"] = "seam" if kind == "seam" else "gap"
-    return RepairRequest(Window(number, window.start, window.end, kind), interval, reason)
+def _request(
+    number: int, reason: Literal["seam", "gap", "hidden"], window: Span, interval: Span
+) -> RepairRequest:
+    return RepairRequest(Window(number, window.start, window.end, reason), interval, reason)
 
 
 def chop(gap: Span) -> tuple[Span, ...]:

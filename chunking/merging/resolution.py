@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chunking.merging.disagreements import SeamComparison
-from chunking.merging.hidden_word_repair import find_hidden, onset, with_hidden_words
+from chunking.merging.hidden_word_repair import find_hidden, has_heard, onset, with_hidden_words
 from chunking.merging.repair_windows import (
     LEAD_IN,
     SHORTEST_SPLIT,
     Numbering,
-    gap_request,
+    hidden_request,
     seam_request,
     split_requests,
 )
@@ -107,13 +107,15 @@ def _reveal(
         number = context.numbering.hidden(place, hidden.start, attempt)
         if number not in context.answers:
             begin = onset(words, hidden, context.evidence)
-            return gap_request(hidden, begin, attempt, context.bounds, number)
+            return hidden_request(hidden, begin, attempt, context.bounds, number)
         piece = context.answers[number]
         if piece is None:
             break
         found = with_hidden_words(words, hidden, piece, context.evidence, by_grapheme=by_grapheme)
         if found is not None:
             return found
+        if has_heard(piece, hidden):
+            break  # the same words again: it was a long word
     return words
 
 

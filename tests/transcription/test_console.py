@@ -25,7 +25,7 @@ def test_report_names_every_doubt():
                 uncovered=(Span(61.0, 63.5),),
                 doubtful=(Span(100.0, 101.0),),
                 seams=seams,
-                redecoded=(Redecoded(150, 60.0, 90.0, "gap"),),
+                redecoded=(Redecoded(150, 60.0, 90.0, "gap", 4),),
                 truncated=(Span(200.0, 230.0),),
             )
         )
@@ -33,9 +33,16 @@ def test_report_names_every_doubt():
     assert "1:02:05, 150 windows" in text
     assert "2.5 s at 1:01-1:03" in text
     assert "2 agreed, 1 uncertain; uncertain at 1:15" in text
-    assert "decoded again    1 at 1:00-1:30 (gap)" in text
+    assert "decoded again    1 at 1:00-1:30 (gap, 4 words)" in text
     assert "cut short        1 at 3:20-3:50" in text
     assert "doubtful words   1 at 1:40-1:41" in text
+
+
+def test_report_of_hearing_again_in_vain():
+    again = (Redecoded(7, 0.0, 30.0, "gap", 3), Redecoded(8, 60.0, 90.0, "hidden", 0))
+    text = report(transcript(Coverage(10.0, 0.0, redecoded=again)))
+    told = "2, 1 in vain at 0:00-0:30 (gap, 3 words), 1:00-1:30 (hidden, 0 words)"
+    assert f"decoded again    {told}" in text
 
 
 def test_report_of_a_clean_short_recording():

@@ -153,7 +153,7 @@ COVERAGE = Coverage(
     uncovered=(Span(10.0, 12.5),),
     doubtful=(Span(50.0, 51.0),),
     seams=(Seam(0, 1, 27.5, "agreed", 3), Seam(1, 2, 52.5, "uncertain")),
-    redecoded=(Redecoded(7, 40.0, 65.0, "seam"),),
+    redecoded=(Redecoded(7, 40.0, 65.0, "seam", 12),),
     truncated=(Span(75.0, 105.0),),
 )
 
@@ -169,7 +169,7 @@ def test_coverage_says_what_is_not_certain():
         "doubtful": [{"start": 50.0, "end": 51.0}],
         "seams": {"agreed": 1, "voted": 0, "repaired": 0, "uncertain": 1, "silent": 0},
         "uncertain_seams": [52.5],
-        "redecoded": [{"window": 7, "start": 40.0, "end": 65.0, "reason": "seam"}],
+        "redecoded": [{"window": 7, "start": 40.0, "end": 65.0, "reason": "seam", "words": 12}],
         "truncated": [{"start": 75.0, "end": 105.0}],
     }
 

@@ -212,11 +212,15 @@ def test_redecoded_windows_and_why():
         9: Piece(Window(9, 12, 42, "seam"), ()),
         8: Piece(Window(8, 25, 40, "split"), ()),
     }
-    report = audit(Merged((), ()), pieces, (), 55.0)
-    assert [(r.window, r.reason) for r in report.redecoded] == [
-        (0, "repetitive"),
-        (9, "seam"),
-        (8, "truncated"),
+    kept = [
+        Word(" a", 1.0, 1.2, 0.9, (), 0, 0),
+        *(Word(" b", 26, 27, 0.9, (), 9, n) for n in (3, 4)),
+    ]
+    report = audit(Merged(tuple(kept), ()), pieces, (), 55.0)
+    assert [(r.window, r.reason, r.words) for r in report.redecoded] == [
+        (0, "repetitive", 1),
+        (9, "seam", 2),
+        (8, "truncated", 0),
     ]
 
 
