@@ -100,7 +100,7 @@ def _gap(unit: Unit, overlap: Span, lacking: Span) -> float:
 
 def _pair_cost(left: Unit, right: Unit, offset: float) -> float | None:
     apart = abs(right.middle - left.middle - offset)
-    if apart > FARTHEST_PAIR:
+    if apart > TOLERANCE:
         # The end of a word before a pause is often late and its start early: either may match.
         apart = min(abs(right.start - left.start - offset), abs(right.end - left.end - offset))
     if apart > FARTHEST_PAIR:

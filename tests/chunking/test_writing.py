@@ -237,7 +237,7 @@ def test_a_repair_of_short_sounds_alone_begins_at_the_first():
 @given(st.integers(0, 10_000), st.integers(0, 30), st.integers(8, 22))
 def test_what_the_first_repair_heard_the_second_does_not_say_again(seed, first, size):
     """The first one hears some of the words in a long hole, the second one all of them."""
-    said = chat(140, seed, vocabulary=100_000)
+    said = speak([f"w{n}" for n in range(140)], seed)
     evidence, duration = unite(speech_of(said), bridge=0.3), duration_of(said)
     windows = plan_windows(evidence, duration, WindowOptions())
     hole = Span(said[40].start, said[69].end)
@@ -251,5 +251,5 @@ def test_what_the_first_repair_heard_the_second_does_not_say_again(seed, first, 
             merger.add(hear(request.window, told))
     merged = merger.finish()
     heard = texts(merged.words)
-    assert len(heard) == len(set(heard) & set(texts(said)))
+    assert len(heard) == len(set(heard))
     assert heard == [text for text in texts(said) if text in heard]

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chunking.audit.coverage import audit
@@ -75,10 +75,12 @@ def planted(seed, under):
 
 @settings(max_examples=25)
 @given(st.integers(0, 10_000), st.sampled_from(["before", "after"]))
+@example(6741, "before")  # the middle of the stretched word is just near enough to be its own
 def test_words_under_a_stretched_word_come_back(seed, under):
     said, pieces, _ = planted(seed, under)
     merged, report, asked = run(pieces, said)
-    assert {request.reason for request in asked} == {"hidden"}
+    assert len(asked) == 1
+    assert asked[0].reason in ("hidden", "gap")  # a word beyond all measure leaves a gap
     assert texts(merged.words) == texts(said)
     assert report.uncovered == report.doubtful == ()
 
