@@ -223,7 +223,7 @@ def _find_redecoded(words: Sequence[Word], pieces: Iterable[Piece]) -> tuple[Red
     for piece in sorted(pieces, key=lambda p: (p.window.start, p.window.index)):
         window = piece.window
         if window.kind != "grid":
-            reason = "truncated" if window.kind == "split" else window.kind
+            reason: str = "truncated" if window.kind == "split" else window.kind
         elif len(piece.attempts) > 1:
             reason = piece.attempts[0]
         else:
