@@ -26,7 +26,7 @@ from decoding.types import (
 class ReplicaSet:
     """A `Decoder` over replicas of the same model. Closing it closes them.
 
-    Clips of a member that is away are decoded by the others; a clip that failed on a replica that
+    Clips of a replica that is away are decoded by the others; a clip that failed on a replica that
     lives has failed.
     """
 

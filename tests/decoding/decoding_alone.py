@@ -12,8 +12,8 @@ def decode(model, jobs, slots, **how):
     batch, results, left = Batch(model, slots, **how), {}, list(jobs)
     with torch.inference_mode():
         while left or len(batch):
-            requests = [left.pop(0) for _ in range(min(batch.free, len(left)))]
-            for outcome in batch.admit(requests) + batch.step():
+            window_requests = [left.pop(0) for _ in range(min(batch.free, len(left)))]
+            for outcome in batch.admit(window_requests) + batch.step():
                 results[outcome.key] = outcome.result
     return results
 

@@ -108,7 +108,7 @@ class PreparedWindow:
         return Plan(beams, beams, min(budget, 9), temperature, has_timestamps, uniforms)
 
 
-def requests(model) -> list[PreparedWindow]:
+def window_requests(model) -> list[PreparedWindow]:
     """Windows whose prompts differ in length, of which every third suppresses what others say."""
     features = model.encoder(torch.randn(6, 80, 3000, generator=torch.Generator().manual_seed(1)))
     biases = [model.decoder.columns.bias(some) for some in ((), range(100, 9000))]
@@ -153,7 +153,7 @@ def test_recorded_searches_are_the_plain_ones_at_every_step(small, seed, most):
     recorder = OperationRecorder()
     twins = Twins(small, recorder, most)
     with torch.inference_mode():
-        waiting = requests(small)
+        waiting = window_requests(small)
         running: list[PreparedWindow] = []
         for _ in range(60):
             if len(running) < CAPACITY and (not running or rng.random() < 0.3):
@@ -189,7 +189,7 @@ def test_a_slot_that_was_left_is_in_nobodys_way(small):
     twins = Twins(small, OperationRecorder(), most=64)
     plan = Plan(WIDTH, WIDTH, 40, 0.0, has_timestamps=True)
     with torch.inference_mode():
-        one = requests(small)[0]
+        one = window_requests(small)[0]
         endless = replace(one.first, bias=small.decoder.columns.bias([small.vocabulary.eot]))
         for _ in range(4):
             twins.both(lambda slot_group: slot_group.insert(one.prefilled, endless, plan))

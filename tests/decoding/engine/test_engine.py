@@ -40,9 +40,9 @@ class Gate:
             self.steps += 1
             return step(batch)
 
-        def noted_admit(batch, requests):
-            self.admitted += [clip.group for _, clip, _ in requests]
-            return admit(batch, requests)
+        def noted_admit(batch, window_requests):
+            self.admitted += [clip.group for _, clip, _ in window_requests]
+            return admit(batch, window_requests)
 
         monkeypatch.setattr(Batch, "step", held_step)
         monkeypatch.setattr(Batch, "admit", noted_admit)

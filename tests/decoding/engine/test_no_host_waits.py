@@ -84,7 +84,7 @@ def watched(request):
     return NothingSent() if request.param == "lists" else torch.inference_mode()
 
 
-def requests(**options):
+def window_requests(**options):
     prompts = ("the harbour", None, "seven people at the station")
     return [
         WindowRequest(at, noise(at, 2), DecodingOptions(prompt=prompt, **options))
@@ -115,20 +115,20 @@ def test_lists_that_are_sent_are_seen(sending):
 def test_hearing_several(numberless, watched):
     prefiller = Prefiller(numberless)
     with watched:
-        heard = prefiller.prompt(prefiller.encode(requests(language="en")))
+        heard = prefiller.prompt(prefiller.encode(window_requests(language="en")))
     assert [one.prefilled.no_speech_prob.shape for one in heard] == [()] * 3
 
 
 def test_hearing_languages_up_to_their_way_to_the_host(numberless, watched):
     with watched:
-        encoded = Prefiller(numberless).encode(requests())
+        encoded = Prefiller(numberless).encode(window_requests())
     assert encoded.languages.shape == (3, len(numberless.vocabulary.languages))
 
 
 def test_words_up_to_their_way_to_the_host(numberless, watched):
     audio = numberless.decoder.cross_attention_kv(torch.empty(1, 1500, 64, device="meta"))
     finished = []
-    for one in requests(language="en", temperatures=(0.0,)):
+    for one in window_requests(language="en", temperatures=(0.0,)):
         fallback = TemperatureFallback(one.clip, one.options, DetectedLanguage("en"), 3)
         fallback.judge(Hypothesis(SPOKEN[: 4 + one.key], -1.0, False), 0.0, numberless.vocabulary)
         finished.append(FinishedWindow(one.key, fallback, audio))
@@ -145,12 +145,14 @@ def test_seats_are_taken_and_left(numberless, watched, temperature):
     slot_group = SlotGroup(numberless, 5, 4)
     with watched:
         for one in prefiller.prompt(
-            prefiller.encode(requests(language="en", temperatures=(temperature,)))
+            prefiller.encode(window_requests(language="en", temperatures=(temperature,)))
         ):
-            request, prefilled = one.request, one.prefilled
+            window_request, prefilled = one.request, one.prefilled
             length = len(prefilled.prompt.tokens)
-            plan = TemperatureFallback(request.clip, request.options, one.language, length).plan(64)
-            slot_group.insert(prefilled, suppressions.of(request.options), plan)
+            plan = TemperatureFallback(
+                window_request.clip, window_request.options, one.language, length
+            ).plan(64)
+            slot_group.insert(prefilled, suppressions.of(window_request.options), plan)
         slot_group.restart(1, plan)
         slot_group.release(0)
     assert len(slot_group) == 2

@@ -16,7 +16,7 @@ PLAN = Plan(beam_size=5, max_finished=5, budget=12, temperature=0.0, has_timesta
 
 
 @pytest.fixture
-def request(small):
+def window_request(small):
     """A window that was heard, and its first step."""
     sound = torch.randn(1, 80, 3000, generator=torch.Generator().manual_seed(1))
     prompt = small.vocabulary.prompt(DecodingOptions(language="en"), "en")
@@ -40,17 +40,19 @@ def overflow(slot_group: SlotGroup) -> None:
 
 
 @pytest.mark.parametrize("is_next_window", [True, False])
-def test_numbers_that_are_none_are_not_handed_on(small, request, monkeypatch, is_next_window):
+def test_numbers_that_are_none_are_not_handed_on(
+    small, window_request, monkeypatch, is_next_window
+):
     """Not to the slot's next window, not to the next attempt: a library reads what is masked."""
     monkeypatch.setattr(beam_attention, "supports", lambda query, positions: False)
     with torch.inference_mode():
         fresh, used = SlotGroup(small, 5, 1), SlotGroup(small, 5, 1)
         for slot_group in (fresh, used):
-            slot_group.insert(*request, PLAN)
+            slot_group.insert(*window_request, PLAN)
         overflow(used)
         if is_next_window:
             used.release(0)
-            used.insert(*request, PLAN)
+            used.insert(*window_request, PLAN)
         else:
             used.restart(0, PLAN)
         for slot_group in (fresh, used):
