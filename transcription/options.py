@@ -23,7 +23,8 @@ class SpeechOptions:
     """Voice activity: `skip_silence` False decodes every window, speech or not.
 
     `threshold` is Silero's probability at which speech starts; `min_silence` and `pad` in seconds.
-    `drop_invented`: words where no detector hears speech are dropped; None: if silence is skipped.
+    `drop_invented`: hallucinated words, where no detector finds speech, are dropped; None: if
+    silence is skipped.
     """
 
     skip_silence: bool = True

@@ -204,7 +204,7 @@ def _whereabouts(word: Word) -> Span:
 
 
 def drop_invented(piece: Piece, speech_spans: Sequence[Span]) -> Piece:
-    """`piece` without the words that lie where nobody hears speech.
+    """`piece` without hallucinated words, those that lie where no detector finds speech.
 
     `speech_spans`: sorted, disjoint spans of everything that any detector takes for speech; a word
     is dropped only if it is farther than `INVENTED_DISTANCE` from all of it.
