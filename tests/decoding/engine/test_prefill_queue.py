@@ -70,11 +70,11 @@ def test_a_language_is_asked_for_before_the_prompt_only_where_none_is_given(smal
         batches[name] = Batch(small, 4, side_stream=late)
         with torch.inference_mode():
             batches[name].admit([(name, noise(1, 5), options)])
-    assert late.queued == ["hear", "prompt", "hear"]
+    assert late.queued == ["encode", "prompt", "encode"]
     late.opened.set()
     with torch.inference_mode():
         batches["heard"].step()
-    assert late.queued == ["hear", "prompt", "hear", "prompt"]
+    assert late.queued == ["encode", "prompt", "encode", "prompt"]
 
 
 def test_windows_on_their_way_take_slots(small):
