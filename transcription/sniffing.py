@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import BinaryIO
+
+from transcription.boxes import REFERENCE_BYTES, tracks_of
 
 HEAD_BYTES = 64
-BOX_HEADER_BYTES = 8
-LARGE_BOX_HEADER_BYTES = 16
-MAX_BOXES = 10_000
-MAX_INDEX_BYTES = 64 << 20
-# The first sample description of a track: box header, version, count, size, then the format.
-LOCKED_TRACK = re.compile(rb"stsd.{12}(?:enca|drms)", re.DOTALL)
-# The first data reference of a track of sound: box header, flags; bit 0 says "in this file".
-TRACK_ELSEWHERE = re.compile(
-    rb"hdlr.{8}soun(?:(?!dref).){0,512}dref.{12}(?:url |urn |alis|rsrc|cios).{3}[%b]"
-    % re.escape(bytes(range(0, 256, 2))),
-    re.DOTALL,
-)
+MAX_CHUNKS = 10_000
+LOCKED_FORMATS = {b"enca", b"drms"}
+# What a track's first reference to a file may be: an address, a name, an alias.
+REFERENCES = (b"url ", b"urn ", b"alis", b"rsrc", b"cios")
+IN_THIS_FILE = 1  # bit of a reference's flags
 # PCM whose format says that a sample has no bits.
 PCM_WITHOUT_BITS = re.compile(rb"RIFF.{4}WAVEfmt .{4}[\x01\x03]\0.{12}\0\0", re.DOTALL)
 WAV_HEADER_BYTES = 12
@@ -50,7 +44,6 @@ SOUND_CONTAINERS: tuple[tuple[tuple[int, bytes], ...], ...] = (
     ((0, b"TTA1"),),
     ((0, b"FLV\x01"),),
 )
-MP4_STARTS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp")
 
 
 def is_sound_container(path: Path) -> bool:
@@ -64,12 +57,18 @@ def is_sound_container(path: Path) -> bool:
 
 def is_locked(path: Path) -> bool:
     """Whether an MP4 says that its sound is encrypted (CENC or iTunes)."""
-    return LOCKED_TRACK.search(_mp4_index(path)) is not None
+    return any(LOCKED_FORMATS.intersection(track.formats) for track in tracks_of(path))
 
 
 def is_elsewhere(path: Path) -> bool:
     """Whether an MP4 or QuickTime file only says in which other file its sound is."""
-    return TRACK_ELSEWHERE.search(_mp4_index(path)) is not None
+    return any(
+        track.kind == b"soun"
+        and track.reference.startswith(REFERENCES)
+        and len(track.reference) == REFERENCE_BYTES
+        and not track.reference[-1] & IN_THIS_FILE
+        for track in tracks_of(path)
+    )
 
 
 def is_pcm_without_bits(path: Path) -> bool:
@@ -86,7 +85,7 @@ def is_wav_without_sound(path: Path) -> bool:
         if not (head.startswith(b"RIFF") and head.endswith(b"WAVE")):
             return False
         position = WAV_HEADER_BYTES
-        for _ in range(MAX_BOXES):
+        for _ in range(MAX_CHUNKS):
             file.seek(position)
             header = file.read(WAV_CHUNK_HEADER_BYTES)
             if len(header) < WAV_CHUNK_HEADER_BYTES or header[:4] == b"data":
@@ -94,28 +93,3 @@ def is_wav_without_sound(path: Path) -> bool:
             position += WAV_CHUNK_HEADER_BYTES + int.from_bytes(header[4:], "little")
             position += position % 2
     return position > WAV_HEADER_BYTES and header == b"" and position - size in {0, 1}
-
-
-def _mp4_index(path: Path) -> bytes:
-    """The `moov` box of an MP4, wherever it stands, or nothing."""
-    with path.open("rb") as file:
-        return _find_index(file, path.stat().st_size)
-
-
-def _find_index(file: BinaryIO, size: int) -> bytes:
-    position = 0
-    for _ in range(MAX_BOXES):
-        file.seek(position)
-        header = file.read(LARGE_BOX_HEADER_BYTES)
-        if len(header) < BOX_HEADER_BYTES or (position == 0 and header[4:8] not in MP4_STARTS):
-            return b""
-        length = int.from_bytes(header[:4], "big")
-        if length == 1:
-            length = int.from_bytes(header[8:], "big")
-        if header[4:8] == b"moov":
-            file.seek(position)
-            return file.read(min(length or size, MAX_INDEX_BYTES))
-        if length < BOX_HEADER_BYTES:
-            return b""
-        position += length
-    return b""

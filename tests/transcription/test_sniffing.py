@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from transcription.sniffing import is_locked, is_sound_container
+from transcription.sniffing import is_elsewhere, is_locked, is_sound_container
 
 
 def box(kind, content=b"", *, is_large=False):
@@ -69,3 +69,42 @@ def test_not_locked(put, content):
 
 def test_endless_chain_of_boxes_ends(put):
     assert not is_locked(put(START + box(b"free") * 20_000 + box(b"moov", track(b"drms"))))
+
+
+def sound_track(*, kind=b"soun", flags=0, reference=b"url ", pad=b""):
+    handler = box(b"hdlr", bytes(8) + kind + bytes(12))
+    table = box(b"dref", struct.pack(">II", 0, 1) + box(reference, struct.pack(">I", flags)))
+    media = handler + pad + box(b"minf", box(b"hdlr", bytes(8) + b"alis") + box(b"dinf", table))
+    return box(b"trak", box(b"tkhd", bytes(84)) + box(b"mdia", media))
+
+
+@pytest.mark.parametrize("reference", [b"url ", b"urn ", b"alis", b"rsrc", b"cios"])
+def test_sound_in_another_file(put, reference):
+    index = box(b"moov", sound_track(kind=b"vide", flags=1) + sound_track(reference=reference))
+    assert is_elsewhere(put(START + index))
+    assert is_elsewhere(put(index + box(b"mdat", bytes(100))))
+    assert is_elsewhere(put(START + box(b"moov", sound_track(pad=box(b"free", bytes(5000))))))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        sound_track(flags=1),
+        sound_track(kind=b"vide"),
+        sound_track(reference=b"none"),
+        sound_track(kind=b"vide") + sound_track(flags=1),
+        box(b"udta", sound_track()),
+        sound_track()[:-4],
+        struct.pack(">I4s", 5, b"trak"),
+    ],
+    ids=["here", "picture", "unknown", "picture elsewhere", "title", "cut", "impossible"],
+)
+def test_sound_in_this_file(put, index):
+    assert not is_elsewhere(put(START + box(b"moov", index)))
+
+
+def test_boxes_that_hold_each_other(put):
+    index = sound_track()
+    for _ in range(2000):
+        index = box(b"moov", index)
+    assert not is_elsewhere(put(START + index))
