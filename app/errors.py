@@ -12,6 +12,7 @@ No other file names a status code. An `ApiError` is raised where the mistake is 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,8 +109,8 @@ def unsupported_type(message: str) -> ApiError:
     return ApiError(415, message, "unsupported_media_type")
 
 
-def stalled() -> ApiError:
-    return bad_request("The upload stopped arriving.", param="file", code="upload_stalled")
+def stalled(message: str) -> ApiError:
+    return bad_request(message, param="file", code="upload_stalled")
 
 
 def conflicting_key() -> ApiError:
@@ -118,9 +119,15 @@ def conflicting_key() -> ApiError:
 
 
 def too_busy(message: str, retry_after: float) -> ApiError:
-    seconds = max(1, min(MAX_RETRY_AFTER, round(retry_after)))
-    headers = {"Retry-After": str(seconds)}
+    headers = come_back(retry_after)
     return ApiError(429, message, "too_many_requests", type="rate_limit_error", headers=headers)
+
+
+def come_back(seconds: float) -> dict[str, str]:
+    """`Retry-After` of `seconds` or more, spread: those refused together do not come together."""
+    least = max(1.0, min(seconds, MAX_RETRY_AFTER / 2))
+    chosen = random.uniform(least, 2 * least + 1)
+    return {"Retry-After": str(min(MAX_RETRY_AFTER, round(chosen)))}
 
 
 def internal() -> ApiError:
@@ -128,13 +135,13 @@ def internal() -> ApiError:
     return ApiError(500, message, "internal_error", type=SERVER)
 
 
-def unavailable(message: str, code: str = "unavailable", retry_after: int = 5) -> ApiError:
-    return ApiError(503, message, code, type=SERVER, headers={"Retry-After": str(retry_after)})
+def unavailable(message: str, code: str = "unavailable", retry_after: float = 5) -> ApiError:
+    return ApiError(503, message, code, type=SERVER, headers=come_back(retry_after))
 
 
 def disk_full() -> ApiError:
     message = "The server has no room for this upload."
-    return ApiError(507, message, "disk_full", type=SERVER, headers={"Retry-After": "60"})
+    return ApiError(507, message, "disk_full", type=SERVER, headers=come_back(60))
 
 
 def hindered(obstacle: Obstacle) -> ApiError:

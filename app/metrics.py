@@ -17,10 +17,13 @@ REAL_TIME_BUCKETS = (0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500)
 
 
 class InUse(Protocol):
-    """Something that knows how much of it is in use."""
+    """Something that knows how much of it is in use, and how many wait for it."""
 
     @property
     def in_use(self) -> int: ...
+
+    @property
+    def waiting(self) -> int: ...
 
 
 class Metrics:
@@ -80,6 +83,7 @@ class _Gauges(Collector):
             jobs.add_metric([kind, status], count)
         yield jobs
         yield _gauge("longform_uploads", "Uploads under way", self._uploads.in_use)
+        yield _gauge("longform_uploads_waiting", "Uploads that wait", self._uploads.waiting)
         engine = self._decoder.statistics()
         yield _gauge("longform_engine_slots", "Windows decoded at once", engine.slots)
         yield _gauge("longform_engine_slots_in_use", "Of these, in use", engine.slots_in_use)

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from app.http.api_keys import ApiKeys
-from app.http.uploads import Slots
+from app.http.places import PlaceLimits, Places
 from app.jobs.jobs import Jobs, Pipeline
 from app.jobs.obstacles import NO_ENGINE, Obstacle, obstacle_of
 from app.jobs.webhooks import Webhooks
@@ -42,7 +42,14 @@ class Service:
         with ExitStack() as opened:
             self._open_parts(opened, pipeline)
             self._opened = opened.pop_all()
-        self.uploads = Slots(settings.uploads_per_key)
+        self.uploads = Places(
+            PlaceLimits(
+                settings.uploads_per_key,
+                settings.waiting_uploads_per_key,
+                settings.upload_wait_seconds,
+                settings.upload_turn_seconds,
+            )
+        )
         self.metrics = Metrics(self.store, decoder, self.uploads)
         self.jobs.on_end += [self.metrics.ended, self.webhooks.job_ended]
         self.is_open = False

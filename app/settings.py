@@ -55,12 +55,28 @@ class Settings(TranscriptionSettings):
     head_seconds: float = Field(
         10.0, gt=0, description="A connection must send its request line and headers in this time."
     )
-    uploads_per_key: int = Field(8, ge=1, description="Uploads at once per API key.")
+    upload_bytes_per_second: int = Field(
+        1024, ge=0, description="An upload that brings less on average is ended."
+    )
+    uploads_per_key: int = Field(
+        8, ge=1, description="Uploads read at once per API key; further ones wait."
+    )
+    waiting_uploads_per_key: int = Field(
+        256, ge=0, description="Uploads that wait, per API key; further ones get 429."
+    )
+    upload_wait_seconds: float = Field(
+        60.0, gt=0, description="An upload that waits for so long to begin gets 429."
+    )
+    upload_turn_seconds: float = Field(
+        5.0, gt=0, description="After this time an upload lets those go first that wait."
+    )
 
     running_jobs: int = Field(4, ge=1, description="Jobs worked on at once.")
     running_requests: int = Field(16, ge=1, description="Waiting requests worked on at once.")
-    queued_jobs: int = Field(1000, ge=1, description="Jobs and requests waiting, all keys.")
-    queued_jobs_per_key: int = Field(100, ge=1, description="Unfinished jobs of one API key.")
+    queued_jobs: int = Field(5000, ge=1, description="Jobs and requests waiting, all keys.")
+    queued_jobs_per_key: int = Field(
+        1000, ge=1, description="Unfinished jobs of one API key, and as many of its requests."
+    )
     lone_job_steps: int = Field(
         4, ge=1, le=8, description="Groups of windows in flight for a job that runs alone."
     )

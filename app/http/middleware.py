@@ -45,6 +45,7 @@ SECURITY_HEADERS = {
 OPEN_PATHS = {"/", "/health", "/ready", "/favicon.ico"}
 OPEN_PREFIX = "/static/"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+UNREAD = "longform.unread"  # our server's ASGI extension: whether the request is still arriving
 FORM_OVERHEAD_BYTES = 8 << 20  # text fields and part headers beside the file
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -76,8 +77,7 @@ class RequestGuard:
             state = scope.setdefault("state", {})
             state["caller"] = exit_.caller = caller
             state["request_id"] = exit_.request_id
-            limit = self.settings.max_upload_bytes + FORM_OVERHEAD_BYTES
-            body = _Body(receive, limit, self.settings.upload_idle_seconds)
+            body = _Body(receive, self.settings)
             await self.app(scope, body.receive, exit_.send)
         except ApiError as error:
             await answer(error, exit_.send)
@@ -92,13 +92,8 @@ class RequestGuard:
             _check_origin(headers)
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise unsupported_type("Send the body as it is, without Content-Encoding.")
-        declared = headers.get("content-length", "0")
         limit = self.settings.max_upload_bytes
-        if (
-            declared.isascii()
-            and declared.isdigit()
-            and int(declared) > limit + FORM_OVERHEAD_BYTES
-        ):
+        if declared_bytes(headers) > limit + FORM_OVERHEAD_BYTES:
             raise too_large(limit)
         return caller
 
@@ -144,27 +139,35 @@ def _check_origin(headers: Headers) -> None:
 
 @dataclass(eq=False)
 class _Body:
-    """Counts what arrives and does not wait for ever for the next part of it."""
+    """Counts what arrives and does not wait for ever for the next part of it, or for all."""
 
     receive_raw: Receive
-    limit_bytes: int
-    idle_seconds: float
+    settings: Settings
     bytes_seen: int = 0
+    seconds_waited: float = 0.0  # for the client; what the service needs is not its fault
     is_complete: bool = False
 
     async def receive(self) -> Message:
         if self.is_complete:
             return await self.receive_raw()  # only a disconnect can follow, whenever it comes
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(self.idle_seconds):
+            async with asyncio.timeout(self.settings.upload_idle_seconds):
                 message = await self.receive_raw()
         except TimeoutError:
-            raise stalled() from None
+            raise stalled("The upload stopped arriving.") from None
+        self.seconds_waited += time.monotonic() - began
         self.bytes_seen += len(message.get("body", b""))
         self.is_complete = not message.get("more_body", False)
-        if self.bytes_seen > self.limit_bytes:
-            raise too_large(self.limit_bytes - FORM_OVERHEAD_BYTES)
+        if self.bytes_seen > self.settings.max_upload_bytes + FORM_OVERHEAD_BYTES:
+            raise too_large(self.settings.max_upload_bytes)
+        if not self.is_complete and self._is_too_slow():
+            raise stalled("The upload arrives too slowly.")
         return message
+
+    def _is_too_slow(self) -> bool:
+        seconds, least = self.seconds_waited, self.settings.upload_bytes_per_second
+        return seconds > self.settings.upload_idle_seconds and self.bytes_seen < least * seconds
 
 
 class _Exit:
@@ -185,11 +188,18 @@ class _Exit:
             self._status = message["status"]
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             headers["x-request-id"] = self.request_id
+            if self._is_unread():
+                headers["connection"] = "close"
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self._report(self._status)
+
+    def _is_unread(self) -> bool:
+        """Whether the answer comes before the end of the request."""
+        extension = self._scope.get("extensions", {}).get(UNREAD)
+        return extension is not None and extension["asked"]()
 
     def close(self) -> None:
         """The request is over, whether its answer was finished or not."""

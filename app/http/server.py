@@ -1,6 +1,8 @@
-"""The HTTP server around the application: uvicorn with a deadline for request heads.
+"""The HTTP server around the application: uvicorn, guarded against what strangers send.
 
-uvicorn itself waits for ever for a client that opens a connection and never ends its headers.
+uvicorn itself waits for ever for a client that opens a connection and never ends its headers, keeps
+every trailer, and closes a connection so that an early
+answer may be lost. What a request may do is decided in app/http/middleware.py, not here.
 """
 
 from __future__ import annotations
@@ -13,68 +15,127 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.http.middleware import RequestGuard
+from app.errors import MAX_RETRY_AFTER
+from app.http.middleware import UNREAD, RequestGuard
 from app.http.responses import CUT
 from app.settings import Settings
 
 MAX_HEAD_BYTES = 64 << 10
+LINGER_SECONDS = 30.0  # in which the rest of a refused body is thrown away
+# Who comes back when it was told to finds its connection open.
+KEEP_ALIVE_SECONDS = MAX_RETRY_AFTER + 10
 
 
 class DeadlineProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which closes connections whose head is late or endless.
 
-    What arrives after an early answer (a refused upload) is thrown away until the same deadline.
-    An application may cut the connection by the extension `CUT`, instead of leaving its answer
-    unfinished, which uvicorn would report as a mistake.
+    Trailers count as head, and are passed over. An answer before the end of its request closes the
+    connection, slowly: the other end sees that no more comes, and what it still sends is thrown
+    away until it has read the answer. An application may cut the connection by the extension
+    `CUT`, instead of leaving its answer unfinished, which uvicorn would report as a mistake.
     """
 
     head_seconds: float
     _deadline: asyncio.TimerHandle | None = None
-    _head_bytes = 0
+    _unclaimed_bytes = 0  # of a head, of trailers, or between chunks
+    _is_in_head = True
+    _is_lingering = False
+    _is_broken = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.transport = _Transport(transport, self._end)  # type: ignore[assignment]  # a stand-in
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_came()
+        self._drop_deadline()
+        self._is_lingering = True  # nothing more is written or read
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_lingering:
+            return
         if self._deadline is None and self._is_between_requests():
             self._expect_head()
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self.transport.close()
+        if self._unclaimed_bytes > MAX_HEAD_BYTES:
+            self._close()
             return
-        if self._deadline is not None and not self._is_discarding():
-            self._head_bytes += len(data)
+        self._unclaimed_bytes += len(data)
         super().data_received(data)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {CUT: {"now": self.transport.abort}}
+        self._is_in_head = True
+        self._extensions: dict[str, Any] = {CUT: {"now": self.transport.abort}}
+        self.scope["extensions"] = self._extensions
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._head_came()
+        self._drop_deadline()
+        self._is_in_head = False
         super().on_headers_complete()
+        cycle = self.cycle
+        self._extensions[UNREAD] = {"asked": lambda: cycle.more_body}
+
+    def on_body(self, body: bytes) -> None:
+        self._unclaimed_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unclaimed_bytes = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._is_broken = True
+        super().send_400_response(msg)
 
     def _is_between_requests(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
-    def _is_discarding(self) -> bool:
+    def _end(self) -> None:
+        """Close; after an answer to a request that has not wholly arrived, slowly."""
         cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and cycle.response_complete and cycle.more_body
+        is_early = cycle is not None and cycle.response_complete and cycle.more_body
+        if self._is_lingering or not (is_early or self._is_broken):
+            self._close()
+            return
+        self._is_lingering = True
+        self._drop_deadline()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self._deadline = self.loop.call_later(LINGER_SECONDS, self._close)
+
+    def _close(self) -> None:
+        self._is_lingering = True
+        self.transport.close_now()  # type: ignore[attr-defined]  # of the stand-in
 
     def _expect_head(self) -> None:
-        self._head_bytes = 0
-        self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
+        self._drop_deadline()
+        self._deadline = self.loop.call_later(self.head_seconds, self._close)
 
-    def _head_came(self) -> None:
-        self._head_bytes = 0
+    def _drop_deadline(self) -> None:
+        self._unclaimed_bytes = 0
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class _Transport:
+    """A transport whose `close` is somebody's decision."""
+
+    def __init__(self, transport: Any, close: Callable[[], None]) -> None:
+        self._transport = transport
+        self.write = transport.write
+        self.close = close
+        self.close_now = transport.close
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 def protocol_with_deadline(seconds: float) -> type[asyncio.Protocol]:
@@ -106,6 +167,7 @@ def server_of(app: RequestGuard, settings: Settings) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
     )
     return Server(config, app.stopping)

@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 from starlette.requests import Request
 
 from app.errors import bad_request, conflicting_key, hindered, too_busy
 from app.http.forms import Asked, Fields, check_model, read_form
 from app.http.middleware import declared_bytes
+from app.http.places import Turn
 from app.http.uploads import Upload, check_room, on_disk, receive_form, receive_raw, tidy_on_disk
 from app.service import Service
 from app.storage.codecs import decode_options, encode_options
@@ -25,6 +27,12 @@ from decoding.types import Task
 
 MAX_IDEMPOTENCY_KEY = 255
 SECONDS_PER_WAITING_JOB = 5.0  # what Retry-After supposes
+
+
+class Receive(Protocol):
+    """Reads a request into the folder of a job, turn by turn."""
+
+    def __call__(self, job_id: str, folder: JobFolder, turn: Turn) -> Awaitable[Taken]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +57,9 @@ async def take_form(service: Service, request: Request, task: Task, kind: Kind) 
 
     glance = partial(judge, is_whole=False)
 
-    async def receive(job_id: str, folder: JobFolder) -> Taken:
-        fields, upload = await receive_form(request, folder.upload, service.settings, glance)
+    async def receive(job_id: str, folder: JobFolder, turn: Turn) -> Taken:
+        target = folder.upload
+        fields, upload = await receive_form(request, turn, target, service.settings, glance)
         asked = await asyncio.to_thread(judge, fields, is_whole=True)
         if upload is None:
             message = "file is required."
@@ -67,11 +76,10 @@ async def take_raw(service: Service, request: Request, task: Task) -> Taken:
     asked = await asyncio.to_thread(read_form, fields, service.card, task)
     await asyncio.to_thread(service.webhooks.check, asked.webhook_url)
 
-    async def receive(job_id: str, folder: JobFolder) -> Taken:
+    async def receive(job_id: str, folder: JobFolder, turn: Turn) -> Taken:
         name = fields.text("filename") or "audio"
-        return Taken(
-            job_id, asked, await receive_raw(request, folder.upload, service.settings, name)
-        )
+        upload = await receive_raw(request, turn, folder.upload, service.settings, name)
+        return Taken(job_id, asked, upload)
 
     return await _take(service, request, "job", receive)
 
@@ -80,19 +88,27 @@ async def _take(
     service: Service,
     request: Request,
     kind: Kind,
-    receive: Callable[[str, JobFolder], Awaitable[Taken]],
+    receive: Receive,
 ) -> Taken:
     if kind == "request" and (obstacle := service.obstacle()) is not None:
         raise hindered(obstacle)
-    await asyncio.to_thread(_check_queue, service, request.state.caller, kind)
-    expected = declared_bytes(request.headers)
-    await on_disk(check_room, service.folders, service.settings, expected)
+    caller, peer = request.state.caller, request.client.host if request.client else ""
+    async with service.uploads.taken(caller, peer) as turn:
+        await asyncio.to_thread(_check_queue, service, caller, kind)
+        expected = declared_bytes(request.headers)
+        await on_disk(check_room, service.folders, service.settings, expected)
+        return await _received(service, kind, partial(receive, turn=turn))
+
+
+async def _received(
+    service: Service, kind: Kind, receive: Callable[[str, JobFolder], Awaitable[Taken]]
+) -> Taken:
+    """What `receive` takes into a new folder, which is gone if it fails."""
     job_id = f"{'req' if kind == 'request' else 'job'}_{secrets.token_hex(12)}"
     folder = service.folders.of(job_id)
     try:
         await on_disk(folder.path.mkdir, mode=PRIVATE_FOLDER)
-        with service.uploads.taken(request.state.caller):
-            taken = await receive(job_id, folder)
+        taken = await receive(job_id, folder)
         if not taken.upload.size:
             raise bad_request("The file is empty.", param="file", code="empty_file")
     except BaseException:

@@ -12,10 +12,8 @@ import errno
 import hashlib
 import os
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,9 +21,10 @@ from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
 
-from app.errors import disk_full, too_busy, too_large
+from app.errors import disk_full, too_large
 from app.http.forms import Fields
 from app.http.multipart import FormReader, boundary_of, clean_name
+from app.http.places import Turn
 from app.settings import Settings
 from app.storage.folders import PRIVATE_FILE, Folders
 
@@ -49,31 +48,6 @@ class Upload:
     digest: str
 
 
-class Slots:
-    """How many uploads each caller has under way. Used on the event loop alone."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._taken: Counter[str] = Counter()
-
-    @contextmanager
-    def taken(self, caller: str) -> Iterator[None]:
-        if self._taken[caller] >= self._limit:
-            message = f"Already {self._limit} uploads at once; wait for one of them."
-            raise too_busy(message, retry_after=5)
-        self._taken[caller] += 1
-        try:
-            yield
-        finally:
-            self._taken[caller] -= 1
-            if not self._taken[caller]:
-                del self._taken[caller]
-
-    @property
-    def in_use(self) -> int:
-        return self._taken.total()
-
-
 async def on_disk(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Do what may wait for the disk, however little it is, in a thread for that."""
     loop = asyncio.get_running_loop()
@@ -86,7 +60,7 @@ async def tidy_on_disk(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) 
 
 
 async def receive_form(
-    request: Request, target: Path, settings: Settings, judge: Judge
+    request: Request, turn: Turn, target: Path, settings: Settings, judge: Judge
 ) -> tuple[Fields, Upload | None]:
     """Read a multipart form; its `file` goes to `target`. None: the form has no file.
 
@@ -97,6 +71,7 @@ async def receive_form(
     async with _Sink(target, settings.max_upload_bytes) as sink:
         was_judged = False
         async for chunk in request.stream():
+            await turn.go_on()
             form.feed(chunk)
             if form.has_file and not was_judged:
                 await asyncio.to_thread(judge, Fields(form.pairs))
@@ -112,11 +87,14 @@ async def receive_form(
     return fields, sink.upload(form.file_name)
 
 
-async def receive_raw(request: Request, target: Path, settings: Settings, name: str) -> Upload:
+async def receive_raw(
+    request: Request, turn: Turn, target: Path, settings: Settings, name: str
+) -> Upload:
     """Read a body that is the file itself."""
     buffer = bytearray()
     async with _Sink(target, settings.max_upload_bytes) as sink:
         async for chunk in request.stream():
+            await turn.go_on()
             buffer += chunk
             if len(buffer) >= BATCH_BYTES:
                 await sink.write(bytes(buffer))

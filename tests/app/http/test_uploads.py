@@ -185,23 +185,6 @@ def test_no_room_on_the_disk(start: Start):
     assert (answer.status_code, code(answer)) == (507, "disk_full")
 
 
-def test_uploads_at_once_are_limited(start: Start):
-    running = start(uploads_per_key=1, upload_idle_seconds=GIVE_UP_SECONDS)
-    was_refused = threading.Event()
-
-    def slow() -> Iterator[bytes]:
-        yield wav(1)
-        was_refused.wait(GIVE_UP_SECONDS)
-
-    with running.client() as one, running.client() as two, ThreadPoolExecutor(1) as threads:
-        first = threads.submit(one.put, "/v1/jobs", content=slow())
-        until(lambda: running.service.uploads.in_use == 1, "the first upload is under way")
-        second = two.put("/v1/jobs", content=wav(1))
-        was_refused.set()
-        assert (second.status_code, second.headers["retry-after"]) == (429, "5")
-        assert first.result().status_code == 202
-
-
 def test_an_upload_that_breaks_off_leaves_nothing(start: Start):
     running = start(upload_idle_seconds=GIVE_UP_SECONDS)
     with connect(running) as connection:
