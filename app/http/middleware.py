@@ -99,8 +99,10 @@ class RequestGuard:
 
     def _check_host(self, headers: Headers) -> None:
         allowed = self.settings.host_names
-        given = headers.get("host", "").lower()
-        name = re.sub(r":\d+$", "", given)
+        given = headers.getlist("host")
+        if len(given) > 1:
+            raise bad_request("A request names one host.", code="wrong_host")
+        name = re.sub(r":\d+$", "", "".join(given).lower())
         if allowed is not None and name not in allowed:
             raise bad_request("This service does not answer to that host name.", code="wrong_host")
 
@@ -132,9 +134,16 @@ def _check_origin(headers: Headers) -> None:
     """Refuse writes that another site makes through a visitor's browser."""
     site = headers.get("sec-fetch-site", "none")
     origin = headers.get("origin")
-    is_foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "")
+    is_foreign = origin is not None and _host_of(origin) != headers.get("host", "")
     if site not in {"same-origin", "none"} or is_foreign:
         raise forbidden("Pages of other sites may not write here.", "foreign_origin")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 @dataclass(eq=False)

@@ -1,7 +1,7 @@
 """The HTTP server around the application: uvicorn, guarded against what strangers send.
 
 uvicorn itself waits for ever for a client that opens a connection and never ends its headers, keeps
-every trailer, and closes a connection so that an early
+every trailer, drops the body of who offers an upgrade, and closes a connection so that an early
 answer may be lost. What a request may do is decided in app/http/middleware.py, not here.
 """
 
@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -24,6 +25,7 @@ MAX_HEAD_BYTES = 64 << 10
 LINGER_SECONDS = 30.0  # in which the rest of a refused body is thrown away
 # Who comes back when it was told to finds its connection open.
 KEEP_ALIVE_SECONDS = MAX_RETRY_AFTER + 10
+OFFER = {b"upgrade", b"http2-settings"}
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -31,8 +33,9 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     Trailers count as head, and are passed over. An answer before the end of its request closes the
     connection, slowly: the other end sees that no more comes, and what it still sends is thrown
-    away until it has read the answer. An application may cut the connection by the extension
-    `CUT`, instead of leaving its answer unfinished, which uvicorn would report as a mistake.
+    away until it has read the answer. Offers of an upgrade (h2c) are declined: the request is read
+    as if it had made none. An application may cut the connection by the extension `CUT`, instead
+    of leaving its answer unfinished, which uvicorn would report as a mistake.
     """
 
     head_seconds: float
@@ -41,10 +44,13 @@ class DeadlineProtocol(HttpToolsProtocol):
     _is_in_head = True
     _is_lingering = False
     _is_broken = False
+    _is_offer = False
+    _has_declined = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self.transport = _Transport(transport, self._end)  # type: ignore[assignment]  # a stand-in
+        self.parser = _Parser(self)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,7 +67,21 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._close()
             return
         self._unclaimed_bytes += len(data)
+        self._has_declined = False
         super().data_received(data)
+
+    def decline_upgrade(self, rest: bytes) -> None:
+        """Read the request again without its offer; `rest` came behind its head."""
+        if self._has_declined:  # two at once: no client does that
+            raise httptools.HttpParserError("pipelined upgrades")
+        self._has_declined = True
+        self._is_offer = False
+        method = self.parser.get_method()
+        version = self.parser.get_http_version().encode()
+        kept = [b"%b: %b\r\n" % one for one in self.headers if one[0] not in OFFER]
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(kept))
+        self.parser = _Parser(self)
+        self.parser.feed_data(head + rest)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -76,6 +96,10 @@ class DeadlineProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._drop_deadline()
         self._is_in_head = False
+        self._is_offer = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if self._is_offer:
+            return
+        self._heed_target()
         super().on_headers_complete()
         cycle = self.cycle
         self._extensions[UNREAD] = {"asked": lambda: cycle.more_body}
@@ -86,11 +110,22 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._unclaimed_bytes = 0
-        super().on_message_complete()
+        if not self._is_offer:
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         self._is_broken = True
         super().send_400_response(msg)
+
+    def _heed_target(self) -> None:
+        """A target with a host (`GET http://…`) is what counts, whatever Host says: RFC 9112."""
+        if self.url.startswith((b"/", b"*")):
+            return
+        target = httptools.parse_url(self.url)
+        host = b"[%b]" % target.host if b":" in target.host else target.host
+        authority = b"%b:%d" % (host, target.port) if target.port else host
+        self.headers[:] = [header for header in self.headers if header[0] != b"host"]
+        self.headers.append((b"host", authority))
 
     def _is_between_requests(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
@@ -123,6 +158,21 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class _Parser(httptools.HttpRequestParser):
+    """httptools' parser, which would end the request at an offer of an upgrade."""
+
+    def __init__(self, protocol: DeadlineProtocol) -> None:
+        super().__init__(protocol)
+        self._protocol = protocol
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+
+    def feed_data(self, data: Any) -> None:
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._protocol.decline_upgrade(data[offer.args[0] :])
 
 
 class _Transport:
