@@ -32,6 +32,11 @@ FIRST_PAUSE_SECONDS = 5.0
 PAUSE_GROWTH = 4.0
 LONGEST_PAUSE_SECONDS = 6 * 3600.0
 MAX_URL = 2000
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Their last 32 bits are an IPv4 address: mapped, and what NAT64 makes of public names.
+EMBEDDING = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96")))
+# 6to4 and Teredo lead to IPv4 addresses too, by relays that nobody needs any more.
+TUNNELS = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32")))
 RETRIED_REFUSALS = {
     httpx.codes.REQUEST_TIMEOUT,
     httpx.codes.TOO_EARLY,
@@ -161,10 +166,20 @@ def resolve(url: str, inward: frozenset[str] = frozenset()) -> Target:
     except (OSError, UnicodeError):
         raise InwardAddress(f"the webhook's host {host[:100]!r} is not known") from None
     addresses = [str(entry[4][0]) for entry in found]
-    if not is_trusted and not all(ipaddress.ip_address(a).is_global for a in addresses):
+    if not is_trusted and not all(map(is_public, addresses)):
         raise InwardAddress("a webhook's address must be a public one")
     target = httpx.URL(url).copy_with(host=addresses[0], port=port)
     return Target(target, parts.netloc)
+
+
+def is_public(address: str) -> bool:
+    """Whether the address, and an IPv4 address that a gateway finds in it, is one of the public."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if any(ip in network for network in EMBEDDING):
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)))
+        return ip in GLOBAL_UNICAST and ip.is_global and not any(ip in one for one in TUNNELS)
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
 def _verdict(answer: httpx.Response) -> str:
