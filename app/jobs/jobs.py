@@ -169,17 +169,22 @@ class Jobs:
         """Remove a job, its sound and its text; an unfinished one is cancelled first."""
         self.cancel(job_id)
         self._store.delete(job_id)
-        if self._has_left(job_id):  # else its workflow would look in vain for its own history
-            self._workflows.forget(job_id, webhook_id(job_id))
+        self._forget(job_id)
         self._folders.of(job_id).remove()
         self._store.compact()
 
-    def _has_left(self, job_id: str) -> bool:
-        """Wait a moment for a cancelled job's threads; whether they have left it."""
+    def _forget(self, job_id: str) -> None:
+        """Remove the history of workflows that are over: others would look in vain for theirs."""
         end = time.monotonic() + LEAVING_SECONDS
-        while job_id in self._running and time.monotonic() < end:
+        while self._is_at_work(job_id) and time.monotonic() < end:
             time.sleep(0.01)
-        return job_id not in self._running
+        names = (job_id, webhook_id(job_id))
+        over = [name for name in names if not self._is_at_work(name)]
+        self._workflows.forget(*over)
+
+    def _is_at_work(self, name: str) -> bool:
+        """A workflow is at work after its job has ended until its own end is stored."""
+        return name in self._running or self._workflows.is_under_way(name)
 
     def running(self) -> int:
         with self._lock:
