@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from app.http.api_keys import ApiKeys
-from app.http.places import PlaceLimits, Places
+from app.http.places import PlaceLimits, Places, Seats
 from app.jobs.jobs import Jobs, Pipeline
 from app.jobs.obstacles import NO_ENGINE, Obstacle, obstacle_of
 from app.jobs.webhooks import Webhooks
@@ -50,6 +50,7 @@ class Service:
                 settings.upload_turn_seconds,
             )
         )
+        self.watchers = Seats(settings.watchers_per_key, "event streams")
         self.metrics = Metrics(self.store, decoder, self.uploads)
         self.jobs.on_end += [self.metrics.ended, self.webhooks.job_ended]
         self.is_open = False

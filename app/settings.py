@@ -47,7 +47,9 @@ class Settings(TranscriptionSettings):
 
     max_upload_bytes: int = Field(2 * GIB, ge=1, description="Largest file taken.")
     min_free_bytes: int = Field(GIB, ge=0, description="Free disk that uploads must leave.")
-    max_field_bytes: int = Field(MIB, ge=1024, description="Largest text field of a form.")
+    max_field_bytes: int = Field(
+        MIB, ge=1024, description="Most text in a form, its fields together."
+    )
     max_fields: int = Field(64, ge=8, description="Most fields in a form.")
     upload_idle_seconds: float = Field(
         30.0, gt=0, description="An upload that sends nothing for so long is ended."
@@ -69,6 +71,10 @@ class Settings(TranscriptionSettings):
     )
     upload_turn_seconds: float = Field(
         5.0, gt=0, description="After this time an upload lets those go first that wait."
+    )
+
+    watchers_per_key: int = Field(
+        200, ge=1, description="Event streams of jobs open at once, per API key."
     )
 
     running_jobs: int = Field(4, ge=1, description="Jobs worked on at once.")

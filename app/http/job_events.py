@@ -51,6 +51,10 @@ class JobEvents(Response):
             await send({"type": "http.response.start", "status": NO_CONTENT, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return
+        with self._service.watchers.taken(self._job.owner):
+            await self._watch(receive, send)
+
+    async def _watch(self, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": OK, "headers": HEADERS})
         with self._service.jobs.notifications.subscribed(self._job.id) as subscription:
             watcher = asyncio.create_task(_notify_when_gone(receive, subscription))

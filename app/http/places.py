@@ -11,12 +11,13 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from app.errors import ApiError, too_busy
 
+SEAT_SECONDS = 10.0  # after which to look whether somebody has left
 FIRST_GUESS_SECONDS = 1.0  # that an upload takes
 MEMORY = 0.9  # weight of the past in the mean that Retry-After is made of
 
@@ -33,6 +34,33 @@ class PlaceLimits:
     @property
     def open(self) -> int:
         return self.at_once + self.waiting
+
+
+class Seats:
+    """So many at once per key, and nobody waits. Used on one event loop."""
+
+    def __init__(self, limit: int, what: str) -> None:
+        self._limit = limit
+        self._what = what
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, caller: str) -> Iterator[None]:
+        """A seat. Raises `ApiError` if `caller` has them all."""
+        if self._taken[caller] >= self._limit:
+            message = f"This key has {self._limit} {self._what} open; close one of them."
+            raise too_busy(message, SEAT_SECONDS)
+        self._taken[caller] += 1
+        try:
+            yield
+        finally:
+            self._taken[caller] -= 1
+            if not self._taken[caller]:
+                del self._taken[caller]
+
+    @property
+    def in_use(self) -> int:
+        return self._taken.total()
 
 
 @dataclass(eq=False)

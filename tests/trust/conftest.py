@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.app.conftest import keeper, start
+from tests.app.conftest import keeper, shared, start
 
-__all__ = ["keeper", "start"]
+__all__ = ["keeper", "shared", "start"]
