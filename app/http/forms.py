@@ -33,6 +33,7 @@ SUBTITLES = ("srt", "vtt")
 CUE_FIELDS = ("max_line_length", "max_lines", "max_cue", "reading_speed")
 STREAMABLE = ("json", "text", "diarized_json")
 MAX_LISTED = 64
+MAX_COUNT = 1_000_000_000
 MAX_SPEAKERS = 4
 MAX_STRATEGY_MS = 10_000
 MAX_PROMPT = 20_000
@@ -98,7 +99,7 @@ class Fields:
         return self._parsed(name, default, float, "a number")
 
     def count(self, name: str, default: int) -> int:
-        return self._parsed(name, default, int, "a whole number")
+        return self._parsed(name, default, _whole, "a whole number")
 
     def _parsed(self, name: str, default: N, parse: Callable[[str], N], kind: str) -> N:
         value = self.text(name)
@@ -108,6 +109,14 @@ class Fields:
             return parse(value)
         except ValueError:
             raise bad_request(f"{name} must be {kind}, not {value[:100]!r}.", param=name) from None
+
+
+def _whole(text: str) -> int:
+    """A whole number that a float can stand for."""
+    value = int(text)
+    if abs(value) > MAX_COUNT:
+        raise ValueError(f"{len(text)} digits")
+    return value
 
 
 def read_form(
@@ -233,7 +242,7 @@ def _speech(fields: Fields) -> SpeechOptions:
     default = SpeechOptions()
     given = _strategy(fields)
     kind = given.get("type")
-    if kind not in {None, "auto", "server_vad"}:
+    if kind not in (None, "auto", "server_vad"):  # a tuple: JSON may hold what has no hash
         message = f"{_STRATEGY} must be 'auto' or of type 'server_vad', not {str(kind)[:100]!r}."
         raise bad_request(message, param=_STRATEGY)
     try:
@@ -243,7 +252,7 @@ def _speech(fields: Fields) -> SpeechOptions:
             min_silence=_from_milliseconds(given, "silence_duration_ms", default.min_silence),
             pad=_from_milliseconds(given, "prefix_padding_ms", default.pad),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise bad_request(f"{_STRATEGY}: {error}.", param=_STRATEGY) from error
 
 

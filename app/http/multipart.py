@@ -50,6 +50,7 @@ class FormReader:
         self._value: bytearray | None = None
         self._is_file = False
         self._parts = 0
+        self._text_bytes = 0  # of all text fields
         self._has_ended = False
         self._parser = MultipartParser(
             boundary,
@@ -125,15 +126,14 @@ class FormReader:
             self.file_bytes += data[start:end]
         elif self._value is not None:
             self._value += data[start:end]
-            if len(self._value) > self._settings.max_field_bytes:
-                message = (
-                    f"{self._name[:100]} is longer than {self._settings.max_field_bytes} bytes."
-                )
-                raise bad_request(message, param=self._name[:100], code="field_too_long")
+            self._text_bytes += end - start
+            if self._text_bytes > self._settings.max_field_bytes:
+                raise self._too_long()
 
     def _too_long(self) -> ApiError:
         name = self._name[:100]
-        message = f"{name} is longer than {self._settings.max_field_bytes} bytes."
+        limit = self._settings.max_field_bytes
+        message = f"With {name} the text of the form is longer than {limit} bytes."
         return bad_request(message, param=name, code="field_too_long")
 
     def _end(self) -> None:

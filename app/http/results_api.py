@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.errors import OK, bad_request, not_ready, of_failure
@@ -20,6 +20,7 @@ from app.storage.codecs import decode_options, decode_transcript
 from app.storage.store import Job
 from transcription.types import Transcript
 
+MAX_CHANNELS = 64  # more than any recording has that is split
 NOT_STORED = {"Cache-Control": "no-store"}
 RENDERING_FIELDS = {
     *("timestamp_granularities", "include", "known_speaker_names"),
@@ -42,6 +43,8 @@ TRANSCRIPT: dict[int | str, dict[str, Any]] = {
     },
     **ERRORS,
 }
+
+ChannelIn = Annotated[int | None, Query(ge=0, lt=MAX_CHANNELS)]
 
 result_routes = APIRouter(prefix="/v1/jobs/{job_id}")
 
@@ -75,7 +78,7 @@ async def transcript(
 
 @result_routes.get("/clip", responses=SOUND)
 async def clip(
-    service: ServiceIn, job: JobIn, start: float, end: float, channel: int | None = None
+    service: ServiceIn, job: JobIn, start: float, end: float, channel: ChannelIn = None
 ) -> Response:
     """The sound between two times, as WAV, while it is kept."""
     folder = service.folders.of(job.id)
