@@ -11,12 +11,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
+import math
 import re
 import shutil
 import signal
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -49,6 +50,7 @@ from transcription.ffmpeg import (
 )
 from transcription.options import Channels
 from transcription.sniffing import (
+    claimed_seconds,
     is_elsewhere,
     is_locked,
     is_pcm_without_bits,
@@ -60,6 +62,7 @@ from transcription.types import BYTES_PER_SAMPLE, Recording
 log = logging.getLogger(__name__)
 
 HOUR = 3600.0
+MEGABYTE = 1_000_000
 MAX_LOOK_BYTES = 1 << 20
 WAV_CHANNELS_OFFSET = 22
 SIGNALS_FROM_OUTSIDE = (-1, -2, -9, -15)
@@ -74,7 +77,11 @@ DAMAGE = re.compile(r"Invalid data found|Decoding error|partial file|[Cc]orrupt"
 
 @dataclass(frozen=True, slots=True)
 class AudioLimits:
-    """What a file may be. `max_seconds` and `max_channels` bound what is decoded, not claimed."""
+    """What a file may be. `max_seconds` and `max_channels` bound what is decoded, not claimed.
+
+    Decoding takes at most `decode_seconds` of the processor and `seconds_per_megabyte` of the file
+    more: a small file that costs much is not speech.
+    """
 
     max_seconds: float = 12 * HOUR
     min_sample_rate: int = 1_000
@@ -83,6 +90,8 @@ class AudioLimits:
     max_split_channels: int = 8
     look: ChildLimits = field(default_factory=lambda: ChildLimits(1 << 30, 20, 30.0, 30.0))
     decode: ChildLimits = field(default_factory=ChildLimits)
+    decode_seconds: int = 60
+    seconds_per_megabyte: int = 60
 
     def __post_init__(self) -> None:
         if not self.max_seconds > 0:
@@ -92,6 +101,11 @@ class AudioLimits:
     def max_samples(self) -> int:
         """The most samples per channel that are decoded."""
         return int(self.max_seconds * SAMPLE_RATE)
+
+    def decode_of(self, file_bytes: int) -> ChildLimits:
+        """What the decoding of a file of this size may take."""
+        budget = self.decode_seconds + math.ceil(self.seconds_per_megabyte * file_bytes / MEGABYTE)
+        return replace(self.decode, processor_seconds=min(self.decode.processor_seconds, budget))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +199,7 @@ class AudioStream:
             block = np.frombuffer(chunk[:whole], dtype="<i2").reshape(-1, len(self._files)).T
             self._write(block)
             yield block
-        self._judge(self._finish(self._child, self._limits.decode))
+        self._judge(self._finish(self._child, self._decode_limits))
         self._is_complete = True
 
     @property
@@ -201,14 +215,18 @@ class AudioStream:
         return self.so_far
 
     def _open(self, folder: Path, channels: Channels) -> None:
-        if self._source.stat().st_size == 0:
+        size = self._source.stat().st_size
+        if size == 0:
             raise EmptyFile("The file is empty.")
+        if (claimed_seconds(self._source) or 0.0) > self._limits.max_seconds:
+            raise self._too_long()
+        self._decode_limits = self._limits.decode_of(size)
         sound = self._look()
         self._check(sound)
         count = self._count_channels() if channels == "split" else 1
         names: tuple[int | None, ...] = (None,) if count == 1 else tuple(range(count))
         self._files = tuple(_ChannelFile(folder, name) for name in names)
-        self._child = self._start(_decode_arguments(count), self._limits.decode)
+        self._child = self._start(_decode_arguments(count), self._decode_limits)
 
     def _start(self, arguments: tuple[str, ...], limits: ChildLimits) -> Child:
         given = (*GUARDS, "-i", f"file:{self._source}", "-map", "0:a:0", *arguments, "pipe:1")
@@ -295,11 +313,12 @@ class AudioStream:
 
     def _write(self, block: NDArray[np.int16]) -> None:
         if self._files[0].samples + block.shape[1] > self._limits.max_samples:
-            raise AudioTooLong(
-                f"The audio is longer than {self._limits.max_seconds / HOUR:g} hours."
-            )
+            raise self._too_long()
         for file, samples in zip(self._files, block, strict=True):
             file.write(samples)
+
+    def _too_long(self) -> AudioTooLong:
+        return AudioTooLong(f"The audio is longer than {self._limits.max_seconds / HOUR:g} hours.")
 
     def _judge(self, outcome: Outcome) -> None:
         """Exit status zero is not success: there must be samples too."""

@@ -20,6 +20,8 @@ REFERENCES = (b"url ", b"urn ", b"alis", b"rsrc", b"cios")
 IN_THIS_FILE = 1  # bit of a reference's flags
 # PCM whose format says that a sample has no bits.
 PCM_WITHOUT_BITS = re.compile(rb"RIFF.{4}WAVEfmt .{4}[\x01\x03]\0.{12}\0\0", re.DOTALL)
+FLAC_START = b"fLaC\0\0\0\x22"  # and its first block, of stream information, as long as ever
+FLAC_RATE_OFFSET = 18  # 20 bits, then 8 bits of channels and depth, then 36 of samples
 WAV_HEADER_BYTES = 12
 WAV_CHUNK_HEADER_BYTES = 8
 # (offset, bytes) that must all be there
@@ -75,6 +77,17 @@ def is_pcm_without_bits(path: Path) -> bool:
     """Whether a WAV says that its samples have no bits."""
     with path.open("rb") as file:
         return PCM_WITHOUT_BITS.match(file.read(HEAD_BYTES)) is not None
+
+
+def claimed_seconds(path: Path) -> float | None:
+    """How long a FLAC file says that it is; None if it does not say. Encoders know it or say 0."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head.startswith(FLAC_START):
+        return None
+    packed = int.from_bytes(head[FLAC_RATE_OFFSET : FLAC_RATE_OFFSET + 8], "big")
+    rate, samples = packed >> 44, packed & ((1 << 36) - 1)
+    return samples / rate if rate and samples else None
 
 
 def is_wav_without_sound(path: Path) -> bool:

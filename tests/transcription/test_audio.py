@@ -518,3 +518,39 @@ def test_recording_is_read_by_position(put, room):
 
     assert recording.read(Span(0.5, 0.501)).tolist() == list(range(8000, 8016))
     assert len(recording.read(Span(0.9, 5.0))) == 1600
+
+
+def test_flac_that_claims_more_than_is_read(make, put, room, tmp_path):
+    """Refused by what it says of itself; nothing of it is decoded."""
+    content = bytearray(make("sound.flac", *SINE).read_bytes())
+    assert decode_audio(put(bytes(content)), room)
+    claim = 100 * 3600 * 44_100
+    content[21:26] = (content[21] & 0xF0 | claim >> 32).to_bytes(1, "big") + (
+        claim & 0xFFFF_FFFF
+    ).to_bytes(4, "big")
+    never = stand_in(tmp_path, f"touch {tmp_path}/started")
+    with pytest.raises(AudioTooLong, match="12 hours"):
+        decode_audio(put(bytes(content)), room.parent / "other", ffmpeg=never)
+    assert not (tmp_path / "started").exists()
+
+
+def test_flac_that_does_not_say_how_long_it_is(make, put, room):
+    content = bytearray(make("sound.flac", *SINE).read_bytes())
+    content[21:26] = bytes((content[21] & 0xF0, 0, 0, 0, 0))
+    (recording,) = decode_audio(put(bytes(content)), room)
+    assert recording.duration == pytest.approx(1.5, abs=0.01)
+
+
+def test_small_file_that_costs_much(put, room, tmp_path):
+    source = put(wav_bytes(tone().astype("<i2")))
+    limits = AudioLimits(decode_seconds=1, seconds_per_megabyte=1)
+    busy = stand_in(tmp_path, f"{LOOK}\nwhile :; do :; done")
+    with pytest.raises(CorruptAudio, match="too long"):
+        decode_audio(source, room, limits=limits, ffmpeg=busy)
+
+
+def test_large_files_may_cost_more_than_small_ones():
+    limits = AudioLimits()
+    small, middle, large = (limits.decode_of(size) for size in (1000, 3_000_000, 1 << 30))
+    assert small.processor_seconds < middle.processor_seconds < large.processor_seconds
+    assert large == limits.decode
