@@ -134,8 +134,10 @@ def _check_origin(headers: Headers) -> None:
     """Refuse writes that another site makes through a visitor's browser."""
     site = headers.get("sec-fetch-site", "none")
     origin = headers.get("origin")
+    if site == "same-origin":  # only a browser can say so; behind a proxy Host may be another
+        return
     is_foreign = origin is not None and _host_of(origin) != headers.get("host", "")
-    if site not in {"same-origin", "none"} or is_foreign:
+    if site != "none" or is_foreign:
         raise forbidden("Pages of other sites may not write here.", "foreign_origin")
 
 

@@ -32,6 +32,7 @@ from chunking.types import Segment
 from transcription.types import Transcript
 
 NO_STORE = (b"cache-control", b"no-store")
+UNBUFFERED = (b"x-accel-buffering", b"no")  # to nginx: pass on at once what comes bit by bit
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
 SHORTEST_SILENCE = 0.1
@@ -134,7 +135,9 @@ class WaitingAnswer(Response):
         if self._has_begun:
             return
         headers = [(b"content-type", media_type.encode()), NO_STORE]
-        if length is not None:
+        if length is None:
+            headers.append(UNBUFFERED)
+        else:
             headers.append((b"content-length", str(length).encode()))
         self._has_begun = True
         await self._send({"type": "http.response.start", "status": OK, "headers": headers})

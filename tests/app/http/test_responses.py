@@ -326,3 +326,17 @@ def test_an_hour_of_sound_with_a_read_timeout_of_five_seconds(start: Start):
     answer = client.audio.transcriptions.create(file=("hour.wav", sound), model="planted")
     assert answer.text == text_of(sound)
     assert decoder.decoded == 120
+
+
+@pytest.mark.parametrize("form", ["true", "false"])
+def test_what_comes_bit_by_bit_is_not_held_back(start: Start, form: str):
+    """nginx holds answers back until they are whole, unless it is told not to."""
+    running = start(PlantedDecoder(0.3, slots=1), first_byte_seconds=0.1, validation_seconds=0.1)
+    with running.client() as client:
+        answer = client.post(
+            "/v1/audio/transcriptions",
+            data={"model": "planted", "stream": form},
+            files={"file": ("a.wav", wav(40))},
+        )
+    assert answer.status_code == 200
+    assert answer.headers["x-accel-buffering"] == "no"
