@@ -29,23 +29,33 @@ LANGUAGE_NAMES = {
     "mg": "malagasy", "as": "assamese", "tt": "tatar", "haw": "hawaiian", "ln": "lingala",
     "ha": "hausa", "ba": "bashkir", "jw": "javanese", "su": "sundanese", "yue": "cantonese",
 }
+# Other names and codes of them: openai-whisper's names, and codes of ISO 639 that clients send.
+SECOND_NAMES = {
+    "burmese": "my", "valencian": "ca", "flemish": "nl", "haitian": "ht", "letzeburgesch": "lb",
+    "pushto": "ps", "panjabi": "pa", "moldavian": "ro", "moldovan": "ro", "sinhalese": "si",
+    "castilian": "es", "mandarin": "zh", "iw": "he", "in": "id", "ji": "yi", "jv": "jw",
+    "nb": "no", "fil": "tl", "cmn": "zh", "mo": "ro",
+}
 # fmt: on
-_CODES = {name: code for code, name in LANGUAGE_NAMES.items()}
+_CODES = {name: code for code, name in LANGUAGE_NAMES.items()} | SECOND_NAMES
 
 
 def language_code(name: str) -> str:
-    """ISO code of a language given by its code or its English name, in any case.
+    """Whisper's code of a language given by its code, its English name or a tag of which the first
+    part counts (`en-US`, `pt_BR`), in any case.
 
     Raises ValueError for one that Whisper does not know.
     """
-    wanted = name.strip().lower()
-    code = _CODES.get(wanted, wanted)
-    if code not in LANGUAGE_NAMES:
-        raise ValueError(
-            f"language must be an ISO 639-1 code that Whisper knows (en) or a name (english), "
-            f"got {name[:40]!r}"
-        )
-    return code
+    whole = name.strip().lower()
+    first = whole.replace("_", "-").partition("-")[0]
+    for wanted in (whole, first):
+        code = _CODES.get(wanted, wanted)
+        if code in LANGUAGE_NAMES:
+            return code
+    raise ValueError(
+        f"language must be an ISO 639-1 code that Whisper knows (en) or a name (english), "
+        f"got {name[:40]!r}"
+    )
 
 
 def language_name(code: str) -> str:

@@ -19,7 +19,7 @@ from decoding.types import DecodingOptions, ModelCard, Task
 from transcription.documents import Granularity
 from transcription.errors import UnsupportedRequest
 from transcription.language import check_model_can
-from transcription.language_names import LANGUAGE_NAMES
+from transcription.language_names import language_code
 from transcription.options import (
     Channels,
     SpeechOptions,
@@ -29,6 +29,7 @@ from transcription.options import (
 from transcription.render import RESPONSE_FORMATS
 
 ALIASES = ("whisper-1",)
+AUTOMATIC = {"", "auto"}  # as many clients say that no language is given
 SUBTITLES = ("srt", "vtt")
 CUE_FIELDS = ("max_line_length", "max_lines", "max_cue", "reading_speed")
 STREAMABLE = ("json", "text", "diarized_json")
@@ -37,7 +38,6 @@ MAX_COUNT = 1_000_000_000
 MAX_SPEAKERS = 4
 MAX_STRATEGY_MS = 10_000
 MAX_PROMPT = 20_000
-_CODES = {name: code for code, name in LANGUAGE_NAMES.items()}
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
 _STRATEGY = "chunking_strategy"
@@ -206,14 +206,13 @@ def _temperatures(fields: Fields) -> tuple[float, ...]:
 
 
 def _language(value: str | None, param: str) -> str | None:
-    if value is None:
+    if value is None or value.strip().lower() in AUTOMATIC:
         return None
-    code = value.strip().lower()
-    code = _CODES.get(code, code)
-    if code not in LANGUAGE_NAMES:
+    try:
+        return language_code(value)
+    except ValueError as error:
         message = f"{value[:40]!r} is not an ISO-639-1 code of a language that Whisper knows."
-        raise bad_request(message, param=param)
-    return code
+        raise bad_request(message, param=param) from error
 
 
 def _languages(fields: Fields) -> tuple[str, ...]:

@@ -209,3 +209,10 @@ def test_refusals_name_field_and_reason(
 
 def test_unknown_fields_are_ignored(shared: Running):
     assert create(shared, extra_body={"nonsense": 1, "vad": {"on": True}}).text == TEXT
+
+
+@pytest.mark.parametrize("language", ["de-DE", "DE", "German", "auto", "Auto", " "])
+def test_languages_as_clients_write_them(shared: Running, language: str):
+    answer = create(shared, response_format="verbose_json", language=language)
+    assert answer.language in {"german", "english"}
+    assert (answer.language == "german") == language.lower().startswith(("de", "ger"))
