@@ -50,6 +50,7 @@ class Service:
                 settings.upload_turn_seconds,
             )
         )
+        self.receiving: set[str] = set()  # names of jobs whose upload is under way
         self.watchers = Seats(settings.watchers_per_key, "event streams")
         self.metrics = Metrics(self.store, decoder, self.uploads)
         self.jobs.on_end += [self.metrics.ended, self.webhooks.job_ended]
@@ -166,6 +167,8 @@ def sweep(service: Service) -> None:
         service.folders.of(job.id).remove()
         service.store.forget_audio(job.id)
     for name in service.folders.names():
+        if name in service.receiving:  # its upload may wait long for its next turn
+            continue
         path = service.folders.of(name).path
         if _is_old(path, now, service.settings) and service.store.find(name) is None:
             service.folders.of(name).remove()

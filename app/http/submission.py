@@ -107,6 +107,7 @@ async def _received(
     job_id = f"{'req' if kind == 'request' else 'job'}_{secrets.token_hex(12)}"
     folder = service.folders.of(job_id)
     try:
+        service.receiving.add(job_id)
         await on_disk(folder.path.mkdir, mode=PRIVATE_FOLDER)
         taken = await receive(job_id, folder)
         if not taken.upload.size:
@@ -114,6 +115,8 @@ async def _received(
     except BaseException:
         await tidy_on_disk(folder.remove)
         raise
+    finally:
+        service.receiving.discard(job_id)
     return taken
 
 
