@@ -42,6 +42,7 @@ def serve(
 @cli.command()
 def check() -> None:
     """Check settings, key file, data folder and where the model is, without starting anything."""
+    from app.storage.folders import FolderUnusable, prepare
     from decoding.errors import ModelNotFound
     from transcription.errors import DecoderFailed
     from transcription.ffmpeg import check_ffmpeg
@@ -52,11 +53,9 @@ def check() -> None:
         keys = load_keys(settings.api_keys_file)
         where = whereabouts(settings)
         check_ffmpeg()
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (ModelNotFound, DecoderFailed, ValueError, OSError) as error:
+        prepare(settings.data_dir)
+    except (ModelNotFound, DecoderFailed, FolderUnusable, ValueError, OSError) as error:
         fail(str(error))
-    if not os.access(settings.data_dir, os.W_OK):
-        fail(f"{settings.data_dir} cannot be written to")
     who = f"{len(keys.hashes)} API keys" if keys.are_required else "no API keys, loopback only"
     print(f"settings are fine: {settings.host}:{settings.port}, model {settings.model}, {who}")
     print(f"the model {settings.model} {where}")
@@ -105,7 +104,7 @@ def run(settings: Settings) -> None:
     from app.http.server import server_of
     from app.logs import log_to_stderr
     from app.main import create_app
-    from app.storage.folders import FolderInUse
+    from app.storage.folders import FolderInUse, FolderUnusable, prepare
     from app.storage.tables import DATABASE_ERRORS, DatabaseTooNew
     from decoding.errors import DecodingError
     from transcription.errors import DecoderFailed
@@ -116,13 +115,13 @@ def run(settings: Settings) -> None:
     os.umask(PRIVATE_UMASK)
     try:
         check_ffmpeg()
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prepare(settings.data_dir)
         decoder = open_decoder(settings, own_process=True)
-    except (DecodingError, DecoderFailed, ValueError, OSError) as error:
+    except (DecodingError, DecoderFailed, FolderUnusable, ValueError, OSError) as error:
         fail(str(error))
     try:
         app = create_app(settings, decoder)
-    except (FolderInUse, DatabaseTooNew, ValueError, OSError) as error:
+    except (FolderInUse, FolderUnusable, DatabaseTooNew, ValueError, OSError) as error:
         decoder.close()
         fail(str(error))
     except DATABASE_ERRORS as error:

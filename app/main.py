@@ -35,7 +35,7 @@ def create_app(
 ) -> RequestGuard:
     """The service as an ASGI application. One at a time in a process and in a data folder.
 
-    Raises ValueError for a broken key file, `FolderInUse`, `DatabaseTooNew`.
+    Raises ValueError for a broken key file, `FolderInUse`, `FolderUnusable`, `DatabaseTooNew`.
     """
     if pipeline is None:
         from transcription.pipeline import transcribe  # imports torch: not before it is needed

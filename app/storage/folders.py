@@ -9,6 +9,8 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,6 +24,10 @@ PROBE_BYTES = 64 << 10
 
 class FolderInUse(Exception):
     """Another service works in this data folder."""
+
+
+class FolderUnusable(Exception):
+    """The data folder cannot be made or written in; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +82,40 @@ class JobFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def prepare(root: Path) -> None:
+    """Make the data folder where it is missing, and see that files can be made in it.
+
+    Writes nothing into them: on a full disk a service must start. Raises `FolderUnusable`.
+    """
+    with _told(root):
+        root.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+
+
+@contextmanager
+def _told(root: Path) -> Iterator[None]:
+    """Whatever the disk refuses, as one sentence for who started the service."""
+    try:
+        yield
+    except OSError as error:
+        raise FolderUnusable(
+            f"the data folder {root} cannot be used by uid {os.getuid()} ({error.strerror}: "
+            f"{error.filename or root}): make it writable for that user, or name another by "
+            "LONGFORM_DATA_DIR"
+        ) from error
+
+
 class Folders:
-    """The data folder, locked while this object lives."""
+    """The data folder, locked while this object lives. Raises `FolderInUse`, `FolderUnusable`."""
 
     def __init__(self, root: Path) -> None:
+        prepare(root)
         self.root = root
         self.jobs = root / "jobs"
-        self.jobs.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        self._lock = self._take_lock()
+        with _told(root):
+            self.jobs.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            self._lock = self._take_lock()
 
     def of(self, job_id: str) -> JobFolder:
         return JobFolder(self.jobs / job_id)

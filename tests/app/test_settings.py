@@ -16,7 +16,7 @@ from app.__main__ import cli
 from app.jobs.workflows import executor_of
 from app.logs import JsonLines
 from app.settings import Settings, settings_table
-from app.storage.folders import FolderInUse, Folders
+from app.storage.folders import FolderInUse, Folders, FolderUnusable
 
 
 def run(*arguments: str, **environment: str):
@@ -135,6 +135,32 @@ def test_a_second_service_is_refused_the_folder(tmp_path: Path):
         Folders(tmp_path)
     first.close()
     Folders(tmp_path).close()
+
+
+@pytest.mark.parametrize("blocked", ["folder", "jobs", "lock"])
+def test_a_folder_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Path, blocked: str):
+    """Root may write anywhere, so that a file stands where a folder belongs, or the reverse."""
+    folder = tmp_path / "data"
+    if blocked == "folder":
+        folder.write_text("")
+    else:
+        folder.mkdir()
+        (folder / "jobs").write_text("") if blocked == "jobs" else (folder / "lock").mkdir()
+    told = f"^the data folder {folder} cannot be used by uid {os.getuid()} .*LONGFORM_DATA_DIR$"
+    with pytest.raises(FolderUnusable, match=told):
+        Folders(folder)
+
+
+def test_the_data_folder_is_looked_at_before_the_model(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    command = [sys.executable, "-m", "app", "--port", "0", "--model", "/no/such/model.pt"]
+    environment = {**os.environ, "LONGFORM_DATA_DIR": str(tmp_path / "file" / "data")}
+    ended = subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=110, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.strip().splitlines()[-1].startswith("longform: the data folder ")
+    assert "Traceback" not in ended.stderr
 
 
 def test_the_executor_of_a_folder_never_changes(tmp_path: Path):
