@@ -8,12 +8,9 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from training import lexicon
 from training.split import Purpose, purpose_of
-
-Style = Literal["template", "random"]
 
 SLOT = re.compile(r"\{(\w+)\}")
 SHORTEST_EVALUATED = 4  # words; shorter sentences are so few that every model has met them all

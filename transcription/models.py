@@ -36,12 +36,6 @@ def checkpoint_of(name: str) -> str:
     return str(DEMO_CHECKPOINT) if name == DEMO_MODEL else name
 
 
-def model_name(name: str) -> str:
-    """What the API calls the model: an official name as it is, a path by its last part."""
-    path = Path(name)
-    return path.stem if path.exists() else name
-
-
 def check_model(settings: Settings) -> None:
     """Raise `decoding.errors.ModelNotFound` for a model that is neither here nor official."""
     name = checkpoint_of(settings.model)

@@ -39,10 +39,8 @@ class JobEvents(Response):
         self._service = service
         self._job = job
         self._is_past_end = last_event_id == END
-        digits = last_event_id or ""
-        self._last_sent = (
-            int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
-        )
+        number = _IS_NUMBER(last_event_id or "")
+        self._last_sent = int(number[0]) if number else 0
         self._status = ""
         self._progress: dict[str, Any] = {}
 

@@ -22,7 +22,6 @@ from benchmarks.speed.report import (
     Report,
     Table,
     cells,
-    markdown,
     version_of,
 )
 from benchmarks.speed.rounds import measure_all
@@ -154,11 +153,6 @@ def print_report(report: Report) -> None:
     """The tables on the terminal."""
     for table in report.tables:
         show(table.title, COLUMNS, [cells(row) for row in table.rows])
-
-
-def write_markdown(report: Report, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(markdown(report), encoding="utf-8")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from transcription.models import DEMO_CHECKPOINT, checkpoint_of, model_name
+from transcription.models import DEMO_CHECKPOINT, checkpoint_of
 from transcription.settings import Settings, complaint
 
 
@@ -48,10 +48,3 @@ def test_a_wrong_setting_is_explained_in_one_line():
 
 def test_every_setting_explains_itself():
     assert all(field.description for field in Settings.model_fields.values())
-
-
-def test_model_names(tmp_path):
-    path = tmp_path / "my-meeting-model.pt"
-    path.touch()
-    assert model_name(str(path)) == "my-meeting-model"
-    assert model_name("large-v3") == "large-v3"
