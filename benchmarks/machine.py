@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from decoding.device.devices import processor_name
+
 _KIBIBYTE: Final = 1024
 OUR_PACKAGE: Final = "whisper-longform"
 OUR_PIPELINE: Final = ("chunking", "decoding", "transcription")
@@ -20,7 +22,7 @@ OUR_PIPELINE: Final = ("chunking", "decoding", "transcription")
 def describe_machine() -> dict[str, str]:
     """Names and versions for the report; no host name and no path."""
     return {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": str(os.cpu_count() or 1),
         "memory": f"{_total_memory() / 2**30:.0f} GiB",
         "device": _device(),
@@ -44,16 +46,6 @@ def our_source() -> str:
         for path in sorted((Path(__file__).parent.parent / package).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _total_memory() -> int:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
+FULL_SCALE = 32_768.0  # of 16-bit samples; sound in floating point is 1.0 there
 CLIP_SECONDS = 30.0
 CLIP_SAMPLES = int(CLIP_SECONDS * SAMPLE_RATE)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from whisper.audio import log_mel_spectrogram
 from whisper.model import ModelDimensions, Whisper
 
-from decoding.types import CLIP_SECONDS, SAMPLE_RATE
+from decoding.types import CLIP_SECONDS, FULL_SCALE, SAMPLE_RATE
 from training.acoustics import Sound, noise
 from training.export import HEADS, CheckpointUnreadable, read_checkpoint
 from training.recordings import Recorded, record
@@ -267,4 +267,4 @@ def _shifted(word: SpokenWord, channel: int, recorded: Recorded) -> SpokenWord:
 
 
 def _as_float(samples: NDArray[np.int16]) -> Sound:
-    return samples.astype(np.float32) / np.float32(32_768)
+    return samples.astype(np.float32) / np.float32(FULL_SCALE)

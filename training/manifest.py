@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chunking.types import Span
-from decoding.types import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
+from decoding.types import CLIP_SAMPLES, CLIP_SECONDS, FULL_SCALE, SAMPLE_RATE
 from training.acoustics import Sound
 from transcription.audio import decode_audio
 from transcription.errors import TranscriptionError
 
-FULL_SCALE = 32_768
 SPEECH_LEVEL = 0.02  # of a clip's loudest sample; where speech first and last passes it, it is
 MARGIN = 0.02  # seconds
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
+from decoding.device.devices import processor_name
+
 PACKAGES = ("torch", "openai-whisper", "espeakng-loader")
-PROCESSORS = Path("/proc/cpuinfo")
 
 
 class Provenance:
@@ -25,21 +24,10 @@ class Provenance:
         """For a report: when, on what, with which versions, and how long."""
         return {
             "date": datetime.now(UTC).date().isoformat(),
-            "processor": processor(),
+            "processor": processor_name(),
             "cores": os.cpu_count() or 1,
             "threads": torch.get_num_threads(),
             **{name: version(name) for name in PACKAGES},
             "seconds": round(time.monotonic() - self._wall, 1),
             "processor_seconds": round(time.process_time() - self._worked, 1),
         }
-
-
-def processor(listed: Path = PROCESSORS) -> str:
-    """The processor's name, or its kind where the system does not tell the name."""
-    try:
-        for line in listed.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
+from decoding.types import CLIP_SAMPLES, FULL_SCALE, SAMPLE_RATE
 from training.acoustics import Sound
 from training.grammar import sentences
 from training.recordings import BRISK, LONG, VARIED, RecordingPlan
@@ -21,7 +21,6 @@ from training.synthesis import Spoken, SpokenWord, Synthesiser, fresh_synthesise
 from training.voices import FAST, HELD_OUT, TRAINED, USUAL, Manner, drawn
 
 PEAK = 0.4
-FULL_SCALE = 32_768
 EARLIEST, LATEST = 0.1, 0.8  # seconds of silence before a sentence
 
 

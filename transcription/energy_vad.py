@@ -14,7 +14,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from decoding.types import SAMPLE_RATE
+from decoding.types import FULL_SCALE, SAMPLE_RATE
 
 HOP_SAMPLES = 320
 FRAME_SAMPLES = 640
@@ -22,7 +22,6 @@ FFT_SAMPLES = 1024
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP_SAMPLES
 FRAMES_PER_BLOCK = 1500
 FRAMES_AT_ONCE = 64  # of a product: so few that the library does not wake threads for it
-FULL_SCALE = 32768.0
 
 BAND_EDGES_HZ = (200, 300, 420, 560, 720, 920, 1160, 1450, 1800, 2250, 2800, 3400, 4000)
 PITCH_BAND_HZ = (80, 1200)

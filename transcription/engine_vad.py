@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoding.errors import QueueFull
-from decoding.types import CLIP_SAMPLES, Clip, Decoded, Decoder, DecodingOptions
+from decoding.types import CLIP_SAMPLES, FULL_SCALE, Clip, Decoded, Decoder, DecodingOptions
 from decoding.voice_activity.silero_file import FRAME_SAMPLES
-from transcription.silero import FULL_SCALE, LEAD_IN_FRAMES, speech_probabilities
+from transcription.silero import LEAD_IN_FRAMES, speech_probabilities
 from transcription.types import VoiceActivityDetector
 
 CLIP_FRAMES = CLIP_SAMPLES // FRAME_SAMPLES

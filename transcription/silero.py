@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from decoding.types import FULL_SCALE
 from decoding.voice_activity.silero_file import CONTEXT_SAMPLES, FRAME_SAMPLES, model_file
 
 LEAD_IN_FRAMES = 320  # after so many it hardly matters where a cut was
 STATE_SHAPE = (1, 1, 128)
 FRAMES_PER_CALL = 512
-FULL_SCALE = 32768.0
 LOUD_PERCENTILE = 99.0
 LOUD_ENOUGH = FULL_SCALE * 10 ** (-30 / 20)
 MAX_GAIN = 1000.0

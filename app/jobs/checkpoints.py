@@ -25,7 +25,6 @@ from transcription.errors import Cancelled
 from transcription.options import TranscriptionOptions
 from transcription.types import Recording, VoiceActivityDetector, WindowDecoder
 
-GROUP_WINDOWS = 8  # the most windows of one step, as the pipeline groups them
 OPEN_STEPS = 8  # threads of one job; how many may decode at once is for `Turns` to say
 PATIENCE_SECONDS = 600.0  # with an engine whose queue is full
 FIRST_PAUSE_SECONDS = 0.1

@@ -13,6 +13,7 @@ from benchmarks.checkpoint_conversion import OFFICIAL_NAMES, full_checkpoint, he
 from benchmarks.formats.types import TimedWord
 from benchmarks.peers.types import PeerSpec, PeerTranscript
 from benchmarks.sound import read_samples
+from decoding.types import FULL_SCALE
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -46,7 +47,7 @@ class OpenAiWhisper:
 
     def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:
         # read by our hardened decoder: its own calls a system ffmpeg that may not be there
-        samples = read_samples(audio).astype(np.float32) / 32768.0
+        samples = read_samples(audio).astype(np.float32) / FULL_SCALE
         result = self.model.transcribe(
             samples,
             language=language,

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.checkpoint_conversion import OFFICIAL_NAMES, hugging_face_folder
 from benchmarks.peers.types import PeerSpec, PeerTranscript
 from benchmarks.sound import read_samples
-from decoding.types import SAMPLE_RATE
+from decoding.types import FULL_SCALE, SAMPLE_RATE
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -40,7 +40,7 @@ class TransformersWhisper:
 
     def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:
         sound = {
-            "raw": read_samples(audio).astype(np.float32) / 32768.0,
+            "raw": read_samples(audio).astype(np.float32) / FULL_SCALE,
             "sampling_rate": SAMPLE_RATE,
         }
         generation: dict[str, Any] = {"num_beams": self.spec.beam_size}

@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.peers.faster_whisper import COMPUTE_TYPES
 from benchmarks.peers.types import PeerSpec, PeerTranscript
 from benchmarks.sound import read_samples
+from decoding.types import FULL_SCALE
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class WhisperX:
         }
 
     def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:
-        samples = read_samples(audio).astype(np.float32) / 32768.0
+        samples = read_samples(audio).astype(np.float32) / FULL_SCALE
         found = self.recogniser.transcribe(
             samples, batch_size=self.spec.batch_size, language=language
         )

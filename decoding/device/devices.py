@@ -1,14 +1,17 @@
-"""What LONGFORM_DEVICES may say, and which devices it means on this machine.
+"""What LONGFORM_DEVICES may say, and which devices this machine has.
 
 Opens no device: counting the graphics processors makes no context on them.
 """
 
 from __future__ import annotations
 
+import platform
 import re
+from pathlib import Path
 
 CPU = "cpu"
 EXAMPLES = "auto, cpu, cuda, cuda:0, cuda:0,cuda:1 or all"
+PROCESSORS = Path("/proc/cpuinfo")
 _CUDA = re.compile(r"cuda(?::(\d{1,3}))?")
 
 
@@ -29,6 +32,17 @@ def parse(text: str, *, cuda_devices: int | None = None) -> tuple[str, ...]:
     if names == ["all"]:
         return tuple(f"cuda:{index}" for index in range(available)) or (CPU,)
     return tuple(_device(name, available) for name in names)
+
+
+def processor_name(listed: Path = PROCESSORS) -> str:
+    """The processor's name, or its kind where the system does not tell the name."""
+    try:
+        for line in listed.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
 
 
 def _device(name: str, available: int) -> str:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from decoding.errors import ModelUnreadable
-from decoding.model.dimensions import Dimensions
+from decoding.model.dimensions import Dimensions, Head
 
 COMPACT_FORMAT = "whisper-longform-compact-1"
 HEADS_SUFFIX = ".heads.json"  # beside a checkpoint: [[layer, head], ...]
@@ -27,8 +27,6 @@ UNREADABLE = (
     OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError,
     ArithmeticError, MemoryError, struct.error, pickle.UnpicklingError,
 )  # fmt: skip
-
-Head = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

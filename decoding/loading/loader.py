@@ -16,11 +16,11 @@ import torch
 import whisper
 
 from decoding.errors import ModelNotFound, ModelUnreadable
-from decoding.loading.checkpoint import Checkpoint, Head, default_heads, read_openai
+from decoding.loading.checkpoint import Checkpoint, default_heads, read_openai
 from decoding.loading.ctranslate2 import CONTAINER, read_ctranslate2
 from decoding.loading.huggingface import WEIGHTS, holds_safetensors, merge_adapter, read_directory
 from decoding.model.audio_encoder import AudioEncoder
-from decoding.model.dimensions import Dimensions
+from decoding.model.dimensions import Dimensions, Head
 from decoding.model.layers import PRECISIONS, Placement
 from decoding.model.loaded_model import LoadedModel
 from decoding.model.text_decoder import TextDecoder

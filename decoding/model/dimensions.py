@@ -9,6 +9,9 @@ TOKENS_BESIDE_LANGUAGES = 51_765
 TIMESTAMPS = 1501
 SIGNS_BESIDE_LANGUAGES = 8  # end of text, start, tasks, previous, no speech and their like
 
+Head = tuple[int, int]
+"""Layer and place of an attention head of the text decoder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:

@@ -11,12 +11,10 @@ from functools import cached_property
 import torch
 
 from decoding.model.audio_encoder import AudioEncoder
-from decoding.model.dimensions import Dimensions
+from decoding.model.dimensions import Dimensions, Head
 from decoding.model.text_decoder import TextDecoder
 from decoding.model.vocabulary import Vocabulary
 from decoding.types import ModelCard
-
-Head = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)

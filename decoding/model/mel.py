@@ -15,9 +15,8 @@ from torch import Tensor
 from whisper.audio import HOP_LENGTH, N_FFT, mel_filters
 
 from decoding.device.transfer import to_device
-from decoding.types import CLIP_SAMPLES
+from decoding.types import CLIP_SAMPLES, FULL_SCALE
 
-INT16_SCALE = 32_768.0
 POWER_FLOOR = 1e-10
 DYNAMIC_RANGE = 8.0  # decades below the clip's loudest bin
 
@@ -44,10 +43,10 @@ class LogMel:
         for row, clip in zip(batch, clips, strict=True):
             samples = torch.from_numpy(np.ascontiguousarray(clip))
             if clip.dtype == np.int16 and not is_integer:
-                samples = samples.float() / INT16_SCALE
+                samples = samples.float() / FULL_SCALE
             row[: len(clip)] = samples
         on_device = to_device(batch, self._device)
-        return on_device.float() / INT16_SCALE if is_integer else on_device
+        return on_device.float() / FULL_SCALE if is_integer else on_device
 
     def _of(self, samples: Tensor) -> Tensor:
         spectrum = torch.stft(samples, N_FFT, HOP_LENGTH, window=self._window, return_complex=True)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from decoding.device.transfer import to_device
-from decoding.model.mel import INT16_SCALE
-from decoding.types import Decoded
+from decoding.types import FULL_SCALE, Decoded
 from decoding.voice_activity.silero_file import (
     CONTEXT_SAMPLES,
     FRAME_SAMPLES,
@@ -149,7 +148,7 @@ def _padded(clips: Sequence[Samples], frames: int) -> Tensor:
     for row, clip in zip(batch, clips, strict=True):
         row[CONTEXT_SAMPLES : CONTEXT_SAMPLES + len(clip)] = clip
         if clip.dtype == np.int16:
-            row /= INT16_SCALE
+            row /= FULL_SCALE
     return torch.from_numpy(batch)
 
 

@@ -24,9 +24,9 @@ from typing import Any, Literal
 
 import httpx
 
-from app.jobs.checkpoints import GROUP_WINDOWS
 from tests.app.calls import events_of
 from tests.app.planted_service import NEW_LIFE
+from transcription.in_flight import GROUP_WINDOWS
 
 ROOT = Path(__file__).parents[2]
 FINISHED = {"completed", "failed", "cancelled"}

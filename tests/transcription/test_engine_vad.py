@@ -13,7 +13,7 @@ from chunking.types import Span
 from decoding.engine.engine import Engine
 from decoding.errors import EngineFailed, QueueFull
 from decoding.loading.loader import load_model
-from decoding.types import CLIP_SAMPLES, SAMPLE_RATE, ModelCard
+from decoding.types import CLIP_SAMPLES, FULL_SCALE, SAMPLE_RATE, ModelCard
 from decoding.voice_activity.silero_file import FRAME_SAMPLES
 from decoding.voice_activity.silero_network import only_speech
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
@@ -77,7 +77,7 @@ class OnGpu(PlantedDecoder):
         if self._fails_with is not None:
             future.set_exception(self._fails_with)
         else:
-            whole = np.round(clip.samples * silero.FULL_SCALE).astype(np.int16)
+            whole = np.round(clip.samples * FULL_SCALE).astype(np.int16)
             future.set_result(only_speech(silero.speech_probabilities(whole)))
         return future
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.folder import AUDIO_SUFFIXES
 from benchmarks.sound import read_samples
-from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
+from decoding.types import CLIP_SAMPLES, FULL_SCALE, SAMPLE_RATE
 
 Window = NDArray[np.int16]
 RECORDING: Final = Path(__file__).parents[2] / "recordings" / "demo-meeting.opus"
@@ -63,7 +63,7 @@ def _cut(path: Path) -> Iterator[tuple[str, Window]]:
 
 
 def as_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:
-    return samples.astype(np.float32) / np.float32(32768.0)
+    return samples.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def never_tokens(n_vocab: int) -> tuple[int, ...]:

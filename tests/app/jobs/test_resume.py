@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app.jobs.checkpoints import GROUP_WINDOWS
 from tests.app.calls import events_of
 from tests.app.killing import Killable, killable, postgres, transcripts_of
 from tests.app.planted import text_of, wav
+from transcription.in_flight import GROUP_WINDOWS
 
 
 def kill_at_random_moments(service: Killable, kills: int, seconds_of_sound: int) -> None:

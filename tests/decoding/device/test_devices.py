@@ -39,3 +39,10 @@ def test_device_that_is_not_there() -> None:
 
 def test_devices_are_counted_when_not_given() -> None:
     assert devices.parse("all")
+
+
+def test_the_processor_has_a_name_on_any_system(tmp_path):
+    listed = tmp_path / "cpuinfo"
+    listed.write_text("processor : 0\nmodel name\t: Some Processor\n", "utf-8")
+    assert devices.processor_name(listed) == "Some Processor"
+    assert devices.processor_name(tmp_path / "none")
