@@ -1,5 +1,5 @@
 """Time and words: where windows lie, how their words are merged, what nobody transcribed.
 
-Pure functions on frozen values, standard library and `regex` alone. Never hears of tensors,
-files or requests.
+Pure functions on frozen values, standard library, `regex` and `rapidfuzz` alone. Never hears of
+tensors, files or requests.
 """

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import regex  # type: ignore[import-untyped]  # ships no types
+from rapidfuzz.distance import Levenshtein
 
 from chunking.types import Word
 
@@ -96,16 +97,6 @@ def _time_at(word: Word, place: int) -> float:
     return word.start + (word.end - word.start) * place / len(word.text)
 
 
-@lru_cache(maxsize=65_536)
 def similarity(left: str, right: str) -> float:
-    """1 minus the edit distance over the longer length; 0 for what is obviously different."""
-    longer = max(len(left), len(right))
-    if not longer or abs(len(left) - len(right)) * 2 > longer:
-        return 0.0
-    row = list(range(len(right) + 1))
-    for i, letter in enumerate(left, 1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(right, 1):
-            cost = min(row[j] + 1, row[j - 1] + 1, diagonal + (letter != other))
-            diagonal, row[j] = row[j], cost
-    return 1.0 - row[-1] / longer
+    """1 minus the edit distance over the longer length; 0 if there is nothing to compare."""
+    return Levenshtein.normalized_similarity(left, right) if left or right else 0.0

@@ -76,6 +76,24 @@ def test_similarity():
     assert similarity("", "") == 0.0
 
 
+def edit_distance(left, right):
+    """As it is defined, one letter after the other."""
+    row = list(range(len(right) + 1))
+    for i, letter in enumerate(left, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(right, 1):
+            cost = min(row[j] + 1, row[j - 1] + 1, diagonal + (letter != other))
+            diagonal, row[j] = row[j], cost
+    return row[-1]
+
+
+@given(st.text("abcdé日", max_size=12), st.text("abcdé日", max_size=12))
+def test_similarity_is_as_it_is_defined(left, right):
+    longer = max(len(left), len(right))
+    expected = 1.0 - edit_distance(left, right) / longer if longer else 0.0
+    assert similarity(left, right) == expected
+
+
 @given(st.text("ab", max_size=6), st.text("ab", max_size=6))
 def test_similarity_is_symmetric_and_one_for_equals(left, right):
     assert similarity(left, right) == similarity(right, left)
