@@ -18,7 +18,6 @@ from decoding.errors import DecodingError
 from decoding.types import DecodingOptions
 from transcription.audio import AudioLimits
 from transcription.batch import (
-    EXTENSIONS,
     Batch,
     Outcome,
     SameTranscript,
@@ -38,6 +37,8 @@ from transcription.options import (
     TranscriptionOptions,
     fallback_temperatures,
 )
+from transcription.render import FORMATS
+from transcription.render import SUBTITLES as SUBTITLE_FORMATS
 from transcription.settings import Settings, complaint
 
 PROBLEM = 1
@@ -56,7 +57,11 @@ Examples:\n
 cli = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 MODEL, SPEECH, SEARCH = "Model", "What is said", "Search"
-WINDOWS, SUBTITLES, FILES = "Windows and silence", "Subtitles (srt, vtt)", "Files and report"
+WINDOWS, SUBTITLES, FILES = (
+    "Windows and silence",
+    f"Subtitles ({', '.join(SUBTITLE_FORMATS)})",
+    "Files and report",
+)
 SCREEN, CUT, QUIET = CueOptions(), WindowOptions(), SpeechOptions()
 
 
@@ -67,7 +72,7 @@ def run(
     ],
     formats: Annotated[
         str,
-        typer.Option("--format", "-f", help="text, srt, vtt, json, verbose_json, tsv (a,b: both)."),
+        typer.Option("--format", "-f", help=f"{', '.join(FORMATS)} (a,b: both)."),
     ] = "text",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write transcripts into.")
@@ -249,7 +254,7 @@ def run(
 ) -> None:
     """Transcribe sound of any length: overlapping windows, beam search, merged word by word."""
     console = Console(stderr=True)
-    names = _formats(formats, console)
+    names = _formats(formats, channels, console)
     _check_paths(files, names, output, console)
     try:
         options = TranscriptionOptions(
@@ -307,13 +312,18 @@ def _languages(given: str | None) -> tuple[str, ...]:
     return tuple(language_code(name) for name in (given or "").split(",") if name.strip())
 
 
-def _formats(formats: str, console: Console) -> tuple[str, ...]:
+def _formats(formats: str, channels: Channels, console: Console) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in formats.split(",") if name.strip()))
-    unknown = [name for name in names if name not in EXTENSIONS]
+    unknown = [name for name in names if name not in FORMATS]
     if unknown or not names:
-        _stop(console, f"--format takes {', '.join(EXTENSIONS)}, not {formats!r}", WRONG_USE)
-    if {"json", "verbose_json"} <= set(names):
-        _stop(console, "json and verbose_json would have the same name; take one", WRONG_USE)
+        _stop(console, f"--format takes {', '.join(FORMATS)}, not {formats!r}", WRONG_USE)
+    owners: dict[str, str] = {}
+    for name in names:
+        other = owners.setdefault(FORMATS[name].suffix, name)
+        if other != name:
+            _stop(console, f"{other} and {name} would have the same name; take one", WRONG_USE)
+    if channels != "split" and any(FORMATS[name].has_speakers for name in names):
+        _stop(console, "diarized_json needs --channels split: speakers are channels", WRONG_USE)
     return names
 
 

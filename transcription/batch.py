@@ -22,7 +22,7 @@ from transcription.documents import Granularity
 from transcription.errors import TranscriptionError
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
-from transcription.render import render
+from transcription.render import FORMATS, render
 from transcription.types import Transcript
 from transcription.window_decoder import EngineWindowDecoder
 
@@ -33,14 +33,6 @@ AUDIO_SUFFIXES = frozenset((
     ".wma",
 ))
 # fmt: on
-EXTENSIONS = {
-    "text": "txt",
-    "srt": "srt",
-    "vtt": "vtt",
-    "json": "json",
-    "verbose_json": "json",
-    "tsv": "tsv",
-}
 EVERYTHING: tuple[Granularity, ...] = ("segment", "word")
 """What verbose_json holds when it is a file: nobody can ask for the words later."""
 
@@ -159,7 +151,9 @@ def _targets(files: Sequence[tuple[Path, Path]], output: Path) -> list[Path]:
 
 
 def _one(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcome:
-    paths = {name: target.with_name(f"{target.name}.{EXTENSIONS[name]}") for name in batch.formats}
+    paths = {
+        name: target.with_name(f"{target.name}.{FORMATS[name].suffix}") for name in batch.formats
+    }
     if not batch.overwrite and all(path.exists() for path in paths.values()):
         return Outcome(source)
     try:

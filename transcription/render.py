@@ -1,10 +1,14 @@
-"""A transcript in the format that was asked for. Decides nothing about the words."""
+"""The formats of a transcript, all that is known of each in one table. Decides nothing about words.
+
+A new format is one more entry of `FORMATS`: service, description, downloads and command line take
+it from here.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from chunking.options import CueOptions
 from transcription.documents import (
@@ -17,8 +21,68 @@ from transcription.documents import (
 from transcription.subtitles import to_srt, to_tsv, to_vtt
 from transcription.types import Transcript
 
-ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json", "tsv"]
-RESPONSE_FORMATS: tuple[str, ...] = get_args(ResponseFormat)
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is to be seen: `granularities` matter to verbose_json alone, `cues` to subtitles."""
+
+    granularities: tuple[Granularity, ...] = ("segment",)
+    cues: CueOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format by the `name` that requests give it; `suffix` is that of its files, without a dot.
+
+    `is_streamable`: may be sent while it grows. `has_cues`: takes the options of subtitles.
+    `has_speakers`: tells speakers apart by their channel, so a transcript must have channels.
+    """
+
+    name: str
+    media_type: str
+    suffix: str
+    to_text: Callable[[Transcript, Look], str]
+    is_streamable: bool = False
+    has_cues: bool = False
+    has_speakers: bool = False
+
+    @property
+    def is_json(self) -> bool:
+        return self.media_type == JSON
+
+
+def _dump(document: Document) -> str:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+_TABLE = (
+    Format("json", JSON, "json", lambda whole, _: _dump(json_document(whole)), is_streamable=True),
+    Format("text", TEXT, "txt", lambda whole, _: f"{whole.text}\n", is_streamable=True),
+    Format("srt", TEXT, "srt", lambda whole, look: to_srt(whole, look.cues), has_cues=True),
+    Format("vtt", TEXT, "vtt", lambda whole, look: to_vtt(whole, look.cues), has_cues=True),
+    Format(
+        "verbose_json",
+        JSON,
+        "json",
+        lambda whole, look: _dump(verbose_document(whole, look.granularities)),
+    ),
+    Format(
+        "diarized_json",
+        JSON,
+        "json",
+        lambda whole, _: _dump(diarized_document(whole)),
+        is_streamable=True,
+        has_speakers=True,
+    ),
+    Format("tsv", TEXT, "tsv", lambda whole, _: to_tsv(whole)),
+)
+FORMATS = {entry.name: entry for entry in _TABLE}
+RESPONSE_FORMATS = tuple(FORMATS)
+STREAMABLE = tuple(entry.name for entry in _TABLE if entry.is_streamable)
+SUBTITLES = tuple(entry.name for entry in _TABLE if entry.has_cues)
 
 
 def render(
@@ -28,29 +92,9 @@ def render(
     granularities: Sequence[Granularity] = ("segment",),
     cues: CueOptions | None = None,
 ) -> str:
-    """The transcript as text; `granularities` matter to verbose_json alone, `cues` to subtitles.
-
-    Raises ValueError for a format that is not one of `RESPONSE_FORMATS`.
-    """
-    match response_format:
-        case "text":
-            return f"{transcript.text}\n"
-        case "srt":
-            return to_srt(transcript, cues)
-        case "vtt":
-            return to_vtt(transcript, cues)
-        case "tsv":
-            return to_tsv(transcript)
-        case "json":
-            return _dump(json_document(transcript))
-        case "verbose_json":
-            return _dump(verbose_document(transcript, granularities))
-        case "diarized_json":
-            return _dump(diarized_document(transcript))
-        case _:
-            known = ", ".join(RESPONSE_FORMATS)
-            raise ValueError(f"response_format must be one of {known}, got {response_format!r}")
-
-
-def _dump(document: Document) -> str:
-    return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+    """The transcript as text. Raises ValueError for a format that is not one of `FORMATS`."""
+    chosen = FORMATS.get(response_format)
+    if chosen is None:
+        known = ", ".join(RESPONSE_FORMATS)
+        raise ValueError(f"response_format must be one of {known}, got {response_format!r}")
+    return chosen.to_text(transcript, Look(tuple(granularities), cues))

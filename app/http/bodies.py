@@ -12,20 +12,9 @@ from app.http.forms import Asked
 from chunking.types import Segment, Word
 from transcription.documents import diarized_document, json_document, segment_document
 from transcription.documents import words_document as _words
-from transcription.render import render
+from transcription.render import FORMATS, render
 from transcription.types import Transcript
 
-JSON_FORMATS = ("json", "verbose_json", "diarized_json")
-MEDIA_TYPES = {
-    "json": "application/json",
-    "verbose_json": "application/json",
-    "diarized_json": "application/json",
-    "text": "text/plain; charset=utf-8",
-    "srt": "text/plain; charset=utf-8",
-    "vtt": "text/plain; charset=utf-8",
-    "tsv": "text/plain; charset=utf-8",
-}
-EXTENSIONS = {"text": "txt", "srt": "srt", "vtt": "vtt", "tsv": "tsv"}
 SMALLEST_PROBABILITY = 1e-10
 
 
@@ -66,7 +55,7 @@ def speaker_segments(transcript: Transcript, asked: Asked) -> list[dict[str, Any
 def download_headers(file_name: str, response_format: str) -> dict[str, str]:
     """Make a browser save the transcript under the recording's name, never show it."""
     stem = file_name.rpartition(".")[0] or file_name
-    name = f"{stem}.{EXTENSIONS.get(response_format, 'json')}"
+    name = f"{stem}.{FORMATS[response_format].suffix}"
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     return {"Content-Disposition": disposition, "Cache-Control": "no-store"}

@@ -12,7 +12,7 @@ from app.errors import OK, model_not_found
 from app.http.dependencies import ERRORS, CallerIn, ServiceIn, note_job
 from app.http.forms import ALIASES
 from app.http.responses import StreamedAnswer, WholeAnswer, pace_of
-from app.http.schemas import form_body
+from app.http.schemas import TRANSCRIPT_TYPES, form_body
 from app.http.submission import accept_request, take_form
 from app.service import Service
 from decoding.types import Task
@@ -22,7 +22,7 @@ DEMO = "demo"
 ANSWERS: dict[int | str, dict[str, Any]] = {
     OK: {
         "description": "The transcript, in the format that was asked for.",
-        "content": {"application/json": {}, "text/plain": {}, "text/event-stream": {}},
+        "content": TRANSCRIPT_TYPES | {"text/event-stream": {}},
     },
     **ERRORS,
 }

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.errors import OK, ApiError, of_failure, unavailable
-from app.http.bodies import JSON_FORMATS, MEDIA_TYPES, body_of, logprobs_of, speaker_segments
+from app.http.bodies import body_of, logprobs_of, speaker_segments
 from app.http.forms import Asked
 from app.http.middleware import answer
 from app.jobs.notifications import Subscription
@@ -29,6 +29,7 @@ from app.service import Service
 from app.storage.codecs import decode_segment, decode_transcript
 from app.storage.store import Job
 from chunking.types import Segment
+from transcription.render import FORMATS
 from transcription.types import Transcript
 
 NO_STORE = (b"cache-control", b"no-store")
@@ -151,7 +152,7 @@ class WholeAnswer(WaitingAnswer):
     """One body at the end; JSON is preceded by line breaks while it is long in coming."""
 
     async def _wait(self, subscription: Subscription, client: _Client) -> Job:
-        can_pad = self._asked.response_format in JSON_FORMATS
+        can_pad = FORMATS[self._asked.response_format].is_json
         began = time.monotonic()
         due = began + self._pace.first
         job = await self._look()
@@ -163,7 +164,7 @@ class WholeAnswer(WaitingAnswer):
                 continue
             is_checked = job.windows is not None or now - began >= self._pace.unchecked
             if can_pad and (self._has_begun or is_checked):
-                await self._begin(MEDIA_TYPES[self._asked.response_format])
+                await self._begin(FORMATS[self._asked.response_format].media_type)
                 await self._write(b"\n")
                 due = now + self._pace.later
             else:
@@ -174,7 +175,7 @@ class WholeAnswer(WaitingAnswer):
         transcript = await self._transcript(job)
         body = await asyncio.to_thread(body_of, transcript, self._asked)
         length = None if self._has_begun else len(body)
-        await self._begin(MEDIA_TYPES[self._asked.response_format], length)
+        await self._begin(FORMATS[self._asked.response_format].media_type, length)
         await self._write(body, is_last=True)
 
 

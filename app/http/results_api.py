@@ -9,15 +9,16 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.errors import OK, bad_request, not_ready, of_failure
-from app.http.bodies import MEDIA_TYPES, body_of, download_headers
+from app.http.bodies import body_of, download_headers
 from app.http.clips import cut
 from app.http.dependencies import ERRORS, JobIn, ServiceIn
 from app.http.forms import CUE_FIELDS, Asked, Fields, read_form
 from app.http.job_events import JobEvents
-from app.http.schemas import CUE_PARAMETERS, content
+from app.http.schemas import CUE_PARAMETERS, TRANSCRIPT_TYPES, content
 from app.service import Service
 from app.storage.codecs import decode_options, decode_transcript
 from app.storage.store import Job
+from transcription.render import FORMATS
 from transcription.types import Transcript
 
 MAX_CHANNELS = 64  # more than any recording has that is split
@@ -39,7 +40,7 @@ SOUND = {OK: content({"type": "string", "format": "binary"}, "Sound.", "audio/wa
 TRANSCRIPT: dict[int | str, dict[str, Any]] = {
     OK: {
         "description": "The transcript.",
-        "content": {"application/json": {}, "text/plain": {}},
+        "content": TRANSCRIPT_TYPES,
     },
     **ERRORS,
 }
@@ -73,7 +74,8 @@ async def transcript(
     asked = read_form(Fields(pairs), service.card)
     body = await asyncio.to_thread(_rendered, service, job, asked)
     headers = download_headers(job.file_name, asked.response_format)
-    return Response(body, media_type=MEDIA_TYPES[asked.response_format], headers=headers)
+    media_type = FORMATS[asked.response_format].media_type
+    return Response(body, media_type=media_type, headers=headers)
 
 
 @result_routes.get("/clip", responses=SOUND)
@@ -93,12 +95,12 @@ def _rendered(service: Service, job: Job, asked: Asked) -> bytes:
     if stored is None:
         raise not_ready(f"The job is {job.status}; its transcript is not there yet.")
     whole = decode_transcript(stored)
-    if asked.response_format == "diarized_json":
-        _check_has_channels(whole)
+    if FORMATS[asked.response_format].has_speakers:
+        _check_has_channels(whole, asked.response_format)
     return body_of(whole, asked)
 
 
-def _check_has_channels(whole: Transcript) -> None:
+def _check_has_channels(whole: Transcript, response_format: str) -> None:
     if any(segment.channel is None for segment in whole.segments):
-        message = "diarized_json needs a recording with more than one channel."
+        message = f"{response_format} needs a recording with more than one channel."
         raise bad_request(message, param="response_format", code="unsupported_option")

@@ -6,7 +6,7 @@ from typing import Any
 
 from chunking.options import CueOptions
 from decoding.types import Task
-from transcription.render import RESPONSE_FORMATS
+from transcription.render import FORMATS
 
 Schema = dict[str, Any]
 
@@ -50,7 +50,9 @@ def _strings(**more: Any) -> Schema:
 
 
 def _form_fields(task: Task) -> dict[str, Schema]:
-    formats = [name for name in RESPONSE_FORMATS if task != "translate" or name != "diarized_json"]
+    formats = [
+        name for name, form in FORMATS.items() if task != "translate" or not form.has_speakers
+    ]
     return {
         "file": {"type": "string", "format": "binary", "description": "The recording."},
         "model": _STRING | {"description": "The loaded model, or whisper-1."},
@@ -162,6 +164,10 @@ JOBS: Schema = {
         "has_more": {"type": "boolean"},
     },
 }
+
+
+TRANSCRIPT_TYPES: Schema = {form.media_type.partition(";")[0]: {} for form in FORMATS.values()}
+"""`content` of an answer that is a transcript."""
 
 
 def content(schema: Schema, meaning: str, media_type: str = "application/json") -> Schema:

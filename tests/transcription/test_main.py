@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 import transcription.__main__ as command
 from decoding.errors import ModelNotFound
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
+from transcription.render import FORMATS
 
 runner = CliRunner()
 
@@ -92,6 +93,15 @@ def test_folder_summary_and_exit_code(planted, tmp_path):
     assert (tmp_path / "out" / "good.vtt").read_text().startswith("WEBVTT")
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_of_the_table_is_written(planted, tmp_path, name):
+    path = write_wav(tmp_path / "talk.wav", plant(5))
+    result = run(path, "--format", name, "--channels", "split", "-o", tmp_path / "out")
+    assert result.exit_code == 0
+    text = (tmp_path / "out" / f"talk.{FORMATS[name].suffix}").read_text()
+    assert text_of(5).split()[0] in text
+
+
 def test_folder_without_sound(planted, tmp_path):
     result = run(tmp_path, "--output", tmp_path / "out")
     assert result.exit_code == 1
@@ -120,6 +130,7 @@ def test_file_that_is_no_sound(planted, tmp_path):
     [
         (["--format", "docx"], "--format takes"),
         (["--format", "json,verbose_json"], "take one"),
+        (["--format", "diarized_json"], "needs --channels split"),
         (["--beam-size", "99"], "beam_size must be 1 to 16"),
         (["--overlap", "29"], "overlap must be"),
         (["--format", "text,srt"], "--output"),

@@ -12,6 +12,7 @@ import pytest
 from tests.app.calls import SOUND, events_of, submit
 from tests.app.conftest import Running
 from tests.app.planted import text_of, wav
+from transcription.render import FORMATS
 
 
 def test_a_job_from_submission_to_deletion(shared: Running, tmp_path: Path):
@@ -38,14 +39,21 @@ def test_a_job_from_submission_to_deletion(shared: Running, tmp_path: Path):
         assert not shared.service.folders.of(job["id"]).path.exists()
 
 
-@pytest.mark.parametrize("form", ["json", "verbose_json", "text", "srt", "vtt", "tsv"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_transcript_in_every_format(shared: Running, form: str):
+    is_split = FORMATS[form].has_speakers
     with shared.client() as client:
-        job = submit(client).json()
+        job = (
+            submit(client, wav(5, channels=2), data={"channels": "split"}).json()
+            if is_split
+            else submit(client).json()
+        )
         shared.wait(job["id"])
         path = f"/v1/jobs/{job['id']}/transcript"
         answer = client.get(path, params={"response_format": form})
-        assert text_of(SOUND).split()[0] in answer.text
+        assert answer.headers["content-type"] == FORMATS[form].media_type
+        assert client.get(path).json()["text"].split()[0] in answer.text
+        assert f'.{FORMATS[form].suffix}"' in answer.headers["content-disposition"]
         assert answer.headers["content-disposition"].startswith('attachment; filename="talk.')
         assert answer.headers["cache-control"] == "no-store"
 
