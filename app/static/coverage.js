@@ -7,6 +7,9 @@ import { clock, length } from "./time.js";
 /**
  * @typedef {{start: number, end: number}} Span
  *
+ * @typedef {{start: number, end: number, reason: string, words: number}} Redecoded
+ * `words`: how many of the transcript come from this second hearing; 0: it was in vain
+ *
  * @typedef {object} Coverage as in the service's verbose_json
  * @property {number} speech_seconds
  * @property {number} uncovered_seconds
@@ -14,7 +17,7 @@ import { clock, length } from "./time.js";
  * @property {Span[]} doubtful
  * @property {Record<string, number>} seams
  * @property {number[]} uncertain_seams
- * @property {{start: number, end: number, reason: string}[]} redecoded
+ * @property {Redecoded[]} redecoded
  * @property {Span[]} truncated
  * @property {string[]} [warnings] what was odd about the file
  *
@@ -34,8 +37,17 @@ const SEAM_NAMES = [
 const REASONS = /** @type {Record<string, string>} */ ({
   seam: "Decoded again to settle a seam",
   gap: "Decoded again: speech had no words",
+  hidden: "Decoded again: a stretched word hid others",
   truncated: "Decoded again: a window was cut short",
+  repetitive: "Decoded again: the text repeated itself",
+  improbable: "Decoded again: the text was improbable",
 });
+
+/** Why a stretch was heard again, and what that brought. @param {Redecoded} stretch */
+function secondHearing({ reason, words }) {
+  const why = REASONS[reason] ?? `Decoded again: ${reason}`;
+  return `${why}; brought ${words === 0 ? "nothing" : words === 1 ? "1 word" : `${words} words`}`;
+}
 
 /**
  * Everything worth a look, in the order of the recording.
@@ -43,8 +55,8 @@ const REASONS = /** @type {Record<string, string>} */ ({
  * @returns {Place[]}
  */
 export function placesOf(coverage) {
-  const settled = coverage.redecoded.map(({ start, end, reason }) => ({
-    start, end, text: REASONS[reason] ?? `Decoded again: ${reason}`, isOpen: false, isSettled: true,
+  const settled = coverage.redecoded.map((stretch) => ({
+    start: stretch.start, end: stretch.end, text: secondHearing(stretch), isOpen: false, isSettled: true,
   }));
   const open = (/** @type {string} */ text) => (/** @type {Span} */ { start, end }) =>
     ({ start, end, text, isOpen: true, isSettled: false });

@@ -115,7 +115,7 @@ def plant(texts: tuple[str, ...], *, silence_after: int | None = None) -> Plante
         "doubtful": [],
         "seams": {"agreed": 9, "voted": 1, "repaired": 1, "uncertain": len(uncertain), "silent": 0},
         "uncertain_seams": uncertain,
-        "redecoded": [{"window": 7, "start": 25.0, "end": 40.0, "reason": "seam"}],
+        "redecoded": [{"window": 7, "start": 25.0, "end": 40.0, "reason": "seam", "words": 3}],
         "truncated": [],
     }
     return Planted(tuple(segments), coverage, round(time + 0.5, 3))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from chunking.types import RepairRequest
 from tests.browser.planted import HOSTILE, PROSE, Planted, clean, plant
 from tests.browser.stub_service import StubService
 
@@ -144,6 +146,24 @@ def test_unsure_words_count_beside_full_coverage(
     expect(page.locator("#verdict-text")).to_have_text("All speech has words.")
     expect(page.locator("#next-unsure")).to_have_text("Next of 5 unsure words")
     expect(page.locator("#places .place")).to_have_count(0)
+
+
+REASONS = (*get_args(get_type_hints(RepairRequest)["reason"]), "repetitive", "improbable")
+
+
+@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize(("words", "told"), [(0, "nothing"), (1, "1 word"), (12, "12 words")])
+def test_a_second_hearing_says_why_and_what_it_brought(
+    service: StubService, open_page: OpenPage, planted: Planted, reason: str, words: int, told: str
+) -> None:
+    whole = clean(planted)
+    again = {"window": 7, "start": 25.0, "end": 40.0, "reason": reason, "words": words}
+    service.planted = Planted(
+        whole.segments, {**whole.coverage, "redecoded": [again]}, whole.duration
+    )
+    place = open_done(service, open_page).locator("#places .place")
+    expect(place).to_contain_text(f"; brought {told}, 15")
+    expect(place).not_to_contain_text(f"again: {reason};")  # each reason has a text of its own
 
 
 def test_nothing_at_all_to_check(service: StubService, open_page: OpenPage) -> None:
