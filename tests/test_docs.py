@@ -13,6 +13,7 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 ROOMS = ("app", "benchmarks", "chunking", "decoding", "training", "transcription")
 COMMANDS = sorted(set(re.findall(r"python -m (\w+)(?: ([a-z][\w-]+)(?= |$|\n|`))?", README)))
@@ -47,9 +48,21 @@ def test_readme_settings_exist():
 
 
 def test_links_lead_somewhere():
-    for page in (README, ARCHITECTURE):
+    for page in (README, ARCHITECTURE, CONTRIBUTING):
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", page):
             assert (ROOT / target).exists(), target
+
+
+def test_changes_are_described_with_files_that_exist():
+    files = re.findall(r"`(\w+/[\w/.]*)`", CONTRIBUTING)
+    assert len(set(files)) > 30
+    for file in files:
+        assert (ROOT / file).exists(), file
+    sources = "".join(
+        path.read_text("utf-8") for room in ROOMS for path in ROOT.glob(f"{room}/**/*.py")
+    )
+    for name in re.findall(r"`(\w+)`", CONTRIBUTING):  # functions and types
+        assert re.search(rf"^ *(def |class )?{name}( = |\(|:)", sources, re.MULTILINE), name
 
 
 def test_map_names_what_exists_and_fits_a_sitting():
@@ -61,12 +74,21 @@ def test_map_names_what_exists_and_fits_a_sitting():
         assert (ROOT / f"{module}.py").exists(), module
 
 
-def test_map_names_every_file():
-    """Of the rooms that serve; measuring and training are told of as a whole."""
-    for room in ("app", "chunking", "decoding", "transcription"):
-        for path in sorted((ROOT / room).rglob("*.py")):
-            if path.name != "__init__.py":
-                assert re.search(rf"\b{path.stem}\b", ARCHITECTURE), path
+def parts_of(text, heading):
+    """What follows each `heading`, by the name in it, up to the next; "" is what is before."""
+    before, *rest = re.split(heading, text, flags=re.MULTILINE)
+    return {"": before, **dict(zip(rest[::2], rest[1::2], strict=True))}
+
+
+@pytest.mark.parametrize("room", ["app", "chunking", "decoding", "transcription"])
+def test_map_names_every_file(room):
+    """Each in the paragraph of its folder. Measuring and training are told of as a whole."""
+    folders = parts_of(parts_of(ARCHITECTURE, r"^\*\*`(\w+)/`\*\*")[room], r"^- `(\w+)/`")
+    for path in sorted((ROOT / room).rglob("*.py")):
+        *folder, name = path.relative_to(ROOT / room).with_suffix("").parts
+        if name != "__init__":
+            named = re.findall(r"`(\w+)`", folders["".join(folder)])
+            assert name in named, f"{path.relative_to(ROOT)} is not on the map"
 
 
 def test_rooms_of_numbers_alone_do_not_load_torch():
