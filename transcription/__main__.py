@@ -322,8 +322,8 @@ def _formats(formats: str, channels: Channels, console: Console) -> tuple[str, .
         other = owners.setdefault(FORMATS[name].suffix, name)
         if other != name:
             _stop(console, f"{other} and {name} would have the same name; take one", WRONG_USE)
-    if channels != "split" and any(FORMATS[name].has_speakers for name in names):
-        _stop(console, "diarized_json needs --channels split: speakers are channels", WRONG_USE)
+        if FORMATS[name].has_speakers and channels != "split":
+            _stop(console, f"{name} needs --channels split: speakers are channels", WRONG_USE)
     return names
 
 
