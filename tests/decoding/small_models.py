@@ -20,6 +20,13 @@ def dimensions(n_vocab: int = MULTILINGUAL, n_text_ctx: int = 64, width: int = 6
     return Dimensions(80, 1500, width, heads, 1, n_vocab, n_text_ctx, width, heads, 2)
 
 
+def untrained(dims: Dimensions | ModelDimensions) -> Whisper:
+    """openai-whisper's model as it is made, with the text positions that it leaves unset at 0."""
+    model = Whisper(ModelDimensions(**dataclasses.asdict(dims)))
+    torch.nn.init.zeros_(model.decoder.positional_embedding)
+    return model
+
+
 @lru_cache(maxsize=4)
 def random_model(seed: int = 0, n_vocab: int = MULTILINGUAL, width: int = 64) -> Whisper:
     """openai-whisper's model whose samples contain text, timestamps and end-of-text."""

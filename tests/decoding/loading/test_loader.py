@@ -18,7 +18,7 @@ from decoding.loading.loader import load_model
 from decoding.types import DecodingOptions
 from tests.decoding.decoding_alone import decode_one
 from tests.decoding.noise import noise
-from tests.decoding.small_models import checkpoint_of, random_model, save
+from tests.decoding.small_models import checkpoint_of, random_model, save, untrained
 
 TO_HUGGING_FACE = (
     (".attn_ln.", ".self_attn_layer_norm."),
@@ -232,7 +232,7 @@ def test_a_download_that_fails_is_one_sentence(tmp_path, monkeypatch):
 
 def test_an_official_name_gets_its_heads(model, tmp_path, monkeypatch):
     dims = dataclasses.replace(model.dims, n_text_layer=4, n_text_head=6, n_text_state=384)
-    big = whisper.model.Whisper(dataclasses.replace(dims, n_audio_state=384, n_audio_head=6))
+    big = untrained(dataclasses.replace(dims, n_audio_state=384, n_audio_head=6))
     path = save(big, tmp_path / "tiny.pt")
     monkeypatch.setattr(whisper, "_download", lambda *_args, **_kwargs: str(path))
     loaded = load_model("tiny", download_root=tmp_path)
@@ -280,7 +280,7 @@ def test_heads_that_do_not_part_the_width(model, tmp_path):
 
 def test_a_vocabulary_of_its_own(tmp_path):
     dims = dataclasses.replace(random_model(3).dims, n_vocab=1600)
-    path = save(whisper.model.Whisper(dims), tmp_path / "own.pt")
+    path = save(untrained(dims), tmp_path / "own.pt")
     with pytest.raises(ModelUnreadable, match=r"own\.pt knows 1600 tokens"):
         load_model(str(path))
 
