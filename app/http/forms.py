@@ -26,13 +26,11 @@ from transcription.options import (
     TranscriptionOptions,
     fallback_temperatures,
 )
-from transcription.render import RESPONSE_FORMATS
+from transcription.render import FORMATS, RESPONSE_FORMATS, STREAMABLE, SUBTITLES
 
 ALIASES = ("whisper-1",)
 AUTOMATIC = {"", "auto"}  # as many clients say that no language is given
-SUBTITLES = ("srt", "vtt")
 CUE_FIELDS = ("max_line_length", "max_lines", "max_cue", "reading_speed")
-STREAMABLE = ("json", "text", "diarized_json")
 MAX_LISTED = 64
 MAX_COUNT = 1_000_000_000
 MAX_SPEAKERS = 4
@@ -170,10 +168,8 @@ def _options(fields: Fields, task: Task) -> TranscriptionOptions:
 
 def _windows(fields: Fields) -> WindowOptions:
     """A shorter window overlaps by the same share, unless the form says how much."""
-    default = WindowOptions()
-    window = fields.number("window", default.window)
-    overlap = min(default.overlap, default.overlap / default.window * max(window, 0.0))
-    return WindowOptions(window=window, overlap=fields.number("overlap", overlap))
+    default = WindowOptions.of(fields.number("window", WindowOptions().window))
+    return WindowOptions.of(default.window, fields.number("overlap", default.overlap))
 
 
 def _decoding(fields: Fields, task: Task) -> DecodingOptions:
@@ -279,7 +275,9 @@ def _strategy(fields: Fields) -> Mapping[str, Any]:
 
 
 def _response_format(fields: Fields, task: Task) -> str:
-    known = [name for name in RESPONSE_FORMATS if task != "translate" or name != "diarized_json"]
+    known = [
+        name for name in RESPONSE_FORMATS if task != "translate" or not FORMATS[name].has_speakers
+    ]
     return fields.choice("response_format", known, "json")
 
 
@@ -328,17 +326,18 @@ def _check_together(fields: Fields, asked: Asked) -> None:
         raise _misfit("include=logprobs needs response_format json.")
     cue_fields = [name for name in CUE_FIELDS if fields.text(name)]
     if cue_fields and form not in SUBTITLES:
-        raise _misfit(f"{cue_fields[0]} needs response_format srt or vtt.")
+        raise _misfit(f"{cue_fields[0]} needs response_format {' or '.join(SUBTITLES)}.")
     if asked.is_stream and form not in STREAMABLE:
         raise _misfit(f"stream is for {', '.join(STREAMABLE)}; {form} is whole or nothing.")
-    if form == "diarized_json" and asked.options.channels != "split":
+    has_speakers = FORMATS[form].has_speakers
+    if has_speakers and asked.options.channels != "split":
         raise _misfit(
-            "response_format diarized_json tells speakers apart by their channel: it needs "
+            f"response_format {form} tells speakers apart by their channel: it needs "
             "channels=split and a recording with one speaker per channel."
         )
     if fields.texts("known_speaker_references"):
         raise _misfit("known_speaker_references cannot be used: speakers are channels here.")
-    if asked.speakers and form != "diarized_json":
+    if asked.speakers and not has_speakers:
         raise _misfit("known_speaker_names needs response_format diarized_json.")
     if len(asked.speakers) > MAX_SPEAKERS:
         raise _misfit(f"known_speaker_names takes at most {MAX_SPEAKERS} names.")
