@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chunking.audit.coverage import WORD_SLACK, find_uncovered
+from chunking.audit.coverage import SHORTEST_UNCOVERED, WORD_SLACK, find_uncovered
 from chunking.audit.speaking_rate import find_stretched, speaking_rate_of
 from chunking.merging.disagreements import Disagreement, find_disagreements
 from chunking.merging.word_alignment import TOLERANCE, align
@@ -29,17 +29,19 @@ UNUSABLE = frozenset({"repetitive", "no_speech"})
 
 
 def find_hidden(words: Sequence[Word], evidence: Sequence[Span]) -> tuple[Span, ...]:
-    """Speech under those of one window's `words` that stand for more than they can be.
+    """Speech under those of one window's `words` that must be `SHORTEST_UNCOVERED` of other words.
 
-    Without what is uncovered anyway: that is a gap, and repaired as one.
+    Under less there is seldom a word that a second hearing brings: the report names it. Without
+    what is uncovered anyway: that is a gap, and repaired as one.
     """
     rate = speaking_rate_of(words, evidence)
     if rate is None:
         return ()
     rates = {word.window: rate for word in words}
     bare = find_uncovered(words, clip(evidence, Span(words[0].start, words[-1].end)))
-    stretched = (span for span, _ in find_stretched(words, evidence, rates))
-    return tuple(span for span in stretched if not clip(bare, span))
+    stretched = find_stretched(words, evidence, rates)
+    long = (span for span, excess in stretched if excess >= SHORTEST_UNCOVERED)
+    return tuple(span for span in long if not clip(bare, span))
 
 
 def onset(words: Sequence[Word], hidden: Span, evidence: Sequence[Span]) -> float:
