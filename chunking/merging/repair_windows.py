@@ -22,6 +22,11 @@ LEAD_IN = 0.3
 LONGEST_GAP = 25.0
 """A longer gap becomes several requests."""
 
+ALIKE = 1.0
+"""Two windows for one gap begin or end at least so many seconds apart: others are heard alike."""
+SHORT_END = 5.0
+"""A second window that cannot begin elsewhere ends so soon behind its gap."""
+
 ROOM = 3.0
 """A gap's repair may reach this far beyond the uncovered speech."""
 
@@ -79,26 +84,37 @@ def seam_request(interval: Span, centre: float, bounds: Span, number: int) -> Re
     return _request(number, "seam", _around(centre, bounds), interval)
 
 
-def gap_request(gap: Span, onset: float, attempt: int, bounds: Span, number: int) -> RepairRequest:
+def gap_request(
+    gap: Span, onset: float, attempt: int, bounds: Span, number: int
+) -> RepairRequest | None:
     """First a window that begins at `onset`, where speech does, then one centred on the gap.
 
     A model that hears silence first tends to skip the words behind it. `bounds` is the recording.
+    None if a second window could not differ from the first.
     """
-    return _request(number, "gap", _from_onset(gap, onset, attempt, bounds), gap)
+    window = _from_onset(gap, onset, attempt, bounds)
+    return None if window is None else _request(number, "gap", window, gap)
 
 
 def hidden_request(
     hidden: Span, onset: float, attempt: int, bounds: Span, number: int
-) -> RepairRequest:
+) -> RepairRequest | None:
     """As for a gap: first a window that begins at `onset`, then one centred on what is hidden."""
-    return _request(number, "hidden", _from_onset(hidden, onset, attempt, bounds), hidden)
+    window = _from_onset(hidden, onset, attempt, bounds)
+    return None if window is None else _request(number, "hidden", window, hidden)
 
 
-def _from_onset(gap: Span, onset: float, attempt: int, bounds: Span) -> Span:
-    if attempt:
-        return _around((gap.start + gap.end) / 2, bounds)
+def _from_onset(gap: Span, onset: float, attempt: int, bounds: Span) -> Span | None:
     start = max(onset - LEAD_IN, 0.0)
-    return Span(start, min(start + LONGEST_WINDOW, bounds.end))
+    first = Span(start, min(start + LONGEST_WINDOW, bounds.end))
+    if not attempt:
+        return first
+    centred = _around((gap.start + gap.end) / 2, bounds)
+    if abs(centred.start - first.start) >= ALIKE:
+        return centred
+    # Where the recording has just begun, a window can only end elsewhere.
+    short = Span(first.start, min(gap.end + SHORT_END, first.end))
+    return short if first.end - short.end >= ALIKE else None
 
 
 LONGEST_WINDOW = 30.0

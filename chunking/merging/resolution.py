@@ -107,7 +107,7 @@ def _reveal(
         number = context.numbering.hidden(place, hidden.start, attempt)
         if number not in context.answers:
             begin = onset(words, hidden, context.evidence)
-            return hidden_request(hidden, begin, attempt, context.bounds, number)
+            return hidden_request(hidden, begin, attempt, context.bounds, number) or words
         piece = context.answers[number]
         if piece is None:
             break

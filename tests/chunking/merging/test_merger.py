@@ -546,6 +546,32 @@ def test_a_gap_is_asked_for_twice_and_then_reported():
     assert 9.0 < report.uncovered[0].start < report.uncovered[0].end < 16.0
 
 
+@pytest.mark.parametrize("hole", [(0.0, 4.0), (0.0, 12.0), (2.0, 6.0), (8.0, 12.0), (50.0, 55.0)])
+def test_a_gap_is_never_asked_for_twice_alike(hole):
+    """Also where the recording has just begun: before that there is nothing to begin at."""
+    said = chat(180, 6)
+    _, _, asked = run_all(
+        with_hole(said, *hole),
+        lambda window: Piece(window, ()),
+        evidence=speech_of(said),
+        duration=duration_of(said),
+    )
+    first, second = (request.window for request in asked)
+    assert max(abs(first.start - second.start), abs(first.end - second.end)) >= 1.0
+    assert second.start <= hole[0] + 0.5
+    assert second.end >= hole[1]
+
+
+def test_a_gap_is_asked_for_once_if_there_is_only_one_window_for_it():
+    said = chat(16, 6)
+    duration = duration_of(said)
+    piece = hear(Window(0, 0.0, duration), said[-3:])
+    _, _, asked = run_all(
+        [piece], lambda window: Piece(window, ()), evidence=speech_of(said), duration=duration
+    )
+    assert len(asked) == 1
+
+
 def test_a_repair_may_only_add_inside_its_gap():
     said = chat(180, 6)
 
