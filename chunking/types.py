@@ -81,6 +81,11 @@ class Piece:
     is_truncated: bool = False
     attempts: tuple[str, ...] = ("accepted",)
 
+    @property
+    def may_repair(self) -> bool:
+        """Whether its words may fill a gap: not those of a loop, nor of what was no speech."""
+        return self.attempts[-1] not in ("repetitive", "no_speech")
+
 
 @dataclass(frozen=True, slots=True)
 class Seam:

@@ -22,7 +22,6 @@ EDGE = 0.3
 SHORTEST_ONSET = 0.3
 """A repair begins where so much speech begins, or less that more follows: other sounds are a breath
 or a knock."""
-UNUSABLE = frozenset({"repetitive", "no_speech"})
 _NEIGHBOURS = 4
 SAME_SOUND = 0.5
 """Two words are the same sound if they share this part of the shorter one's time."""
@@ -80,7 +79,7 @@ def _fill_gap(
         piece = context.answers[number]
         if piece is None:
             break
-        if piece.attempts[-1] not in UNUSABLE:
+        if piece.may_repair:
             words = _insert(words, settled, run, gap, piece)
     return words, None
 

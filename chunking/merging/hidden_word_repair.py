@@ -25,7 +25,6 @@ FARTHEST = 15.0
 """A repair begins no more seconds before the end of what is hidden."""
 BREATH = 0.3
 """A pause that a repair may begin in."""
-UNUSABLE = frozenset({"repetitive", "no_speech"})
 
 
 def find_hidden(words: Sequence[Word], evidence: Sequence[Span]) -> tuple[Span, ...]:
@@ -61,7 +60,7 @@ def with_hidden_words(
     by_grapheme: bool,
 ) -> tuple[Word, ...] | None:
     """`words` with what `piece` has around `hidden`; None if it has no more than they have."""
-    if piece.attempts[-1] in UNUSABLE or not piece.words:
+    if not piece.may_repair or not piece.words:
         return None
     stretched = _stretched(words, hidden)
     since = _first_near(words, hidden, evidence)
@@ -86,7 +85,7 @@ def with_hidden_words(
 
 def has_heard(piece: Piece, hidden: Span) -> bool:
     """Whether `piece` is fit to tell that nothing is hidden: it has words there."""
-    return piece.attempts[-1] not in UNUSABLE and any(
+    return piece.may_repair and any(
         hidden.start - TOLERANCE <= focus(word) <= hidden.end + TOLERANCE for word in piece.words
     )
 
