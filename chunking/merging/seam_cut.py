@@ -251,9 +251,16 @@ def _split_at(left: Sequence[Word], right: Sequence[Word], time: float) -> tuple
 
 
 def _cut_time(left: Sequence[Word], right: Sequence[Word], aim: float) -> float:
-    """`aim`, moved so that it separates the sides if they do not overlap in time."""
+    """`aim`, moved so that it separates the sides if they do not overlap in time.
+
+    Where one side has no words at all, the other one's all stay: nobody disputes them.
+    """
     if left and right and focus(left[-1]) <= focus(right[0]):
         return (focus(left[-1]) + focus(right[0])) / 2
+    if not left:
+        return min([aim, *(min(word.start, focus(word)) for word in right[:1])])
+    if not right:
+        return max([aim, *(max(word.end, focus(word)) for word in left[-1:])])
     return aim
 
 

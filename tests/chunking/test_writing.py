@@ -87,6 +87,19 @@ def test_the_right_window_speaks_alone_from_where_the_left_one_stopped(last):
     assert merged.seams[0].status == "voted"
 
 
+@pytest.mark.parametrize("is_left_alone", [True, False])
+def test_the_only_words_near_a_seam_stay(is_left_alone):
+    """In the outermost second of their window, with silence on the seam and behind it."""
+    left, right = heard_as(LEFT, ("early", 4.0)), heard_as(RIGHT, ("later", 50.0))
+    if is_left_alone:
+        left = heard_as(LEFT, ("early", 4.0), ("alone", 29.3))
+    else:
+        right = heard_as(RIGHT, ("alone", 25.5), ("later", 50.0))
+    evidence = [Span(word.start, word.end) for piece in (left, right) for word in piece.words]
+    merged = merge([left, right], NO_REPAIR, evidence=evidence, duration=55.0)
+    assert texts(merged.words) == ["early", "alone", "later"]
+
+
 def test_a_word_that_the_left_window_heard_otherwise_is_not_said_twice():
     left = heard_as(LEFT, ("early", 24.0), ("whether", 25.5))
     right = heard_as(RIGHT, ("weather", 25.5), ("was", 26.3), ("fine", 27.0))
