@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self, get_args
+
+PlanKind = Literal["grid", "chains"]
+MIN_CHAIN = 30.0
+"""Seconds; a shorter chain is a window."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowOptions:
     """Where windows lie. Whisper hears thirty seconds; shorter windows cost accuracy.
+
+    `plan`: windows of a "grid" lie `overlap` seconds in each other, all known before the first is
+    decoded; those of "chains" begin `back_off` seconds before where the last one stopped writing.
+    `chain`: about how many seconds each chain covers, None for all of a recording. Long ones need
+    the fewest windows, short ones are done sooner where many windows are decoded at once. Two
+    chains meet with `overlap`.
 
     `phase` shortens the first window after each silence by so many seconds and thereby moves all
     seams: two runs of different phase hear every word once beside a seam and once far from one.
@@ -17,6 +27,9 @@ class WindowOptions:
     window: float = 30.0
     overlap: float = 5.0
     phase: float = 0.0
+    plan: PlanKind = "grid"
+    chain: float | None = 300.0
+    back_off: float = 2.5
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.window <= 30.0:
@@ -30,14 +43,42 @@ class WindowOptions:
             raise ValueError(
                 f"phase must be 0 to less than {self.window - self.overlap:g} s, got {self.phase}"
             )
+        if self.plan not in get_args(PlanKind):
+            raise ValueError(f"plan must be one of {get_args(PlanKind)}, got {self.plan!r}")
+        if self.chain is not None and not self.chain >= MIN_CHAIN:
+            raise ValueError(f"chain must be {MIN_CHAIN:g} seconds or more, got {self.chain}")
+        if not 0.0 <= self.back_off <= self.window / 2:
+            raise ValueError(
+                f"back_off must be 0 to half of the window ({self.window / 2:g} s), "
+                f"got {self.back_off}"
+            )
 
     @classmethod
-    def of(cls, window: float, overlap: float | None = None) -> Self:
-        """Windows of `window` seconds; a shorter one overlaps by the same share if not told."""
+    def of(
+        cls,
+        window: float,
+        overlap: float | None = None,
+        *,
+        plan: PlanKind | None = None,
+        chain: float | None = None,
+    ) -> Self:
+        """Windows of `window` seconds; a shorter one overlaps by the same share if not told.
+
+        Raises ValueError for a `chain` where the plan has none, and for what the class does not
+        allow.
+        """
         default = cls()
-        if overlap is None:
-            overlap = min(default.overlap, default.overlap / default.window * max(window, 0.0))
-        return cls(window, overlap)
+        plan = plan or default.plan
+        if chain is not None and plan != "chains":
+            raise ValueError(f"chain is for the plan 'chains', got {chain} for {plan!r}")
+        share = min(max(window, 0.0) / default.window, 1.0)
+        return cls(
+            window,
+            default.overlap * share if overlap is None else overlap,
+            plan=plan,
+            chain=default.chain if chain is None else chain,
+            back_off=default.back_off * share,
+        )
 
 
 @dataclass(frozen=True, slots=True)

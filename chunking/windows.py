@@ -35,14 +35,14 @@ def plan_windows(
         return ()
     whole = Span(0.0, duration)
     speech_spans = clip(unite(speech), whole)
-    islands = _find_islands(speech_spans, whole) if skip_silence else (whole,)
+    islands = find_islands(speech_spans, whole) if skip_silence else (whole,)
     if islands and duration <= options.window and options.phase == 0.0:
         return (Window(0, 0.0, duration),)
     spans = _Planner(islands, gaps(speech_spans, whole), options).plan()
     return tuple(Window(index, span.start, span.end) for index, span in enumerate(spans))
 
 
-def _find_islands(speech_spans: Sequence[Span], whole: Span) -> tuple[Span, ...]:
+def find_islands(speech_spans: Sequence[Span], whole: Span) -> tuple[Span, ...]:
     """Speech with its margins; silences too short to skip are part of an island."""
     return clip(unite(widen(speech_spans, MARGIN), bridge=SHORTEST_SKIP), whole)
 

@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from chunking.options import CueOptions, MergeOptions, WindowOptions
+from chunking.options import CueOptions, MergeOptions, PlanKind, WindowOptions
 from decoding.errors import DecodingError
 from decoding.types import DecodingOptions
 from transcription.audio import AudioLimits
@@ -185,6 +185,22 @@ def run(
             rich_help_panel=WINDOWS,
         ),
     ] = None,
+    plan: Annotated[
+        PlanKind,
+        typer.Option(
+            help="grid: windows at even distances. chains: each begins where the one before it "
+            "stopped writing, and waits for it.",
+            rich_help_panel=WINDOWS,
+        ),
+    ] = CUT.plan,
+    chain: Annotated[
+        float | None,
+        typer.Option(
+            help=f"Seconds of a chain; {CUT.chain:g} if not given. Short chains are done sooner "
+            "on a GPU, long ones need fewer windows.",
+            rich_help_panel=WINDOWS,
+        ),
+    ] = None,
     channels: Annotated[
         Channels,
         typer.Option(help="mix: as one; split: each channel by itself.", rich_help_panel=WINDOWS),
@@ -269,7 +285,7 @@ def run(
                 length_penalty=length_penalty,
                 temperatures=fallback_temperatures(temperature),
             ),
-            windows=WindowOptions.of(window, overlap),
+            windows=WindowOptions.of(window, overlap, plan=plan, chain=chain),
             merge=MergeOptions(vote=vote),
             speech=SpeechOptions(vad, vad_threshold, vad_min_silence, vad_pad),
             channels=channels,

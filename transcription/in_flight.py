@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
+from chunking.plan import Plan
 from chunking.types import Piece, Window
 from transcription.options import TranscriptionOptions
 from transcription.types import Recording, WindowDecoder
@@ -27,19 +28,21 @@ def no_repairs() -> Sequence[Window]:
 
 def decode_windows(
     recording: Recording,
-    plan: Sequence[Window],
+    plan: Plan,
     windows: WindowDecoder,
     options: TranscriptionOptions,
     repairs: Callable[[], Sequence[Window]] = no_repairs,
 ) -> Iterator[Piece]:
-    """The pieces of `plan`, in its order, as soon as they and all before them are there.
+    """The pieces of `plan` in the order in which its windows were submitted, repairs among them.
 
-    `repairs` is asked after every group for windows that are wanted besides; they go first, for
-    words that could be final wait for them. The order depends on the pieces alone, not on time.
+    After every group the plan is asked what may be decoded now, and `repairs` what is wanted
+    besides. Repairs go first, for words that could be final wait for them; then windows that
+    follow one that was heard, so that chains which have begun come to an end. The order depends
+    on the pieces alone, not on time.
     With previous text, a planned window is prompted by the planned window before it; a repair
     is not prompted by it, for it may lie anywhere.
     """
-    waiting = deque(_groups(plan, options))
+    waiting = deque(_groups(plan.take_ready(), options))
     in_flight: deque[Future[tuple[Piece, ...]]] = deque()
     most = 1 if options.condition_on_previous_text else GROUPS_IN_FLIGHT
     previous = ""
@@ -51,13 +54,15 @@ def decode_windows(
         for piece in in_flight.popleft().result():
             if piece.window.kind == "grid":
                 previous = _text_to_pass_on(piece)
+                plan.hear(piece)
             yield piece
-        waiting.extendleft(reversed(_groups(repairs(), options)))
+        urgent = [*_groups(repairs(), options), *_groups(plan.take_ready(), options)]
+        waiting.extendleft(reversed(urgent))
 
 
-def _groups(plan: Sequence[Window], options: TranscriptionOptions) -> list[Sequence[Window]]:
+def _groups(wanted: Sequence[Window], options: TranscriptionOptions) -> list[Sequence[Window]]:
     size = 1 if options.condition_on_previous_text else GROUP_WINDOWS
-    return [plan[first : first + size] for first in range(0, len(plan), size)]
+    return [wanted[first : first + size] for first in range(0, len(wanted), size)]
 
 
 def _prompted(options: TranscriptionOptions, previous: str) -> TranscriptionOptions:

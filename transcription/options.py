@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from chunking.options import MergeOptions, SegmentOptions, WindowOptions
@@ -52,7 +52,8 @@ class TranscriptionOptions:
     """`channels`: "mix" hears all channels as one, "split" transcribes each by itself.
 
     `condition_on_previous_text` gives a window the text before it as prompt; windows of one
-    recording then wait for each other, so it is slow, and an error may repeat itself: off.
+    recording then wait for each other (in one chain, if in chains), so it is slow, and an error may
+    repeat itself: off.
     """
 
     decoding: DecodingOptions = field(default_factory=DecodingOptions)
@@ -63,3 +64,10 @@ class TranscriptionOptions:
     channels: Channels = "mix"
     condition_on_previous_text: bool = False
     language_detection_windows: int = 3
+
+    @property
+    def planning(self) -> WindowOptions:
+        """`windows`; all in one chain where the text of each is to prompt the next one."""
+        if self.condition_on_previous_text:
+            return replace(self.windows, chain=None)
+        return self.windows

@@ -1,7 +1,7 @@
 """The whole story: a file of sound in, a transcript out.
 
-    source ─ingest─▶ Recording, DetectedSpeech ─plan_windows─▶ [Window]
-    [Window] ─decode_windows─▶ [Piece] ─Merger─▶ [Word] ─SegmentBuilder─▶ [Segment] ─▶ Transcript
+    source ─ingest─▶ Recording, DetectedSpeech ─plan_for─▶ Plan
+    Plan ─decode_windows─▶ [Piece] ─Merger─▶ [Word] ─SegmentBuilder─▶ [Segment] ─▶ Transcript
 
 Knows neither HTTP nor a database: whoever wants checkpoints passes a `WindowDecoder` that keeps
 them. Given the same file and options it asks for the same windows in the same order, always.
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from chunking.audit.coverage import audit, drop_invented
 from chunking.merging.merger import Merger
+from chunking.plan import plan_for
 from chunking.text.segments import SegmentBuilder
-from chunking.windows import plan_windows
 from transcription.audio import AudioLimits
 from transcription.channels import interleave
 from transcription.in_flight import decode_windows
@@ -64,26 +64,33 @@ def transcribe_recording(
     """One channel of sound, from samples to transcript."""
     # 1. Where do windows lie?
     skip_silence = options.speech.skip_silence
-    plan = plan_windows(
-        detected.speech, recording.duration, options.windows, skip_silence=skip_silence
+    plan = plan_for(
+        detected.speech, recording.duration, options.planning, skip_silence=skip_silence
     )
-    progress.track(recording.duration, len(plan), recording.channel)
+    progress.track(recording.duration, len(plan.grid), recording.channel)
 
     # 2. In which language?
-    options = settle_language(recording, plan, windows, options)
+    options = settle_language(recording, plan.grid, windows, options)
 
     # 3. Decode and merge; decode again where windows disagree, where one was cut short, where
     #    nobody heard speech; let go of what can no longer change.
-    merger = Merger(plan, options.merge, evidence=detected.evidence, duration=recording.duration)
+    merger = Merger(
+        options=options.merge,
+        evidence=detected.evidence,
+        duration=recording.duration,
+        is_whole=False,
+    )
     builder = SegmentBuilder(options.segments)
     repairs = Repairs(merger, progress)
     is_guarded = options.speech.drops_invented
     for piece in decode_windows(recording, plan, windows, options, repairs):
-        progress.decoded(piece.window)
+        progress.decoded(plan.seconds_heard)
         credible = drop_invented(piece, detected.anything) if is_guarded else piece
+        merger.extend(plan.windows, is_whole=plan.is_whole)
         progress.segments(builder.add(merger.add(credible), merger.pieces))
 
     # 4. Close the books.
+    progress.settle()
     merged = merger.finish()
     progress.segments(builder.finish(merged.words, merger.pieces))
     return Transcript(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chunking.types import Segment, Window
+from chunking.types import Segment
 from transcription.types import Observer
 
 
@@ -38,13 +38,20 @@ class Progress:
         """So many windows are to be decoded again."""
         self._plan(windows)
 
-    def decoded(self, window: Window) -> None:
-        """One more window is done."""
+    def decoded(self, seconds: float) -> None:
+        """One more window is done, and so many seconds of this channel are behind us."""
         self.windows_decoded += 1
-        behind_us = self._track_start + window.end
+        if self.windows_decoded > self._windows_planned:
+            self._plan(1)
+        behind_us = self._track_start + seconds
         self._seconds_decoded = min(max(self._seconds_decoded, behind_us), self._seconds_planned)
         if self._observer:
             self._observer.decoded(self.windows_decoded, self._seconds_decoded)
+
+    def settle(self) -> None:
+        """A channel is done: where windows follow the writing, their number is known only now."""
+        if self._windows_planned != self.windows_decoded:
+            self._plan(self.windows_decoded - self._windows_planned)
 
     def segments(self, segments: Sequence[Segment]) -> None:
         """These can no longer change. They are told with their channel and numbered as told."""

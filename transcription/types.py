@@ -136,11 +136,12 @@ class Observer(Protocol):
         ...
 
     def planned(self, seconds: float, windows: int) -> None:
-        """The plan stands (or has grown by repairs): length of the sound, windows to decode."""
+        """Length of the sound, windows to decode: about as many where windows follow the writing
+        (told again at the end), and more where some are decoded again."""
         ...
 
     def decoded(self, windows: int, seconds: float) -> None:
-        """`windows` are done so far; sound up to `seconds` is behind us."""
+        """`windows` are done so far; `seconds` of the sound are behind us."""
         ...
 
     def segments(self, segments: Sequence[Segment]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 
 from app.errors import ApiError, bad_request, model_not_found
-from chunking.options import CueOptions, WindowOptions
+from chunking.options import CueOptions, PlanKind, WindowOptions
 from decoding.types import DecodingOptions, ModelCard, Task
 from transcription.documents import Granularity
 from transcription.errors import UnsupportedRequest
@@ -169,7 +169,15 @@ def _options(fields: Fields, task: Task) -> TranscriptionOptions:
 def _windows(fields: Fields) -> WindowOptions:
     """A shorter window overlaps by the same share, unless the form says how much."""
     default = WindowOptions.of(fields.number("window", WindowOptions().window))
-    return WindowOptions.of(default.window, fields.number("overlap", default.overlap))
+    chosen = fields.choice("plan", get_args(PlanKind), default.plan)
+    plan: PlanKind = "chains" if chosen == "chains" else "grid"
+    chain = fields.number("chain", 0.0) if fields.text("chain") is not None else None
+    return WindowOptions.of(
+        default.window,
+        fields.number("overlap", default.overlap),
+        plan=plan,
+        chain=chain,
+    )
 
 
 def _decoding(fields: Fields, task: Task) -> DecodingOptions:

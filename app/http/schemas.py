@@ -73,6 +73,8 @@ def _form_fields(task: Task) -> dict[str, Schema]:
         "length_penalty": _NUMBER | {"minimum": 0, "maximum": 1},
         "window": _NUMBER | {"minimum": 1, "maximum": 30, "default": 30},
         "overlap": _NUMBER | {"minimum": 0, "default": 5},
+        "plan": _STRING | {"enum": ["grid", "chains"], "default": "grid"},
+        "chain": _NUMBER | {"minimum": 30, "description": "Seconds of a chain; plan=chains only."},
         "hotwords": _STRING,
         "condition_on_previous_text": _FLAG | {"default": False},
         "channels": _STRING | {"enum": ["mix", "split"], "default": "mix"},

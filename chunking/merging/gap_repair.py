@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chunking.audit.coverage import BRIDGE, WORD_SLACK, find_uncovered
-from chunking.merging.repair_windows import gap_request
+from chunking.merging.repair_windows import gap_number, gap_request
 from chunking.merging.resolution import Context, clean
 from chunking.merging.word_alignment import TOLERANCE, align
 from chunking.spans import clip
@@ -72,7 +72,7 @@ def _fill_gap(
     for attempt in range(context.rounds - run.rounds):
         if attempt and not _is_open(words, gap, context):
             break
-        number = context.numbering.gap(gap.start, attempt)
+        number = gap_number(gap.start, attempt)
         if number not in context.answers:
             begin = _onset(context.evidence or (), gap)
             return words, gap_request(gap, begin, attempt, context.bounds, number)

@@ -12,15 +12,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from types import MappingProxyType
 
 from chunking.audit.coverage import WORD_SLACK, find_uncovered, find_unwritten, written_by
 from chunking.merging.gap_repair import WordRun, fill_gaps
-from chunking.merging.repair_windows import LONGEST_GAP, Numbering, chop, with_room
+from chunking.merging.repair_windows import LONGEST_GAP, chop, with_room
 from chunking.merging.resolution import Context, Pending, Side, resolve_seam, resolve_window
 from chunking.merging.seam_cut import JoinedSeam
-from chunking.merging.seam_regions import SeamRegion, first_from, lay_seam_regions
+from chunking.merging.seam_regions import Layout, SeamRegion, first_from
 from chunking.merging.word_times import MonotonicTimes
 from chunking.options import MergeOptions
 from chunking.spans import clip, unite
@@ -85,49 +84,64 @@ class Merger:
 
     A word is final when it lies before every window, seam and gap that is still open: planned
     windows not yet added, and requests neither answered by `add` nor given up by `finish`.
-    Whatever the order of pieces, the words are the same. One thread.
+    Whatever the order of pieces, the words are the same. `windows` is the plan, or how it begins
+    if it is not `is_whole`: `extend` then tells more of it. One thread.
     """
 
     def __init__(
         self,
-        windows: Sequence[Window],
+        windows: Sequence[Window] = (),
         options: MergeOptions | None = None,
         *,
         evidence: Sequence[Span] = (),
         duration: float,
+        is_whole: bool = True,
     ) -> None:
         options = options or MergeOptions()
-        self._windows = tuple(windows)
-        _check_order(self._windows)
         self._answers: dict[int, Piece | None] = {}
         self._pieces: dict[int, Piece] = {}
-        first = max((window.index for window in windows), default=-1) + 1
         self._context = Context(
             MappingProxyType(self._answers),
-            Numbering(first, len(self._windows)),
             options.repair_rounds,
             duration,
             clip(unite(evidence), Span(0.0, duration)) if evidence else None,
             options.vote,
         )
-        self._seam_regions = lay_seam_regions(self._windows)
-        self._places = {window.index: place for place, window in enumerate(self._windows)}
-        num_units = max(2 * len(self._windows) - 1, 0)
-        self._sides: list[Side | None] = [None] * len(self._windows)
-        self._seams: list[Seam | None] = [None] * len(self._seam_regions)
-        self._units: list[_Section | None] = [None] * num_units
-        self._runs: list[WordRun | None] = [None] * (2 * num_units)
-        self._tails: list[_Tail | None] = [None] * num_units
+        self._layout = Layout()
+        self._sides: list[Side | None] = []
+        self._seams: list[Seam | None] = []
+        self._units: list[_Section | None] = []
+        self._runs: list[WordRun | None] = []
+        self._tails: list[_Tail | None] = []
         self._open: dict[int, tuple[int, RepairRequest]] = {}  # number: (unit that asked, request)
         self._times = MonotonicTimes()
         self._words: list[Word] = []
         self._next = 0  # the unit whose words are let go next
         self._let_go = 0  # words of that unit that have left already
+        self.extend(windows, is_whole=is_whole)
 
     @property
     def pieces(self) -> Mapping[int, Piece]:
         """All pieces added so far, by the number of their window."""
         return MappingProxyType(self._pieces)
+
+    def extend(self, windows: Sequence[Window], *, is_whole: bool) -> None:
+        """Take the plan as far as it is known: the windows of the last call and those behind them.
+
+        `is_whole`: no more will come. Words that become final by it leave with the next piece.
+        """
+        known = len(self._layout.windows)
+        if len(windows) == known and is_whole == self._layout.is_whole:
+            return
+        self._layout.extend(windows, is_whole=is_whole)
+        new = len(windows) - known
+        self._sides += [None] * new
+        self._seams += [None] * new  # one more than there are; so with what follows
+        self._units += [None] * 2 * new
+        self._tails += [None] * 2 * new
+        self._runs += [None] * 4 * new
+        for place in range(max(known - 2, 0), len(windows)):
+            self._resolve_window(place)
 
     def requests(self) -> tuple[RepairRequest, ...]:
         """Repairs that are wanted and not yet added, in order of time."""
@@ -142,7 +156,8 @@ class Merger:
         number = piece.window.index
         if number in self._answers:
             raise ValueError(f"window {number} was added before")
-        if number not in self._places and number not in self._open:
+        is_early = not self._layout.is_whole and piece.window.kind == "grid"
+        if not (number in self._layout.places or number in self._open or is_early):
             raise ValueError(f"window {number} is neither planned nor requested")
         self._answers[number] = self._pieces[number] = piece
         return self._answer(number)
@@ -152,7 +167,9 @@ class Merger:
 
         Raises ValueError when planned windows are missing: their words are not to be guessed.
         """
-        missing = [number for number in self._places if number not in self._answers]
+        if not self._layout.is_whole:
+            raise ValueError("the plan is not whole")
+        missing = [number for number in self._layout.places if number not in self._answers]
         if missing:
             raise ValueError(f"windows {missing} have not been added")
         unanswered = self.requests()
@@ -166,10 +183,12 @@ class Merger:
 
     def _answer(self, number: int) -> tuple[Word, ...]:
         """Settle what waited for window `number`; let go of the words that became final."""
-        if number in self._places:
-            unit = 2 * self._places[number]
-        else:
+        if number in self._layout.places:
+            unit = 2 * self._layout.places[number]
+        elif number in self._open:
             unit, _ = self._open.pop(number)
+        else:
+            return ()  # a planned window that the plan does not reach yet
         if self._units[unit] is not None:
             self._fill(2 * unit)
             self._fill(2 * unit + 1)
@@ -185,33 +204,37 @@ class Merger:
         self._open.update((request.window.index, (unit, request)) for request in requests)
 
     def _resolve_window(self, place: int) -> None:
-        side = resolve_window(self._windows[place], place, self._context)
-        if isinstance(side, Pending):
-            self._ask(2 * place, side.requests)
-            return
-        self._sides[place] = side
-        start, end = self._body(place)
-        last = first_from(side.words, end) if place < len(self._seam_regions) else len(side.words)
-        first = first_from(side.words, start) if place else 0
-        self._resolve(
-            2 * place, _Section(side.words[first:last], end, side.rounds, side.by_grapheme)
-        )
-        for seam_region in (place - 1, place):
-            if 0 <= seam_region < len(self._seam_regions):
-                self._resolve_seam(seam_region)
+        """Once it is decoded and the next one is known, and then the seams beside it."""
+        window = self._layout.windows[place]
+        if self._sides[place] is None and self._is_known(place):
+            side = resolve_window(window, place, self._context)
+            if isinstance(side, Pending):
+                self._ask(2 * place, side.requests)
+                return
+            self._sides[place] = side
+            self._resolve(2 * place, self._body(place, side))
+        self._resolve_seam(place - 1)
+        self._resolve_seam(place)
 
-    def _body(self, place: int) -> tuple[float, float]:
-        """Between which times the window at `place` speaks alone."""
-        start = self._seam_regions[place - 1].interval.end if place else 0.0
-        if place < len(self._seam_regions):
-            return start, self._seam_regions[place].interval.start
-        return start, max(start, self._context.duration)
+    def _is_known(self, place: int) -> bool:
+        is_decoded = self._layout.windows[place].index in self._answers
+        return is_decoded and self._layout.knows_body(place)
+
+    def _body(self, place: int, side: Side) -> _Section:
+        """What the window at `place` says where it speaks alone."""
+        start, end = self._layout.body(place)
+        first = first_from(side.words, start) if place else 0
+        last = len(side.words) if end is None else first_from(side.words, end)
+        end = max(start, self._context.duration) if end is None else end
+        return _Section(side.words[first:last], end, side.rounds, side.by_grapheme)
 
     def _resolve_seam(self, place: int) -> None:
+        if not self._layout.knows_region(place) or self._seams[place] is not None:
+            return
         left, right = self._sides[place], self._sides[place + 1]
         if left is None or right is None:
             return
-        seam_region = self._seam_regions[place]
+        seam_region = self._layout.region(place)
         settled = resolve_seam(seam_region, place, (left, right), self._context)
         if isinstance(settled, Pending):
             self._ask(2 * place + 1, settled.requests)
@@ -228,7 +251,7 @@ class Merger:
         self._units[unit] = resolved
         if resolved.words:
             self._tails[unit] = tail = _tail_of(resolved)
-            is_last = unit == len(self._units) - 1
+            is_last = self._layout.is_last(unit)
             end = max(tail.boundary, self._context.duration if is_last else 0.0)
             inside = Span(resolved.words[0].start, max(end, resolved.words[0].start))
             self._lay_out(2 * unit + 1, resolved, _START, inside)
@@ -244,7 +267,7 @@ class Merger:
             before = self._tails[unit - 1] if unit else _START
             if resolved is None or before is None or self._runs[2 * unit] is not None:
                 return
-            is_last = unit == len(self._units) - 1
+            is_last = self._layout.is_last(unit)
             if resolved.words:
                 end = resolved.words[0].start
             else:
@@ -282,10 +305,11 @@ class Merger:
         """
         unit = place // 2
         last = (unit + 1) // 2
-        first = bisect_right(self._windows, region.start, key=lambda window: window.end)
+        windows = self._layout.windows
+        first = bisect_right(windows, region.start, key=lambda window: window.end)
         if place % 2:
             first = max(first, unit // 2)
-        planned = {window.index for window in self._windows[first : last + 1]}
+        planned = {window.index for window in windows[first : last + 1]}
         pieces = (self._answers.get(number) for number in planned | {w.window for w in words})
         return unite(span for piece in pieces if piece for span in written_by(piece))
 
@@ -309,12 +333,6 @@ class Merger:
             self._next += 1
             self._let_go = 0
         return words
-
-
-def _check_order(windows: Sequence[Window]) -> None:
-    for left, right in pairwise(windows):
-        if right.start < left.start or right.end < left.end or right.index <= left.index:
-            raise ValueError(f"windows must be in order, got {left} before {right}")
 
 
 def _tail_of(unit: _Section) -> _Tail:

@@ -7,10 +7,10 @@ in another order ask for the same windows under the same numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from chunking.audit.coverage import WORD_SLACK
+from chunking.merging.seam_regions import MOST_WINDOWS
 from chunking.text.word_duration import is_overlong
 from chunking.types import RepairRequest, Span, Window, Word
 
@@ -36,41 +36,36 @@ _TICKS = 100
 """Gaps and stretched words are told apart by their start in hundredths of a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Numbering:
-    """`first`: the first number that no planned window has; `places`: how many are planned."""
-
-    first: int
-    places: int
-
-    def split(self, place: int, node: int) -> int:
-        """Halves of the window at `place` are nodes 1 and 2, halves of node n 2n+1 and 2n+2."""
-        return self.first + place * _SLOTS + node - 1
-
-    def seam(self, place: int, attempt: int) -> int:
-        return self.first + place * _SLOTS + _SEAM_SLOT + attempt
-
-    def gap(self, start: float, attempt: int) -> int:
-        return self._at(start) + attempt
-
-    def hidden(self, place: int, start: float, attempt: int) -> int:
-        """For a stretched word of the window at `place`; at most two windows hear a moment."""
-        return self._at(start) + 2 + place % 3 * 2 + attempt
-
-    def _at(self, start: float) -> int:
-        return self.first + self.places * _SLOTS + round(start * _TICKS) * _SLOTS
+def split_number(place: int, node: int) -> int:
+    """Halves of the window at `place` are nodes 1 and 2, halves of node n 2n+1 and 2n+2."""
+    return MOST_WINDOWS + place * _SLOTS + node - 1
 
 
-def split_requests(
-    window: Window, place: int, node: int, numbering: Numbering
-) -> tuple[RepairRequest, RepairRequest]:
+def seam_number(place: int, attempt: int) -> int:
+    return MOST_WINDOWS + place * _SLOTS + _SEAM_SLOT + attempt
+
+
+def gap_number(start: float, attempt: int) -> int:
+    return _number_at(start) + attempt
+
+
+def hidden_number(place: int, start: float, attempt: int) -> int:
+    """For a stretched word of the window at `place`; at most two windows hear a moment."""
+    return _number_at(start) + 2 + place % 3 * 2 + attempt
+
+
+def _number_at(start: float) -> int:
+    return MOST_WINDOWS * (1 + _SLOTS) + round(start * _TICKS) * _SLOTS
+
+
+def split_requests(window: Window, place: int, node: int) -> tuple[RepairRequest, RepairRequest]:
     """Both halves of a window whose decoding ended before its sound did; they overlap."""
     middle = (window.start + window.end) / 2
     half = SPLIT_OVERLAP / 2
     spans = Span(window.start, middle + half), Span(middle - half, window.end)
     first, second = (
         RepairRequest(
-            Window(numbering.split(place, 2 * node + 1 + side), span.start, span.end, "split"),
+            Window(split_number(place, 2 * node + 1 + side), span.start, span.end, "split"),
             span,
             "truncated",
         )

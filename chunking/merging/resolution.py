@@ -14,8 +14,9 @@ from chunking.merging.hidden_word_repair import find_hidden, has_heard, onset, w
 from chunking.merging.repair_windows import (
     LEAD_IN,
     SHORTEST_SPLIT,
-    Numbering,
+    hidden_number,
     hidden_request,
+    seam_number,
     seam_request,
     split_requests,
 )
@@ -35,7 +36,6 @@ class Context:
     """What every settlement knows. `answers`: pieces by number of window, None for a refusal."""
 
     answers: Mapping[int, Piece | None]
-    numbering: Numbering
     rounds: int
     duration: float
     evidence: tuple[Span, ...] | None
@@ -104,7 +104,7 @@ def _reveal(
     """`words` with what was `hidden` under one of them, or the repair that would tell."""
     assert context.evidence is not None  # nothing is hidden without
     for attempt in range(context.rounds):
-        number = context.numbering.hidden(place, hidden.start, attempt)
+        number = hidden_number(place, hidden.start, attempt)
         if number not in context.answers:
             begin = onset(words, hidden, context.evidence)
             return hidden_request(hidden, begin, attempt, context.bounds, number) or words
@@ -128,7 +128,7 @@ def _resolve_half(window: Window, place: int, context: Context, node: int) -> Si
     can_split = depth < context.rounds and window.end - window.start >= SHORTEST_SPLIT
     if not piece.is_truncated or not can_split:
         return whole
-    requests = split_requests(window, place, node, context.numbering)
+    requests = split_requests(window, place, node)
     missing = tuple(r for r in requests if r.window.index not in context.answers)
     if missing:
         return Pending(missing)
@@ -200,7 +200,7 @@ def _seam_request(
     seam_region: SeamRegion, time: float, context: Context, place: int, attempt: int
 ) -> RepairRequest:
     """Centred on the seam first; then beginning where the region begins."""
-    number = context.numbering.seam(place, attempt)
+    number = seam_number(place, attempt)
     if attempt == 0:
         return seam_request(seam_region.interval, time, context.bounds, number)
     start = max(seam_region.interval.start - LEAD_IN, 0.0)

@@ -14,6 +14,8 @@ from itertools import pairwise
 from chunking.text.word_duration import focus
 from chunking.types import Span, Window, Word
 
+MOST_WINDOWS = 1_000_000
+"""Planned windows have lower numbers, repairs higher ones: how many there will be nobody knows."""
 REACH = 5.0
 """Seconds around the shared sound in which a repaired seam may find agreeing words."""
 
@@ -36,6 +38,63 @@ def lay_seam_regions(windows: Sequence[Window]) -> tuple[SeamRegion, ...]:
         _lay_seam_region(left, right, Span(limits[place], limits[place + 1]))
         for place, (left, right) in enumerate(pairwise(windows))
     )
+
+
+class Layout:
+    """The plan as far as it is known, and what each window speaks for.
+
+    A window ends where the next one begins, and a seam where the one behind that does: what hangs
+    on windows that are not known yet is not known either.
+    """
+
+    def __init__(self) -> None:
+        self.windows: list[Window] = []
+        self.places: dict[int, int] = {}
+        self.is_whole = False
+        self._regions: list[SeamRegion] = []
+
+    def extend(self, windows: Sequence[Window], *, is_whole: bool) -> None:
+        """`windows`: all that are known now, in order; raises ValueError for other ones."""
+        known = len(self.windows)
+        if self.is_whole and len(windows) > known:
+            raise ValueError(f"the plan was whole with {known} windows, got {len(windows)}")
+        _check_order(windows[max(known - 1, 0) :])
+        self.windows += windows[known:]
+        self.is_whole = is_whole
+        self.places.update((windows[place].index, place) for place in range(known, len(windows)))
+        # The last region ended where its window did; now another one may follow.
+        last = max(known - 2, 0)
+        around = max(last - 1, 0)
+        self._regions[last:] = lay_seam_regions(self.windows[around:])[last - around :]
+
+    def knows_body(self, place: int) -> bool:
+        return place < len(self.windows) - (0 if self.is_whole else 1)
+
+    def knows_region(self, place: int) -> bool:
+        return 0 <= place < len(self.windows) - (1 if self.is_whole else 2)
+
+    def body(self, place: int) -> tuple[float, float | None]:
+        """Between which times the window at `place` speaks alone; None: to the end."""
+        start = self._regions[place - 1].interval.end if place else 0.0
+        if place < len(self._regions):
+            return start, self._regions[place].interval.start
+        return start, None
+
+    def region(self, place: int) -> SeamRegion:
+        """Between the windows at `place` and behind it."""
+        return self._regions[place]
+
+    def is_last(self, unit: int) -> bool:
+        """Whether nothing follows `unit`: a body if it is even, a region if odd."""
+        return self.is_whole and unit == 2 * len(self.windows) - 2
+
+
+def _check_order(windows: Sequence[Window]) -> None:
+    for left, right in pairwise(windows):
+        if right.start < left.start or right.end < left.end or right.index <= left.index:
+            raise ValueError(f"windows must be in order, got {left} before {right}")
+    if windows and windows[-1].index >= MOST_WINDOWS:
+        raise ValueError(f"windows have numbers below {MOST_WINDOWS}, got {windows[-1]}")
 
 
 def _middle_of_body(windows: Sequence[Window], place: int) -> float:

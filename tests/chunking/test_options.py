@@ -13,6 +13,11 @@ from chunking.options import MergeOptions, WindowOptions
         ({"overlap": 15.1}, "overlap must be 0 to half"),
         ({"overlap": -1.0}, "overlap must be 0 to half"),
         ({"phase": -1.0}, "phase must be 0"),
+        ({"plan": "spiral"}, "plan must be one of"),
+        ({"chain": 29.0}, "chain must be 30 seconds or more"),
+        ({"chain": float("nan")}, "chain must be 30 seconds or more"),
+        ({"back_off": 15.1}, "back_off must be 0 to half"),
+        ({"back_off": -1.0}, "back_off must be 0 to half"),
     ],
 )
 def test_impossible_windows(options, message):
@@ -24,7 +29,14 @@ def test_impossible_windows(options, message):
     ("given", "overlap"), [((30.0,), 5.0), ((12.0,), 2.0), ((12.0, 0.0), 0.0), ((30.0, 10.0), 10.0)]
 )
 def test_a_short_window_overlaps_by_the_same_share(given, overlap):
-    assert WindowOptions.of(*given) == WindowOptions(given[0], overlap)
+    back_off = given[0] / 12
+    assert WindowOptions.of(*given) == WindowOptions(given[0], overlap, back_off=back_off)
+
+
+def test_a_chain_is_for_chains_alone():
+    assert WindowOptions.of(30.0, plan="chains", chain=60.0).chain == 60.0
+    with pytest.raises(ValueError, match="chain is for the plan 'chains'"):
+        WindowOptions.of(30.0, chain=60.0)
 
 
 def test_a_window_of_nothing_is_refused_for_its_length():

@@ -2,7 +2,9 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
-from chunking.types import Piece, Window, Word
+from chunking.options import WindowOptions
+from chunking.plan import GridPlan, plan_for
+from chunking.types import Piece, Span, Window, Word
 from decoding.types import ModelCard
 from transcription.in_flight import GROUP_WINDOWS, GROUPS_IN_FLIGHT, decode_windows
 from transcription.options import TranscriptionOptions
@@ -69,21 +71,23 @@ def plan(count: int) -> list[Window]:
 def test_pieces_come_in_order_and_flight_is_bounded():
     windows = LateWindows()
     many = plan(GROUP_WINDOWS * (GROUPS_IN_FLIGHT + 3) + 1)
-    pieces = decode_windows(RECORDING, many, windows, TranscriptionOptions())
+    pieces = decode_windows(RECORDING, GridPlan(many), windows, TranscriptionOptions())
     assert [piece.window for piece in pieces] == many
     assert windows.most_in_flight == GROUPS_IN_FLIGHT
     assert windows.in_flight == []
 
 
 def test_no_windows_no_pieces():
-    assert list(decode_windows(RECORDING, [], LateWindows(), TranscriptionOptions())) == []
+    assert (
+        list(decode_windows(RECORDING, GridPlan([]), LateWindows(), TranscriptionOptions())) == []
+    )
 
 
 def test_previous_text_prompts_the_next_window():
     windows = PromptWindows()
     options = TranscriptionOptions(condition_on_previous_text=True)
     options = replace(options, decoding=replace(options.decoding, prompt="Names: Ada."))
-    list(decode_windows(RECORDING, plan(3), windows, options))
+    list(decode_windows(RECORDING, GridPlan(plan(3)), windows, options))
     assert windows.prompts == ["Names: Ada.", "Names: Ada. word0", "Names: Ada. word1"]
 
 
@@ -91,7 +95,7 @@ def test_a_repair_neither_hears_previous_text_nor_is_it():
     windows = PromptWindows()
     repairs = iter([[Window(9, 3.0, 33.0, "gap")], [], [], []])
     options = TranscriptionOptions(condition_on_previous_text=True)
-    list(decode_windows(RECORDING, plan(3), windows, options, lambda: next(repairs)))
+    list(decode_windows(RECORDING, GridPlan(plan(3)), windows, options, lambda: next(repairs)))
     assert windows.prompts == [None, None, "word0", "word1"]
 
 
@@ -99,5 +103,32 @@ def test_text_of_a_hot_window_prompts_nobody():
     windows = PromptWindows()
     windows.temperature = 0.8
     options = TranscriptionOptions(condition_on_previous_text=True)
-    list(decode_windows(RECORDING, plan(2), windows, options))
+    list(decode_windows(RECORDING, GridPlan(plan(2)), windows, options))
     assert windows.prompts == [None, None]
+
+
+def test_a_chain_passes_its_text_on():
+    windows = PromptWindows()
+    options = TranscriptionOptions(
+        windows=WindowOptions(plan="chains", chain=60.0), condition_on_previous_text=True
+    )
+    everywhere = plan_for((Span(0.0, 200.0),), 200.0, options.planning)
+    pieces = list(decode_windows(RECORDING, everywhere, windows, options))
+    expected = [None, *(f"word{piece.window.index}" for piece in pieces[:-1])]
+    assert windows.prompts == expected
+
+
+def test_chains_that_have_begun_end_before_others_begin():
+    """A hundred chains: those in flight step forward in groups, repairs before them."""
+    options = TranscriptionOptions(windows=WindowOptions(plan="chains", chain=60.0))
+    everywhere = plan_for((Span(0.0, 6000.0),), 6000.0, options.planning)
+    windows, repair = LateWindows(), Window(2_000_000, 3.0, 33.0, "gap")
+    wanted = iter([[repair]])
+    pieces = decode_windows(RECORDING, everywhere, windows, options, lambda: next(wanted, []))
+    seen = [piece.window for piece in pieces]
+    assert everywhere.is_whole
+    assert sorted(seen, key=lambda window: window.index) == [*everywhere.windows, repair]
+    assert windows.most_in_flight == GROUPS_IN_FLIGHT
+    at_once = GROUP_WINDOWS * GROUPS_IN_FLIGHT
+    assert seen.index(repair) == at_once
+    assert [window.start < 60.0 * at_once for window in seen[: 2 * at_once]] == [True] * 2 * at_once

@@ -66,6 +66,13 @@ def test_a_short_window_brings_its_overlap(planted, tmp_path):
     assert planted.clips > 5
 
 
+def test_windows_that_follow_the_writing(planted, tmp_path):
+    path = write_wav(tmp_path / "talk.wav", plant(400))
+    result = run(path, "--plan", "chains", "--chain", "90")
+    assert result.exit_code == 0
+    assert result.stdout.split() == text_of(400).split()
+
+
 @pytest.mark.parametrize(
     ("name", "more", "is_told"),
     [("demo", [], True), ("base", [], False), ("demo", ["--quiet"], False)],
@@ -133,6 +140,7 @@ def test_file_that_is_no_sound(planted, tmp_path):
         (["--format", "diarized_json"], "needs --channels split"),
         (["--beam-size", "99"], "beam_size must be 1 to 16"),
         (["--overlap", "29"], "overlap must be"),
+        (["--chain", "60"], "chain is for the plan 'chains'"),
         (["--format", "text,srt"], "--output"),
         (["nowhere.wav"], "there is no file or folder nowhere.wav"),
         (["--output", __file__], "--output must be a folder"),

@@ -4,9 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chunking.options import WindowOptions
+from chunking.spans import unite
 from chunking.types import Span
 from decoding.errors import EngineFailed
-from decoding.types import DecodedWord
+from decoding.types import DecodedWord, TimedText
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
 from transcription.errors import UnreadableAudio
 from transcription.options import SpeechOptions, TranscriptionOptions
@@ -148,3 +150,54 @@ def test_cancelled_windows_cancel_the_transcription(tmp_path):
     with pytest.raises(CancelledError):
         run(source, cancelling, tmp_path)
     cancelling.close()
+
+
+class Stopping(PlantedDecoder):
+    """Leaves the last seconds of a clip unwritten, as Whisper does with a sentence that it cuts."""
+
+    def _decode(self, clip):
+        decoded = super()._decode(clip)
+        if clip.seconds < 20.0 or not decoded.words:
+            return decoded
+        early = decoded.words[0].tokens[0] % 5
+        words = tuple(word for word in decoded.words if word.end <= clip.seconds - early)
+        timed = (TimedText(words[0].start, words[-1].end, ""),)
+        return replace(decoded, words=words, timed_text=timed)
+
+
+CHAINS = WindowOptions(plan="chains", chain=60.0)
+
+
+@pytest.mark.parametrize("skip_silence", [True, False])
+@pytest.mark.parametrize("channels", ["mix", "split"])
+@pytest.mark.parametrize("has_previous_text", [False, True])
+def test_windows_that_follow_the_writing(tmp_path, skip_silence, channels, has_previous_text):
+    options = TranscriptionOptions(
+        windows=CHAINS,
+        speech=SpeechOptions(skip_silence=skip_silence, drop_invented=False),
+        channels=channels,
+        condition_on_previous_text=has_previous_text,
+    )
+    samples = plant(700, pauses={200: 9.0, 400: 2.0})
+    stopping = Stopping()
+    diary = Diary()
+    detected = DetectedSpeech(*(2 * [speech_in(samples)]))
+    (tmp_path / "sound.pcm").write_bytes(samples.astype("<i2").tobytes())
+    tracks = (0, 1) if channels == "split" else (None,)
+    windows = EngineWindowDecoder(stopping, group="test")
+    progress = Progress(diary)
+    for channel in tracks:
+        recording = Recording(tmp_path / "sound.pcm", len(samples), "digest", channel)
+        transcript = transcribe_recording(recording, detected, options, windows, progress)
+        assert transcript.text == text_of(700)
+        assert "grid" not in {again.reason for again in transcript.coverage.redecoded}
+    assert diary.plans[-1][1] == diary.done[-1][0] == stopping.clips
+    assert [seconds for _, seconds in diary.done] == sorted(seconds for _, seconds in diary.done)
+    stopping.close()
+
+
+def speech_in(samples):
+    """Spans of planted words, as a detector finds them."""
+    loud = np.flatnonzero(np.diff((samples > 0).astype(np.int8), prepend=0, append=0)) / 16_000
+    spans = zip(loud[::2], loud[1::2], strict=True)
+    return unite((Span(float(start), float(end)) for start, end in spans), bridge=0.3)

@@ -1,4 +1,4 @@
-from chunking.types import Segment, Window
+from chunking.types import Segment
 from transcription.progress import Progress
 
 
@@ -24,12 +24,12 @@ def test_two_channels_and_a_repair_are_counted_once():
     progress = Progress(diary)
     progress.ingested(40.0)
     progress.track(40.0, 2)
-    progress.decoded(Window(0, 0.0, 30.0))
-    progress.decoded(Window(1, 10.0, 40.0))
+    progress.decoded(30.0)
+    progress.decoded(40.0)
     progress.repair(1)
-    progress.decoded(Window(2, 5.0, 35.0, "seam"))
+    progress.decoded(35.0)
     progress.track(40.0, 1)
-    progress.decoded(Window(0, 0.0, 30.0))
+    progress.decoded(30.0)
     progress.segments(())
     assert diary.entries == [
         ("ingested", 40.0),
@@ -46,7 +46,7 @@ def test_two_channels_and_a_repair_are_counted_once():
 def test_nobody_listening():
     progress = Progress(None)
     progress.track(1.0, 1)
-    progress.decoded(Window(0, 0.0, 1.0))
+    progress.decoded(1.0)
     progress.segments(())
     assert progress.windows_decoded == 1
 

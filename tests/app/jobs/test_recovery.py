@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from app.storage.folders import JobFolder
 from app.storage.store import Job, Store
 from app.storage.tables import sqlite_url
 from decoding.errors import EngineFailed, QueueFull, UnsupportedOption
-from decoding.types import ModelCard
+from decoding.types import Clip, Decoded, DecodingOptions, ModelCard, TimedText
 from tests.app.calls import submit, until
 from tests.app.conftest import Start
 from tests.app.planted import (
@@ -162,6 +163,42 @@ def test_after_a_crash_nothing_is_decoded_or_listened_to_again(start: Start, tmp
     assert running.wait(job["id"])["status"] == "completed"
     with running.client() as client:
         assert client.get(f"/v1/jobs/{job['id']}/transcript").json() == undisturbed
+
+
+class Stopping(PlantedDecoder):
+    """Stops writing somewhere in the last third of a clip, as its samples decide."""
+
+    def _decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
+        decoded = super()._decode(clip, options)
+        share = 1 - abs(int(clip.samples[0])) / 9000
+        return replace(decoded, timed_text=(TimedText(0.0, share * clip.seconds, decoded.text),))
+
+
+def test_chains_go_on_where_a_crash_interrupted_them(start: Start, tmp_path: Path):
+    """Where a window lies depends on what was heard before it: from checkpoints the same."""
+    from transcription.pipeline import transcribe
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    decoder = Stopping(free_windows=12)
+    params = {"vad": "false", "plan": "chains", "chain": "60", "language": "en"}
+    with ExitStack() as stack:
+        running = start(decoder, transcribe, data_dir=first, until=stack)
+        with running.client() as client:
+            job = client.put("/v1/jobs", content=wav(330), params=params).json()
+        until(lambda: decoder.decoded == 12, "the third windows of the chains are under way")
+        copy_of(first, second)
+        decoder.released.set()
+        assert running.wait(job["id"])["status"] == "completed"
+        with running.client() as client:
+            undisturbed = client.get(f"/v1/jobs/{job['id']}/transcript").json()
+    resumed = Stopping()
+    running = start(resumed, transcribe, data_dir=second)
+    assert running.wait(job["id"])["status"] == "completed"
+    with running.client() as client:
+        assert client.get(f"/v1/jobs/{job['id']}/transcript").json() == undisturbed
+    num_chains = 6  # all of them step forward together, twice before the crash
+    assert resumed.decoded == decoder.decoded - 2 * num_chains
+    assert set(resumed.clips) < set(decoder.clips)
 
 
 def test_failures_say_whose_fault_it_was():
