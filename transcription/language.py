@@ -23,8 +23,9 @@ def settle_language(
 ) -> TranscriptionOptions:
     """Options in which the language is decided, or left to each window where `languages` is set.
 
-    Several windows spread over the recording vote; one voice at the start must not decide for an
-    hour. Raises `UnsupportedRequest` when the model cannot do the language or the task.
+    Several windows vote, the first, the last and some between, each as far as the model is sure of
+    it: neither one voice at the start nor a jingle decides for an hour. Raises
+    `UnsupportedRequest` when the model cannot do the language or the task.
     """
     decoding = options.decoding
     check_model_can(options, windows.model)
@@ -35,7 +36,7 @@ def settle_language(
     probes = _spread(plan, options.language_detection_windows)
     asking = replace(options, decoding=replace(decoding, task="lang_id"))
     pieces = windows.submit(recording, probes, asking).result()
-    return replace(options, decoding=replace(decoding, language=most_spoken(pieces)))
+    return replace(options, decoding=replace(decoding, language=likeliest(pieces)))
 
 
 def check_model_can(options: TranscriptionOptions, model: ModelCard) -> None:
@@ -55,6 +56,14 @@ def check_model_can(options: TranscriptionOptions, model: ModelCard) -> None:
         )
 
 
+def likeliest(probes: Iterable[Piece]) -> str:
+    """The language of which the windows are surest together; the first of equals."""
+    votes: dict[str, float] = {}
+    for probe in probes:
+        votes[probe.language] = votes.get(probe.language, 0.0) + probe.language_probability
+    return max(votes, key=votes.__getitem__) if votes else ENGLISH
+
+
 def most_spoken(pieces: Iterable[Piece]) -> str:
     """The language of most words; of most pieces where there are no words; the first of equals."""
     pieces = tuple(pieces)
@@ -67,6 +76,8 @@ def most_spoken(pieces: Iterable[Piece]) -> str:
 
 
 def _spread(plan: Sequence[Window], count: int) -> tuple[Window, ...]:
-    """`count` windows of the plan at even distances, the first included, marked as probes."""
-    step = max(len(plan) // max(count, 1), 1)
-    return tuple(replace(window, kind="language") for window in plan[::step][: max(count, 1)])
+    """`count` windows of the plan at even distances, first and last included, marked as probes."""
+    last = len(plan) - 1
+    steps = max(min(count, len(plan)) - 1, 0)
+    chosen = [round(last * step / steps) for step in range(steps + 1)] if steps else [0]
+    return tuple(replace(plan[place], kind="language") for place in chosen)

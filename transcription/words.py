@@ -39,6 +39,7 @@ def place_words(decoded: Decoded, window: Window) -> Piece:
         temperature=decoded.temperature,
         is_truncated=decoded.is_truncated,
         attempts=_verdicts(decoded),
+        language_probability=decoded.language_probabilities.get(decoded.language, 1.0),
     )
 
 

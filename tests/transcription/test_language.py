@@ -7,7 +7,7 @@ import pytest
 from chunking.types import Piece, Window, Word
 from decoding.types import DecodingOptions, ModelCard
 from transcription.errors import UnsupportedRequest
-from transcription.language import most_spoken, settle_language
+from transcription.language import likeliest, most_spoken, settle_language
 from transcription.options import TranscriptionOptions
 from transcription.types import Recording
 
@@ -47,8 +47,31 @@ def test_windows_spread_over_the_recording_vote():
     assert options.decoding.task == "transcribe"
     ((windows, task),) = probes.asked
     assert task == "lang_id"
-    assert [window.index for window in windows] == [0, 3, 6]
+    assert [window.index for window in windows] == [0, 4, 9]
     assert {window.kind for window in windows} == {"language"}
+
+
+@pytest.mark.parametrize(
+    ("planned", "asked", "heard"),
+    [(1, 3, [0]), (2, 3, [0, 1]), (3, 3, [0, 1, 2]), (10, 1, [0]), (10, 2, [0, 9])],
+)
+def test_first_and_last_windows_vote_in_any_plan(planned, asked, heard):
+    probes = Probes(MANY, ["de"] * len(heard))
+    options = TranscriptionOptions(language_detection_windows=asked)
+    settle_language(RECORDING, PLAN[:planned], probes, options)
+    ((windows, _),) = probes.asked
+    assert [window.index for window in windows] == heard
+
+
+def test_a_sure_window_outvotes_two_unsure_ones():
+    sure = [("la", 0.3), ("la", 0.4), ("de", 0.9)]
+    probes = [
+        Piece(window, (), language=code, language_probability=probability)
+        for window, (code, probability) in zip(PLAN, sure, strict=False)
+    ]
+    assert likeliest(probes) == "de"
+    assert likeliest(probes[:2]) == "la"
+    assert likeliest([]) == "en"
 
 
 def test_a_given_language_is_not_detected():
