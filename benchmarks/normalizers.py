@@ -18,6 +18,7 @@ import regex  # type: ignore[import-untyped]  # ships no types
 from benchmarks.text_language import is_not_english
 
 ENGLISH: Final = "openai-english"
+DIGITS: Final = "openai-english-digits"
 MARKED_SCRIPTS: Final = (
     *("Arabic", "Hebrew", "Syriac", "Thaana", "Devanagari", "Bengali", "Gurmukhi", "Gujarati"),
     *("Oriya", "Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala", "Thai", "Lao", "Tibetan"),
@@ -82,6 +83,22 @@ def _openai_english() -> Callable[[str], str]:
     return normalizer
 
 
+_ONE = regex.compile(r"\bone\b")
+_REPEATED_DIGIT = regex.compile(r"\b(double|triple) (\d)\b")
+_TIMES = {"double": 2, "triple": 3}
+
+
+def each_digit(text: str) -> str:
+    """openai-english, then each digit a word, however grouped: 555, "5 5 5", "triple five".
+
+    openai-english joins spelt digits ("five five" is 55) and leaves written ones apart ("5 5"), so
+    that a telephone number heard right counts as one error for each digit.
+    """
+    plain = _ONE.sub("1", _openai_english()(text))  # it spells a 1 that stands alone
+    told = _REPEATED_DIGIT.sub(lambda found: found[2] * _TIMES[found[1]], plain)
+    return "".join(f" {letter} " if letter.isdigit() else letter for letter in told)
+
+
 @cache
 def _openai_basic() -> Callable[[str], str]:
     from whisper.normalizers import BasicTextNormalizer  # imports torch: only when asked for
@@ -99,6 +116,7 @@ NORMALIZERS: Final[dict[str, Normalizer]] = {
             True,
             lambda text: _openai_english()(text),
         ),
+        Normalizer(DIGITS, "openai-english, then each digit a word", True, each_digit),
         Normalizer(
             "openai-basic",
             "openai-whisper's BasicTextNormalizer, behind the published multilingual tables",
@@ -160,11 +178,11 @@ def needs_marks(text: str) -> bool:
 
 def warning_for(normalizer: Normalizer, text: str) -> str | None:
     """One sentence when `normalizer` hides errors in a text of this language, else None."""
-    if normalizer.name == ENGLISH and is_not_english(text):
+    if normalizer.name in (ENGLISH, DIGITS) and is_not_english(text):
         return (
-            f"{ENGLISH} is made for English and this text is not: it drops words that are English "
-            'hesitations ("um" is a German word) and rewrites others, so its rate hides errors. '
-            "Use multilingual."
+            f"{normalizer.name} is made for English and this text is not: it drops words that "
+            'are English hesitations ("um" is a German word) and rewrites others, so its rate '
+            "hides errors. Use multilingual."
         )
     if not (normalizer.strips_marks and needs_marks(text)):
         return None

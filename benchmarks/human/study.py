@@ -8,8 +8,15 @@ from typing import Final
 
 from benchmarks.evaluation import Duel, FileEvaluation, SystemEvaluation, duel, evaluate_file
 from benchmarks.human.types import SPEECH, HumanRecording, Kind
-from benchmarks.normalizers import ENGLISH, Normalizer, default_normalizers, normalizer_named
+from benchmarks.normalizers import (
+    DIGITS,
+    ENGLISH,
+    Normalizer,
+    default_normalizers,
+    normalizer_named,
+)
 from benchmarks.records import FileRecord, RunRecord, SystemRecord
+from benchmarks.scoring import Counts, pool
 from benchmarks.timing import Times, times_of_words
 
 LONG_SECONDS: Final = 30.0
@@ -104,21 +111,16 @@ def heard_in(recording: HumanRecording, record: FileRecord) -> Heard:
 def rules_for(recording: HumanRecording) -> Normalizer:
     """English, the language's own, or for digits each digit as a word."""
     if recording.kind == "digits":
-        return _DIGITS
+        return normalizer_named(DIGITS)
     if recording.language is None:
         return normalizer_named("multilingual")
     return normalizer_named(default_normalizers(recording.language)[0])
 
 
-def _as_digits(text: str) -> str:
-    """Numbers in figures, each figure apart: how they are grouped is nobody's error."""
-    plain = normalizer_named(ENGLISH)(text)
-    return "".join(f" {letter} " if letter.isdigit() else letter for letter in plain)
-
-
-_DIGITS: Final = Normalizer(
-    "digits", "openai-english, then each figure a word", strips_marks=True, apply=_as_digits
-)
+def by_digits(recordings: Iterable[Heard]) -> Counts:
+    """Words right and wrong where each digit is a word, however a system groups them."""
+    rules = normalizer_named(DIGITS)
+    return pool(evaluate_file(heard.record, rules).score for heard in recordings)
 
 
 def compared(

@@ -50,6 +50,40 @@ def test_openai_english() -> None:
     )
 
 
+NUMBER = "1 2 2 3 5 5 5"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "one two two three five five five",
+        "1, 2, 2, 3, 5, 5, 5",
+        "1 double 2, 3 triple 5",
+        "One double two three, triple five.",
+        "1223-555",
+        "12 23 555",
+        "1223555",
+    ],
+)
+def test_however_digits_are_grouped_each_is_a_word(written: str) -> None:
+    assert normalizer_named("openai-english-digits")(written) == NUMBER
+
+
+def test_openai_english_joins_spelt_digits_and_leaves_written_ones() -> None:
+    """Why a telephone number that was heard right may count as ten errors."""
+    rules = normalizer_named("openai-english")
+    assert rules("two two three five") == "2235"
+    assert rules("2, 2, 3, 5") == "2 2 3 5"
+    assert score("call two two three five", "call 2, 2, 3, 5").words.errors == 4
+    assert score("call 2235", "call 2, 2, 3, 5", "openai-english-digits").words.errors == 0
+
+
+def test_digits_leave_other_words_as_openai_english_does() -> None:
+    assert normalizer_named("openai-english-digits")("Doubles won't, um, pay $20; double room") == (
+        "doubles will not pay $ 2 0 double room"
+    )
+
+
 def test_letters_are_grapheme_clusters() -> None:
     assert split_letters("กำ ที่") == "กำ ที่"
     assert normalizer_named("multilingual-letters").words("你好，世界") == tuple("你好世界")

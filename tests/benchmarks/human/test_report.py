@@ -49,6 +49,7 @@ def test_every_table_says_what_was_planted() -> None:
     tables = tables_of(whole_study())
     pooled = row(tables, "Long recordings of English speech", "all", "ours")
     assert (pooled["Words"], pooled["Del"], pooled["WER"]) == ("400", "3", "0.75 %")
+    assert pooled["WER, each digit a word"] == "0.75 %"
     theirs = row(tables, "Long recordings of English speech", "read", SEQUENTIAL)
     assert theirs["Ours less (95 %)"].startswith("+1.50 (")
     losses = row(tables, "Lost in a row, said twice", SEQUENTIAL)
