@@ -67,8 +67,8 @@ class Piece:
     """What was recognised in one window, in order, on the recording's clock.
 
     `timed_text`: the spans between timestamp tokens. `attempts`: verdicts of every decoding
-    attempt, the last one kept ("accepted" means kept as good). `language_probability`: how sure
-    the model is of `language`; 1 where it was told.
+    attempt, the last one kept ("accepted" means kept as good). `languages`: the likely ones with
+    their probabilities; none where the model was told.
     """
 
     window: Window
@@ -81,7 +81,7 @@ class Piece:
     temperature: float = 0.0
     is_truncated: bool = False
     attempts: tuple[str, ...] = ("accepted",)
-    language_probability: float = 1.0
+    languages: tuple[tuple[str, float], ...] = ()
 
     @property
     def may_repair(self) -> bool:

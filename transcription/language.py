@@ -57,10 +57,14 @@ def check_model_can(options: TranscriptionOptions, model: ModelCard) -> None:
 
 
 def likeliest(probes: Iterable[Piece]) -> str:
-    """The language of which the windows are surest together; the first of equals."""
+    """The language that is likeliest over all windows together; the first of equals.
+
+    A window of which only its language is known counts as sure of it.
+    """
     votes: dict[str, float] = {}
     for probe in probes:
-        votes[probe.language] = votes.get(probe.language, 0.0) + probe.language_probability
+        for code, probability in probe.languages or ((probe.language, 1.0),):
+            votes[code] = votes.get(code, 0.0) + probability
     return max(votes, key=votes.__getitem__) if votes else ENGLISH
 
 

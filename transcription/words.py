@@ -16,6 +16,7 @@ from decoding.types import Decoded, DecodedWord, TimedText
 FEWEST_TIMELESS = 3
 """So many words in a row without time have been lost by the alignment; one or two may be short."""
 NO_TIME = 0.02
+LIKELY_LANGUAGE = 0.01
 SECONDS_PER_WORD = 0.05
 SECONDS_PER_LETTER = 0.065
 
@@ -39,7 +40,11 @@ def place_words(decoded: Decoded, window: Window) -> Piece:
         temperature=decoded.temperature,
         is_truncated=decoded.is_truncated,
         attempts=_verdicts(decoded),
-        language_probability=decoded.language_probabilities.get(decoded.language, 1.0),
+        languages=tuple(
+            (code, probability)
+            for code, probability in decoded.language_probabilities.items()
+            if probability >= LIKELY_LANGUAGE
+        ),
     )
 
 

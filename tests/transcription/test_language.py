@@ -64,14 +64,17 @@ def test_first_and_last_windows_vote_in_any_plan(planned, asked, heard):
 
 
 def test_a_sure_window_outvotes_two_unsure_ones():
-    sure = [("la", 0.3), ("la", 0.4), ("de", 0.9)]
-    probes = [
-        Piece(window, (), language=code, language_probability=probability)
-        for window, (code, probability) in zip(PLAN, sure, strict=False)
-    ]
+    heard = [(("la", 0.3),), (("la", 0.4),), (("de", 0.9),)]
+    probes = [Piece(PLAN[0], (), languages=languages) for languages in heard]
     assert likeliest(probes) == "de"
     assert likeliest(probes[:2]) == "la"
     assert likeliest([]) == "en"
+
+
+def test_second_choices_count():
+    """A Finnish poem: one window is taken for Latin, one hears hardly any difference."""
+    poem = [(("la", 0.7), ("is", 0.1)), (("la", 0.32), ("fi", 0.3)), (("fi", 0.82), ("et", 0.04))]
+    assert likeliest(Piece(PLAN[0], (), languages=languages) for languages in poem) == "fi"
 
 
 def test_a_given_language_is_not_detected():

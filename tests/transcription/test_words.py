@@ -53,10 +53,10 @@ def test_words_know_where_they_come_from():
     assert piece.words[0].probability == 0.9
 
 
-def test_how_sure_the_model_is_of_a_language_is_kept():
-    assert place_words(DECODED, WINDOW).language_probability == 1.0  # it was told
-    heard = replace(DECODED, language="de", language_probabilities={"de": 0.75, "en": 0.25})
-    assert place_words(heard, WINDOW).language_probability == 0.75
+def test_likely_languages_are_kept():
+    assert place_words(DECODED, WINDOW).languages == ()  # it was told
+    heard = replace(DECODED, language_probabilities={"de": 0.75, "en": 0.245, "fi": 0.005})
+    assert place_words(heard, WINDOW).languages == (("de", 0.75), ("en", 0.245))
 
 
 def test_figures_are_kept():
