@@ -7,6 +7,7 @@ safe there. Nothing here is text yet; `transcription.render` makes it so.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
@@ -18,14 +19,16 @@ Granularity = Literal["segment", "word"]
 Document = dict[str, Any]
 
 FRAMES_PER_SECOND = 100  # of Whisper's spectrogram; `seek` counts them
+AUDIO_TOKENS_PER_SECOND = 50  # vectors that the encoder makes of sound
 TIME_DIGITS = 3
 FIGURE_DIGITS = 6
 
 
 def json_document(transcript: Transcript) -> Document:
-    """Format json: the text and what was used."""
+    """Format json: the text, its languages and what was used."""
     return {
         "text": transcript.text,
+        "languages": languages_document(transcript),
         "usage": usage_document(transcript.duration),
         "coverage": coverage_document(transcript),
     }
@@ -106,6 +109,27 @@ def words_document(segments: Iterable[Segment]) -> list[Document]:
 def usage_document(duration: float) -> Document:
     """What the request is counted as: whole seconds, begun ones included."""
     return {"type": "duration", "seconds": math.ceil(duration)}
+
+
+def token_usage_document(transcript: Transcript) -> Document:
+    """The same counted in tokens, the only shape that OpenAI's streams know. A prompt is free."""
+    heard = math.ceil(transcript.duration * AUDIO_TOKENS_PER_SECOND)
+    written = sum(len(word.tokens) for word in transcript.words)
+    return {
+        "type": "tokens",
+        "input_tokens": heard,
+        "input_token_details": {"audio_tokens": heard, "text_tokens": 0},
+        "output_tokens": written,
+        "total_tokens": heard + written,
+    }
+
+
+def languages_document(transcript: Transcript) -> list[Document]:
+    """The languages that the words are in, that of most words first; none where nothing is said."""
+    votes: Counter[str] = Counter()
+    for segment in transcript.segments:
+        votes[segment.language] += len(segment.words)
+    return [{"code": code} for code, words in votes.most_common() if words]
 
 
 def coverage_document(transcript: Transcript) -> Document:

@@ -10,8 +10,14 @@ from urllib.parse import quote
 
 from app.http.forms import Asked
 from chunking.types import Segment, Word
-from transcription.documents import diarized_document, json_document, segment_document
-from transcription.documents import words_document as _words
+from transcription.documents import (
+    diarized_document,
+    json_document,
+    languages_document,
+    segment_document,
+    token_usage_document,
+    words_document,
+)
 from transcription.render import FORMATS, render
 from transcription.types import Transcript
 
@@ -43,13 +49,50 @@ def logprobs_of(words: tuple[Word, ...]) -> list[dict[str, Any]]:
 
 def event_segment(segment: Segment) -> dict[str, Any]:
     """A segment with its words, for those who watch a job."""
-    return segment_document(segment) | {"words": _words([segment])}
+    return segment_document(segment) | {"words": words_document([segment])}
 
 
-def speaker_segments(transcript: Transcript, asked: Asked) -> list[dict[str, Any]]:
-    """The segments of diarized_json, which are also its stream events."""
-    segments: list[dict[str, Any]] = _with_names(diarized_document(transcript), asked)["segments"]
-    return segments
+class GrowingText:
+    """A text that grows by segments; white space waits until a word follows it."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._held = ""
+
+    def add(self, more: str) -> str:
+        """What `more` appends; all that was appended makes up `text`, which ends as the whole."""
+        text = (self.text + self._held + more).lstrip()
+        spoken = text.rstrip()
+        self._held = text[len(spoken) :]
+        delta = spoken[len(self.text) :]
+        self.text = spoken
+        return delta
+
+
+def speaker_events(transcript: Transcript, asked: Asked) -> list[dict[str, Any]]:
+    """The stream of diarized_json: the text that a segment appends, then the segment itself."""
+    sent = GrowingText()
+    events: list[dict[str, Any]] = []
+    documents = _with_names(diarized_document(transcript), asked)["segments"]
+    for segment, document in zip(transcript.segments, documents, strict=True):
+        if delta := sent.add(segment.text):
+            kind = "transcript.text.delta"
+            events.append({"type": kind, "delta": delta, "segment_id": document["id"]})
+        events.append(document)
+    return events
+
+
+def done_event(transcript: Transcript, asked: Asked) -> dict[str, Any]:
+    """The last event of a stream."""
+    event: dict[str, Any] = {
+        "type": "transcript.text.done",
+        "text": transcript.text,
+        "languages": languages_document(transcript),
+        "usage": token_usage_document(transcript),
+    }
+    if asked.wants_logprobs:
+        event["logprobs"] = logprobs_of(transcript.words)
+    return event
 
 
 def download_headers(file_name: str, response_format: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ from transcription.render import FORMATS, RESPONSE_FORMATS, STREAMABLE, SUBTITLE
 
 ALIASES = ("whisper-1",)
 AUTOMATIC = {"", "auto"}  # as many clients say that no language is given
+UNSTREAMED = "whisper-1"  # OpenAI ignores `stream` for it
 CUE_FIELDS = ("max_line_length", "max_lines", "max_cue", "reading_speed")
 MAX_LISTED = 64
 MAX_COUNT = 1_000_000_000
@@ -39,6 +40,7 @@ MAX_PROMPT = 20_000
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
 _STRATEGY = "chunking_strategy"
+_ITEM = re.compile(r"\[[0-9]*\]$")  # how clients mark an item of a list; PHP numbers them
 N = TypeVar("N", int, float)
 
 
@@ -57,14 +59,19 @@ class Asked:
     cues: CueOptions = field(default_factory=CueOptions)
 
 
+def field_name(name: str) -> str:
+    """A name without the mark of a list: `include[]` and `include[0]` are `include`."""
+    return _ITEM.sub("", name)
+
+
 class Fields:
-    """Text fields of one form. A trailing `[]` of a name means nothing, an empty value neither."""
+    """Text fields of one form by their `field_name`. An empty value counts as not given."""
 
     def __init__(self, pairs: Sequence[tuple[str, str]] = ()) -> None:
         self._values: dict[str, list[str]] = {}
         for name, value in pairs:
             if value != "":
-                self._values.setdefault(name.removesuffix("[]"), []).append(value)
+                self._values.setdefault(field_name(name), []).append(value)
 
     def text(self, name: str) -> str | None:
         values = self._values.get(name)
@@ -131,13 +138,14 @@ def read_form(
         raise bad_request(str(error), param=_blamed(fields, task), code=error.code) from error
     except ValueError as error:  # the options check themselves and name the field first
         raise bad_request(f"{error}.", param=str(error).split()[0]) from error
+    form = _response_format(fields, task)
     asked = Asked(
         model=card.name,
         options=options,
-        response_format=_response_format(fields, task),
+        response_format=form,
         granularities=_granularities(fields),
         wants_logprobs=_logprobs(fields),
-        is_stream=fields.flag("stream"),
+        is_stream=_is_stream(fields, form),
         speakers=fields.texts("known_speaker_names"),
         webhook_url=fields.text("webhook_url"),
         cues=_cues(fields),
@@ -289,6 +297,13 @@ def _response_format(fields: Fields, task: Task) -> str:
     return fields.choice("response_format", known, "json")
 
 
+def _is_stream(fields: Fields, form: str) -> bool:
+    """Whether the answer is events. Under the name of `UNSTREAMED` all that can be sent in parts is
+    streamed, and the wish is passed over for the rest, as clients written for OpenAI expect."""
+    is_wanted = fields.flag("stream")
+    return is_wanted and (form in STREAMABLE or fields.text("model") != UNSTREAMED)
+
+
 def _granularities(fields: Fields) -> tuple[Granularity, ...]:
     given = fields.texts("timestamp_granularities")
     unknown = [value for value in given if value not in get_args(Granularity)]
@@ -328,8 +343,8 @@ def _logprobs(fields: Fields) -> bool:
 def _check_together(fields: Fields, asked: Asked) -> None:
     """Fields that are each right and do not go together."""
     form = asked.response_format
-    if fields.texts("timestamp_granularities") and form != "verbose_json":
-        raise _misfit("timestamp_granularities needs response_format verbose_json.")
+    if "word" in asked.granularities and form != "verbose_json":
+        raise _misfit("timestamp_granularities=word needs response_format verbose_json.")
     if asked.wants_logprobs and form != "json":
         raise _misfit("include=logprobs needs response_format json.")
     cue_fields = [name for name in CUE_FIELDS if fields.text(name)]

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.errors import OK, ApiError, of_failure, unavailable
-from app.http.bodies import body_of, logprobs_of, speaker_segments
+from app.http.bodies import GrowingText, body_of, done_event, logprobs_of, speaker_events
 from app.http.forms import Asked
 from app.http.middleware import answer
 from app.jobs.notifications import Subscription
@@ -182,9 +182,10 @@ class WholeAnswer(WaitingAnswer):
 class StreamedAnswer(WaitingAnswer):
     """OpenAI's events: deltas as segments become final, then the whole text. No other types."""
 
-    _sent_segments = 0
-    _text = ""
-    _held = ""
+    def __init__(self, service: Service, job: Job, asked: Asked, pace: Pace) -> None:
+        super().__init__(service, job, asked, pace)
+        self._sent_segments = 0
+        self._sent = GrowingText()
 
     async def _wait(self, subscription: Subscription, client: _Client) -> Job:
         job = await self._look()
@@ -217,15 +218,12 @@ class StreamedAnswer(WaitingAnswer):
         """What is left to say when the job has ended; much of it where the recording is long."""
         events: list[dict[str, Any]] = []
         if self._asked.response_format == "diarized_json":
-            events += speaker_segments(transcript, self._asked)
+            events += speaker_events(transcript, self._asked)
         else:
-            rest = transcript.text.removeprefix(self._text)
-            if rest and transcript.text.startswith(self._text):
+            rest = transcript.text.removeprefix(self._sent.text)
+            if rest and transcript.text.startswith(self._sent.text):
                 events.append({"type": "transcript.text.delta", "delta": rest})
-        done: dict[str, Any] = {"type": "transcript.text.done", "text": transcript.text}
-        if self._asked.wants_logprobs:
-            done["logprobs"] = logprobs_of(transcript.words)
-        return [_event(event) for event in (*events, done)]
+        return [_event(event) for event in (*events, done_event(transcript, self._asked))]
 
     async def _send_new_segments(self) -> None:
         """Segments that became final since the last look. Split channels come at the end."""
@@ -240,12 +238,7 @@ class StreamedAnswer(WaitingAnswer):
                 await self._send_delta(decode_segment(encoded))
 
     async def _send_delta(self, segment: Segment) -> None:
-        """The text so far grows by whole segments; white space waits until a word follows it."""
-        text = (self._text + self._held + segment.text).lstrip()
-        spoken = text.rstrip()
-        self._held = text[len(spoken) :]
-        delta = spoken[len(self._text) :]
-        self._text = spoken
+        delta = self._sent.add(segment.text)
         if not delta:
             return
         event: dict[str, Any] = {"type": "transcript.text.delta", "delta": delta}

@@ -12,7 +12,7 @@ from app.errors import OK, bad_request, not_ready, of_failure
 from app.http.bodies import body_of, download_headers
 from app.http.clips import cut
 from app.http.dependencies import ERRORS, JobIn, ServiceIn
-from app.http.forms import CUE_FIELDS, Asked, Fields, read_form
+from app.http.forms import CUE_FIELDS, Asked, Fields, field_name, read_form
 from app.http.job_events import JobEvents
 from app.http.schemas import CUE_PARAMETERS, TRANSCRIPT_TYPES, content
 from app.service import Service
@@ -67,7 +67,7 @@ async def transcript(
     pairs = [
         (name, value)
         for name, value in request.query_params.multi_items()
-        if name.removesuffix("[]") in RENDERING_FIELDS
+        if field_name(name) in RENDERING_FIELDS
     ]
     pairs.append(("response_format", response_format))
     pairs.append(("channels", decode_options(job.options).channels))

@@ -6,7 +6,7 @@ from typing import Any
 
 from chunking.options import CueOptions
 from decoding.types import Task
-from transcription.render import FORMATS
+from transcription.render import FORMATS, STREAMABLE
 
 Schema = dict[str, Any]
 
@@ -64,7 +64,8 @@ def _form_fields(task: Task) -> dict[str, Schema]:
         "temperature": _NUMBER | {"minimum": 0, "maximum": 1, "default": 0},
         "timestamp_granularities[]": _strings(enum=["word", "segment"]),
         "include[]": _strings(enum=["logprobs"]),
-        "stream": _FLAG | {"default": False},
+        "stream": _FLAG
+        | {"default": False, "description": f"Events, of {', '.join(STREAMABLE)} alone."},
         "chunking_strategy": _STRING | {"description": "auto, or a server_vad object as JSON."},
         "known_speaker_names[]": _strings(),
         "beam_size": {"type": "integer", "minimum": 1, "maximum": 16},

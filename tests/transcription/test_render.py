@@ -8,7 +8,11 @@ from dataclasses import replace
 import pytest
 
 from chunking.types import Coverage, Redecoded, Seam, Segment, Span, Word
-from transcription.documents import verbose_document
+from transcription.documents import (
+    languages_document,
+    token_usage_document,
+    verbose_document,
+)
 from transcription.language_names import LANGUAGE_NAMES, language_name
 from transcription.render import RESPONSE_FORMATS, render
 from transcription.types import Transcript
@@ -83,8 +87,22 @@ def test_tsv_as_openai_whisper_writes_it():
 def test_json():
     answer = json.loads(render(TWO, "json"))
     assert answer["text"] == "Hello there. Bye."
+    assert answer["languages"] == [{"code": "en"}]
     assert answer["usage"] == {"type": "duration", "seconds": 3726}
     assert answer["coverage"]["speech_seconds"] == 4.0
+
+
+def test_languages_of_most_words_first_and_none_of_silence():
+    silent = segment(2, 3724.0, 3725.0)
+    mixed = transcript(replace(LATE, language="hi"), HELLO, replace(silent, language="de"))
+    assert languages_document(mixed) == [{"code": "en"}, {"code": "hi"}]
+    assert languages_document(EMPTY) == []
+
+
+def test_usage_in_tokens():
+    usage = token_usage_document(TWO)
+    assert usage["input_tokens"] == 186263  # 3725.25 s of 50 vectors each
+    assert (usage["output_tokens"], usage["total_tokens"]) == (3, 186266)
 
 
 def test_verbose_json():

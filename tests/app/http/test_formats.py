@@ -59,3 +59,13 @@ def test_the_page_offers_formats_of_the_table():
     with_cues = re.search(r"const SUBTITLES = \[(.*?)\];", MENU.read_text("utf-8"))
     assert with_cues
     assert set(re.findall(r"\w+", with_cues[1])) == {n for n, _ in rows if FORMATS[n].has_cues}
+
+
+@pytest.mark.parametrize("mark", ["", "[]", "[0]"])
+def test_lists_as_clients_mark_them(mark: str):
+    """PHP numbers the items; a field that was not understood would be passed over in silence."""
+    words = asked("verbose_json", (f"timestamp_granularities{mark}", "word"))
+    assert words.granularities == ("word",)
+    fields = Fields([("languages[0]", "en"), ("languages[1]", "de"), ("include[x]", "y")])
+    assert fields.texts("languages") == ("en", "de")
+    assert fields.texts("include") == ()

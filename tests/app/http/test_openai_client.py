@@ -124,11 +124,35 @@ def test_stream_of_diarized_segments(shared: Running):
             extra_body={"channels": "split"},
         )
     )
-    assert [event.type for event in events] == [
-        "transcript.text.segment",
-        "transcript.text.segment",
-        "transcript.text.done",
-    ]
+    delta, segment, done = (f"transcript.text.{kind}" for kind in ("delta", "segment", "done"))
+    assert [event.type for event in events] == [delta, segment, delta, segment, done]
+    assert [event.segment_id for event in events if event.type == delta] == ["seg_0", "seg_1"]
+    assert "".join(event.delta for event in events if event.type == delta) == events[-1].text
+
+
+@pytest.mark.parametrize("form", ["verbose_json", "srt", "vtt"])
+def test_whisper_1_passes_over_the_wish_for_a_stream(shared: Running, form: str):
+    """As the hosted one does; clients that ask every model for a stream read a whole answer."""
+    with shared.client() as client:
+        answer = client.post(
+            "/v1/audio/transcriptions",
+            data={"model": "whisper-1", "response_format": form, "stream": "true"},
+            files={"file": FILE},
+        )
+    assert answer.status_code == 200
+    assert "text/event-stream" not in answer.headers["content-type"]
+    assert TEXT.split()[0] in answer.text
+
+
+def test_whisper_1_streams_what_can_be_streamed(shared: Running):
+    assert list(create(shared, model="whisper-1", stream=True))[-1].text == TEXT
+
+
+@pytest.mark.parametrize("form", ["json", "text", "srt"])
+def test_segments_may_be_asked_of_formats_that_have_none(shared: Running, form: str):
+    """Vercel's SDK asks for them whatever the format is."""
+    answer = create(shared, response_format=form, timestamp_granularities=["segment"])
+    assert TEXT.split()[0] in (answer if isinstance(answer, str) else answer.text)
 
 
 def test_stream_of_bad_audio_is_a_plain_400(shared: Running):
