@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,10 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 PREFIX = "LONGFORM_"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+NO_ORIGIN = "null"  # of a file, a sandboxed frame, a redirected request
+FILE_ORIGIN = "file://"  # of a file in some desktop programs
+_ORIGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>[A-Za-z0-9._:\[\]-]+)")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Settings(TranscriptionSettings):
@@ -30,6 +35,11 @@ class Settings(TranscriptionSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     allowed_hosts: str = Field(
         "", description="Host names that requests may use, separated by commas; * allows all."
+    )
+    allowed_origins: str = Field(
+        "",
+        description="Origins of other sites' pages that may use the API from a browser, separated "
+        "by commas (https://notes.example,app://obsidian.md); none if empty.",
     )
     api_keys_file: Path | None = Field(
         None, description="File of hashed API keys (`python -m app key NAME` makes a line)."
@@ -129,6 +139,11 @@ class Settings(TranscriptionSettings):
                 f"LONGFORM_HOST={self.host} is reachable from the network, but there are no API "
                 "keys: set LONGFORM_API_KEYS_FILE (python -m app key NAME), or listen on 127.0.0.1"
             )
+        if NO_ORIGIN in self.origins and not self.api_keys_file:
+            raise ValueError(
+                "LONGFORM_ALLOWED_ORIGINS: any site can make a page whose origin is null; with "
+                "it the service needs LONGFORM_API_KEYS_FILE"
+            )
         if self.webhooks and not self.webhook_secret:
             raise ValueError("LONGFORM_WEBHOOKS needs LONGFORM_WEBHOOK_SECRET to sign them with")
         return self
@@ -143,6 +158,12 @@ class Settings(TranscriptionSettings):
             return False
 
     @property
+    def origins(self) -> frozenset[str]:
+        """What the Origin header of other sites' pages may say, as browsers write it."""
+        given = (origin.strip() for origin in self.allowed_origins.split(","))
+        return frozenset(_origin(origin) for origin in given if origin)
+
+    @property
     def host_names(self) -> tuple[str, ...] | None:
         """Names that the Host header may carry, without port; None allows every name."""
         given = tuple(filter(None, self.allowed_hosts.lower().replace(" ", "").split(",")))
@@ -151,6 +172,23 @@ class Settings(TranscriptionSettings):
         if given:
             return (*given, *LOOPBACK_NAMES)
         return LOOPBACK_NAMES if self._is_loopback else None
+
+
+def _origin(given: str) -> str:
+    """An origin as browsers write it. Raises ValueError for what cannot be one."""
+    if given in {NO_ORIGIN, FILE_ORIGIN}:
+        return given
+    match = _ORIGIN.fullmatch(given)
+    if match is None:
+        raise ValueError(
+            f"LONGFORM_ALLOWED_ORIGINS takes exact origins (https://notes.example, without a path, "
+            f"no wildcards) or null, got {given!r}"
+        )
+    scheme = match["scheme"].lower()
+    port = _DEFAULT_PORTS.get(scheme)
+    if port is None:  # app://, chrome-extension://: browsers keep their hosts as they are
+        return f"{scheme}://{match['host']}"
+    return f"{scheme}://{match['host'].lower().removesuffix(port)}"
 
 
 def unknown_variables(environment: Iterable[str]) -> list[str]:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+GUIDES = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 ROOMS = ("app", "benchmarks", "chunking", "decoding", "training", "transcription")
 COMMANDS = sorted(set(re.findall(r"python -m (\w+)(?: ([a-z][\w-]+)(?= |$|\n|`))?", README)))
@@ -42,15 +43,23 @@ def test_readme_commands_can_be_run(room):
 
 def test_readme_settings_exist():
     known = {f"LONGFORM_{name.upper()}" for name in Settings.model_fields}
-    named = set(re.findall(r"LONGFORM_[A-Z_]*[A-Z]", README))
-    assert named
-    assert named <= known
+    for page in (README, *GUIDES.values()):
+        named = set(re.findall(r"LONGFORM_[A-Z_]*[A-Z]", page))
+        assert named
+        assert named <= known
+
+
+def test_readme_leads_to_every_guide():
+    for name in GUIDES:
+        assert f"](docs/{name})" in README
 
 
 def test_links_lead_somewhere():
-    for page in (README, ARCHITECTURE, CONTRIBUTING):
-        for target in re.findall(r"\]\((?!http)([^)#]+)\)", page):
-            assert (ROOT / target).exists(), target
+    pages = [(ROOT, page) for page in (README, ARCHITECTURE, CONTRIBUTING)]
+    pages += [(ROOT / "docs", page) for page in GUIDES.values()]
+    for folder, page in pages:
+        for target in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", page):
+            assert (folder / target).exists(), target
 
 
 def test_changes_are_described_with_files_that_exist():

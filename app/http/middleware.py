@@ -1,6 +1,7 @@
 """What every request passes before a route sees it: pure ASGI, and before the body is read.
 
-In this order: request id, host name, API key, origin of browser writes, size and pace of the body.
+In this order: request id, host name, preflights of browsers, API key, origin of browser writes,
+size and pace of the body.
 On the way out: security headers, and one log line without content.
 """
 
@@ -11,24 +12,24 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import (
+    NO_CONTENT,
     UNFINISHED,
     ApiError,
     bad_request,
-    forbidden,
     stalled,
     too_large,
     unauthorised,
     unsupported_type,
 )
 from app.http.api_keys import ANONYMOUS, ApiKeys
+from app.http.origins import Origins, is_preflight
 from app.settings import Settings
 
 CONTENT_SECURITY_POLICY = (
@@ -65,6 +66,10 @@ class RequestGuard:
     keys: ApiKeys
     responded: Responded
     stopping: Callable[[], None] = lambda: None
+    origins: Origins = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.origins = Origins(self.settings.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,7 +77,12 @@ class RequestGuard:
             return
         headers = Headers(scope=scope)
         exit_ = _Exit(scope, send, _request_id(headers), self.responded)
+        exit_.headers = SECURITY_HEADERS | self.origins.of_answer(headers)
         try:
+            self._check_host(headers)
+            if is_preflight(scope["method"], headers):  # browsers send no key with it
+                await _answer_preflight(self.origins.of_preflight(headers), exit_.send)
+                return
             caller = self._admit(scope, headers)
             state = scope.setdefault("state", {})
             state["caller"] = exit_.caller = caller
@@ -86,10 +96,9 @@ class RequestGuard:
 
     def _admit(self, scope: Scope, headers: Headers) -> str:
         """The caller's name. Raises `ApiError` for a request that goes no further."""
-        self._check_host(headers)
         caller = self._caller(scope["path"], headers)
         if scope["method"] not in SAFE_METHODS:
-            _check_origin(headers)
+            self.origins.check_write(headers)
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise unsupported_type("Send the body as it is, without Content-Encoding.")
         limit = self.settings.max_upload_bytes
@@ -128,24 +137,6 @@ def declared_bytes(headers: Headers) -> int:
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
-
-
-def _check_origin(headers: Headers) -> None:
-    """Refuse writes that another site makes through a visitor's browser."""
-    site = headers.get("sec-fetch-site", "none")
-    origin = headers.get("origin")
-    if site == "same-origin":  # only a browser can say so; behind a proxy Host may be another
-        return
-    is_foreign = origin is not None and _host_of(origin) != headers.get("host", "")
-    if site != "none" or is_foreign:
-        raise forbidden("Pages of other sites may not write here.", "foreign_origin")
-
-
-def _host_of(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc.lower() or None
-    except ValueError:
-        return None
 
 
 @dataclass(eq=False)
@@ -187,6 +178,7 @@ class _Exit:
     def __init__(self, scope: Scope, send: Send, request_id: str, responded: Responded) -> None:
         self.request_id = request_id
         self.caller = ""
+        self.headers = SECURITY_HEADERS
         self._scope = scope
         self._send = send
         self._responded = responded
@@ -201,7 +193,7 @@ class _Exit:
             headers["x-request-id"] = self.request_id
             if self._is_unread():
                 headers["connection"] = "close"
-            for name, value in SECURITY_HEADERS.items():
+            for name, value in self.headers.items():
                 headers.setdefault(name, value)
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
@@ -234,6 +226,12 @@ class _Exit:
         if job := self._scope.get("state", {}).get("job"):
             fields["job"] = job
         log.info("answered", extra={"fields": fields})
+
+
+async def _answer_preflight(granted: Mapping[str, str], send: Send) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in granted.items()]
+    await send({"type": "http.response.start", "status": NO_CONTENT, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def answer(error: ApiError, send: Send) -> None:
