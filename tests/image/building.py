@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-BASE = "python:3.11-slim-bookworm"
+BASE = "localhost/longform-base"
 RELEASE = "bookworm"
 PACKAGES = "ca-certificates,python-is-python3,python3-venv"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -58,10 +58,10 @@ class Store:
         ]
 
     def has_base(self) -> bool:
-        return bool(self._buildah("images", "--quiet", "--filter", f"reference=localhost/{BASE}"))
+        return bool(self._buildah("images", "--quiet", "--filter", f"reference={BASE}"))
 
     def make_base(self) -> None:
-        """Debian's Python of the same version under the name that the Dockerfile begins with."""
+        """Debian's Python of the same version, in place of the official image."""
         folder = self.folder / "base"
         folder.mkdir(exist_ok=True)
         excludes = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
@@ -69,7 +69,7 @@ class Store:
         command += ["--dpkgopt=force-unsafe-io", RELEASE, str(folder / "base.tar")]
         told(command, BASE_SECONDS)
         (folder / "Dockerfile").write_text(f"FROM scratch\nADD base.tar /\nENV PATH={PATH}\n")
-        self._buildah("bud", "--tag", f"localhost/{BASE}", str(folder), seconds=BASE_SECONDS)
+        self._buildah("bud", "--tag", BASE, str(folder), seconds=BASE_SECONDS)
         (folder / "base.tar").unlink()
 
     def build(self, tag: str, torch: str, context: Path = ROOT, target: str = "runtime") -> None:
@@ -77,7 +77,8 @@ class Store:
         mounts = registry_mounts(self.folder)
         self._buildah(
             *("bud", "--isolation", "chroot", "--layers", "--pull-never", "--format", "docker"),
-            *("--build-arg", f"TORCH={torch}", "--target", target, "--tag", f"localhost/{tag}"),
+            *("--build-arg", f"BASE={BASE}", "--build-arg", f"TORCH={torch}"),
+            *("--target", target, "--tag", f"localhost/{tag}"),
             *(word for at, what in mounts.items() for word in ("--volume", f"{what}:{at}:ro")),
             str(context),
             seconds=BUILD_SECONDS,
@@ -152,6 +153,6 @@ def told(command: list[str], seconds: float, environment: dict[str, str] | None 
     except subprocess.TimeoutExpired as error:
         raise BuildFailed(f"{command[0]} took more than {seconds:.0f} s") from error
     if done.returncode:
-        said = done.stderr[-2000:]
+        said = done.stdout[-2000:] + done.stderr[-2000:]  # what a build's steps print is in both
         raise BuildFailed(f"{command[0]} ended with {done.returncode}: {said}")
     return done.stdout

@@ -6,19 +6,26 @@ One JSON value on standard output. Reads the shipped recording and its reference
 from __future__ import annotations
 
 import json
+import math
 import os
+import subprocess
 import sys
 import time
+from importlib.metadata import distributions
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import Any
 
 import httpx
+import imageio_ffmpeg
+from packaging.utils import canonicalize_name
 
 HERE = Path(__file__).parent
 RECORDING = HERE / "demo-meeting.opus"
 REFERENCE = HERE / "demo-meeting.json"
+SBOM = Path("/usr/share/sbom/whisper-longform.cdx.json")
 ROOMS = ("app", "benchmarks", "chunking", "decoding", "training", "transcription")
+MINUTE = 61.0  # seconds; in a pause between two sentences
 WAIT_SECONDS = 900.0
 POLL_SECONDS = 1.0
 
@@ -39,10 +46,14 @@ def ready() -> str | None:
 
 
 def transcribe() -> dict[str, Any]:
-    with service() as client, RECORDING.open("rb") as sound:
+    """Errors in the recording's first minute."""
+    minute = Path("/tmp/minute.wav")
+    cut = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-y"]
+    subprocess.run([*cut, "-i", str(RECORDING), "-t", str(MINUTE), str(minute)], check=True)
+    with service() as client, minute.open("rb") as sound:
         form = {"model": "whisper-1", "language": "en", "response_format": "json"}
         answer = client.post("/v1/audio/transcriptions", files={"file": sound}, data=form)
-        return errors(answer.raise_for_status().json()["text"])
+        return errors(answer.raise_for_status().json()["text"], MINUTE)
 
 
 def submit() -> str:
@@ -68,10 +79,13 @@ def result(job: str) -> dict[str, Any]:
     return errors(answer.raise_for_status().json()["text"])
 
 
-def errors(text: str) -> dict[str, Any]:
+def errors(text: str, until: float = math.inf) -> dict[str, Any]:
+    """Errors against the sentences that end before `until` (seconds)."""
     from benchmarks.scoring import score
 
-    scored = score(json.loads(REFERENCE.read_text(encoding="utf-8"))["text"], text)
+    sentences = json.loads(REFERENCE.read_text(encoding="utf-8"))["sentences"]
+    said = " ".join(each["text"] for each in sentences if each["end"] < until)
+    scored = score(said, text)
     return {"words": scored.reference_length, "wer": scored.wer}
 
 
@@ -86,6 +100,22 @@ def surroundings() -> dict[str, Any]:
         "can_run_in_tmp": can_run_in(Path("/tmp")),
         "has_triton": find_spec("triton") is not None,
         "not_compiled": not_compiled(),
+    }
+
+
+def contents() -> dict[str, Any]:
+    """Whether the list of packages in the image is right, and what pip misses."""
+    sbom = json.loads(SBOM.read_text(encoding="utf-8"))
+    components = [*sbom["components"], sbom["metadata"]["component"]]
+    listed = {(canonicalize_name(each["name"]), each["version"]) for each in components}
+    installed = {(canonicalize_name(each.name), each.version) for each in distributions()}
+    asked = [sys.executable, "-m", "pip", "check"]
+    checked = subprocess.run(asked, capture_output=True, text=True)
+    return {
+        "format": f"{sbom['bomFormat']} {sbom['specVersion']}",
+        "packages": len(listed),
+        "wrong": sorted(listed ^ installed),
+        "missing": checked.stdout.splitlines() if checked.returncode else [],
     }
 
 

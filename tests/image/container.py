@@ -18,10 +18,11 @@ from tests.image.building import Image
 
 GRACE_SECONDS = 30  # compose.yaml: stop_grace_period
 POLL_SECONDS = 0.2
+ALONE, HOST = "alone", "host"
 
 # $1 the image's root, $2 data, $3 models and $4 how they are mounted, $5 what the checks bring,
-# $6 "network" or "alone", $7 further mounts (outside:inside); then the command.
-# Alone, the name server is out of reach too: asking it for a name counts as going out.
+# $6 "host" or another network, $7 further mounts (outside:inside); then the command.
+# But for the host's, the name server is out of reach too: asking it for a name counts as going out.
 INSIDE = """
 set -eu
 root=$1 data=$2 models=$3 access=$4 checks=$5 network=$6 more=$7
@@ -51,12 +52,12 @@ for pair in $more; do
     fi
     mount --bind "$outside" "$inside"
 done
-if [ "$network" = alone ]; then
+if [ "$network" = host ]; then
+    mount --bind /etc/resolv.conf "$root/etc/resolv.conf"
+else
     ip link set lo up
     echo "nameserver 192.0.2.1" >"$root/dev/resolv.conf"
     mount --bind "$root/dev/resolv.conf" "$root/etc/resolv.conf"
-else
-    mount --bind /etc/resolv.conf "$root/etc/resolv.conf"
 fi
 mount -o remount,bind,ro "$root"
 exec chroot "$root" "$@"
@@ -65,14 +66,17 @@ exec chroot "$root" "$@"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Who runs in the container, on which volumes; `settings` are variables besides the image's."""
+    """Who runs in the container, on which volumes; `settings` are variables besides the image's.
+
+    `network` is "host", "alone" (one of its own) or the name of one that was made with `ip netns`.
+    """
 
     data: Path
     models: Path
     checks: Path
     user: str = ""
     settings: dict[str, str] = field(default_factory=dict)
-    has_network: bool = False
+    network: str = ALONE
     models_read_only: bool = False
     mounts: dict[Path, Path] = field(default_factory=dict)  # place inside: what
 
@@ -83,11 +87,12 @@ class Container:
     def __init__(self, image: Image, run: Run, log: Path, arguments: tuple[str, ...] = ()) -> None:
         self._image, self._run, self.log = image, run, log
         spaces = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork"]
-        spaces += [] if run.has_network else ["--net"]
+        spaces += ["--net"] if run.network == ALONE else []
+        join = [] if run.network in (ALONE, HOST) else ["ip", "netns", "exec", run.network]
         inside = ["sh", "-c", INSIDE, "container", str(image.root), *_places(run)]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*spaces, *inside, *self._as_user([*image.entrypoint, *arguments])],
+                [*join, *spaces, *inside, *self._as_user([*image.entrypoint, *arguments])],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -169,6 +174,6 @@ def _places(run: Run) -> list[str]:
     """The arguments of INSIDE from the second to the seventh."""
     return [
         *(str(run.data), str(run.models), "ro" if run.models_read_only else "rw", str(run.checks)),
-        "network" if run.has_network else "alone",
+        run.network,
         " ".join(f"{outside}:{inside}" for inside, outside in run.mounts.items()),
     ]
