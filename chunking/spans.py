@@ -48,6 +48,11 @@ def subtract(spans: Sequence[Span], holes: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(left)
 
 
+def intersect(spans: Sequence[Span], others: Sequence[Span]) -> tuple[Span, ...]:
+    """What sorted, disjoint `spans` and sorted, disjoint `others` share, sorted and disjoint."""
+    return tuple(part for span in spans for part in clip(others, span))
+
+
 def gaps(spans: Sequence[Span], bounds: Span) -> tuple[Span, ...]:
     """What sorted, disjoint `spans` leave open of `bounds`."""
     return subtract((bounds,), spans) if bounds.duration > 0 else ()

@@ -77,6 +77,7 @@ def transcribe_recording(
     merger = Merger(
         options=options.merge,
         evidence=detected.evidence,
+        speech=detected.speech if skip_silence else None,
         duration=recording.duration,
         is_whole=False,
     )

@@ -12,7 +12,7 @@ from chunking.audit.coverage import BRIDGE, WORD_SLACK, find_uncovered
 from chunking.merging.repair_windows import gap_number, gap_request
 from chunking.merging.resolution import Context, clean
 from chunking.merging.word_alignment import TOLERANCE, align
-from chunking.spans import clip
+from chunking.spans import clip, total
 from chunking.text.word_duration import extent, focus, is_overlong
 from chunking.text.word_keys import to_units
 from chunking.types import Piece, RepairRequest, Span, Word
@@ -23,6 +23,9 @@ SHORTEST_ONSET = 0.3
 """A repair begins where so much speech begins, or less that more follows: other sounds are a breath
 or a knock."""
 _NEIGHBOURS = 4
+SHORTEST_CERTAIN = 0.4
+"""A gap is asked for from so many seconds on that both detectors take for speech. What only the
+more sensitive one hears is noise, laughter or another room, and of no use to decode again."""
 SAME_SOUND = 0.5
 """Two words are the same sound if they share this part of the shorter one's time."""
 
@@ -49,6 +52,11 @@ class FilledRun:
     words: tuple[Word, ...]
     final: int
     requests: tuple[RepairRequest, ...]
+
+
+def is_certain(gap: Span, context: Context) -> bool:
+    """Whether there is enough speech in `gap` for a window of its own."""
+    return context.certain is None or total(clip(context.certain, gap)) >= SHORTEST_CERTAIN
 
 
 def fill_gaps(run: WordRun, context: Context) -> FilledRun:

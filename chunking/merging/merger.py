@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from chunking.audit.coverage import WORD_SLACK, find_uncovered, find_unwritten, written_by
-from chunking.merging.gap_repair import WordRun, fill_gaps
+from chunking.merging.gap_repair import WordRun, fill_gaps, is_certain
 from chunking.merging.repair_windows import LONGEST_GAP, chop, with_room
 from chunking.merging.resolution import Context, Pending, Side, resolve_seam, resolve_window
 from chunking.merging.seam_cut import JoinedSeam
 from chunking.merging.seam_regions import Layout, SeamRegion, first_from
 from chunking.merging.word_times import MonotonicTimes
 from chunking.options import MergeOptions
-from chunking.spans import clip, unite
+from chunking.spans import clip, intersect, unite
 from chunking.text.word_duration import is_overlong
 from chunking.types import Merged, Piece, RepairRequest, Seam, Span, Window, Word
 
@@ -85,7 +85,9 @@ class Merger:
     A word is final when it lies before every window, seam and gap that is still open: planned
     windows not yet added, and requests neither answered by `add` nor given up by `finish`.
     Whatever the order of pieces, the words are the same. `windows` is the plan, or how it begins
-    if it is not `is_whole`: `extend` then tells more of it. One thread.
+    if it is not `is_whole`: `extend` then tells more of it. Gaps are what `evidence` hears and no
+    word covers; they are asked for where another detector found `speech` too, if there is one.
+    One thread.
     """
 
     def __init__(
@@ -94,17 +96,20 @@ class Merger:
         options: MergeOptions | None = None,
         *,
         evidence: Sequence[Span] = (),
+        speech: Sequence[Span] | None = None,
         duration: float,
         is_whole: bool = True,
     ) -> None:
         options = options or MergeOptions()
+        heard = clip(unite(evidence), Span(0.0, duration)) if evidence else None
         self._answers: dict[int, Piece | None] = {}
         self._pieces: dict[int, Piece] = {}
         self._context = Context(
             MappingProxyType(self._answers),
             options.repair_rounds,
             duration,
-            clip(unite(evidence), Span(0.0, duration)) if evidence else None,
+            heard,
+            None if speech is None else intersect(heard or (), unite(speech)),
             options.vote,
         )
         self._layout = Layout()
@@ -287,6 +292,7 @@ class Merger:
             written = self._written(place, words, region)
             bare = find_uncovered(words, evidence), find_unwritten(words, evidence, written)
             found = unite((*bare[0], *bare[1]), bridge=WORD_SLACK)
+            found = tuple(gap for gap in found if is_certain(gap, self._context))
             gaps = tuple(part for gap in with_room(found, words, region) for part in chop(gap))
         self._runs[place] = WordRun(
             words=unit.words if is_inside else (),

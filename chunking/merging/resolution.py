@@ -33,12 +33,17 @@ SHORTEST_REPAIRED_OVERLAP = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every settlement knows. `answers`: pieces by number of window, None for a refusal."""
+    """What every settlement knows.
+
+    `answers`: pieces by number of window, None for a refusal. `certain`: where another detector
+    hears speech too, None if it was not asked.
+    """
 
     answers: Mapping[int, Piece | None]
     rounds: int
     duration: float
     evidence: tuple[Span, ...] | None
+    certain: tuple[Span, ...] | None
     vote: bool
 
     @property

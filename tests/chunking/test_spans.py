@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chunking.spans import clip, gaps, subtract, total, unite, widen
+from chunking.spans import clip, gaps, intersect, subtract, total, unite, widen
 from chunking.types import Span
 
 SPANS = st.lists(
@@ -25,6 +25,13 @@ def test_a_union_covers_the_same(spans):
     united = unite(spans)
     assert moments(united) == moments(spans)
     assert all(a.end < b.start for a, b in pairwise(united))
+
+
+@given(SPANS, SPANS)
+def test_an_intersection_has_what_both_have(spans, others):
+    both = intersect(unite(spans), unite(others))
+    assert moments(both) == moments(spans) & moments(others)
+    assert all(a.end <= b.start for a, b in pairwise(both))
 
 
 @given(SPANS, SPANS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chunking.audit.coverage import find_unwritten
 from chunking.merging.merger import Merger, merge
 from chunking.options import MergeOptions, WindowOptions
-from chunking.spans import unite
+from chunking.spans import gaps, unite
 from chunking.types import Piece, Span, Window, Word
 from chunking.windows import plan_windows
 from tests.chunking.plant import Said, chat, duration_of, hear, speak, speech_of, texts
@@ -189,6 +189,19 @@ def test_unwritten_stretches():
     assert find_unwritten(spoken, evidence, ()) == (Span(0.3, 1.4),)
     assert find_unwritten(spoken, evidence, (Span(0.0, 0.9),)) == ()
     assert find_unwritten((), evidence, (Span(0.0, 2.0),)) == (Span(5.0, 6.0),)
+
+
+def test_what_one_detector_alone_hears_is_not_worth_a_window():
+    """Nor are the edges of words beside it; where both hear speech it is asked for."""
+    said, hole = SAID_OFTEN, Span(SAID_OFTEN[80].start, SAID_OFTEN[86].end)
+    evidence, duration = unite(speech_of(said), bridge=0.3), duration_of(said)
+    window = Window(0, 0.0, duration)
+    piece = write(window, said, [hole])
+    silent = Span(hole.start + 0.1, hole.end - 0.1)
+    for speech, asked in (((Span(0.0, duration),), 1), (gaps([silent], Span(0.0, duration)), 0)):
+        merger = Merger([window], evidence=evidence, speech=speech, duration=duration)
+        merger.add(piece)
+        assert len(merger.requests()) == asked
 
 
 # The end of the recording
