@@ -29,7 +29,7 @@ from transcription.batch import (
 from transcription.console import ProgressBars, report
 from transcription.errors import TranscriptionError, UnsupportedRequest
 from transcription.language import check_model_can
-from transcription.language_names import language_code
+from transcription.language_names import language_code, only_script_of
 from transcription.models import DEMO_LIMITS, DEMO_MODEL, open_decoder
 from transcription.options import (
     Channels,
@@ -111,7 +111,8 @@ def run(
     language: Annotated[
         str | None,
         typer.Option(
-            help="ISO 639-1 code or English name; detected over several windows if not given.",
+            help="ISO 639-1 code or English name; detected over several windows if not given. "
+            "zh-CN and zh-TW choose the script.",
             rich_help_panel=SPEECH,
         ),
     ] = None,
@@ -290,6 +291,7 @@ def run(
             speech=SpeechOptions(vad, vad_threshold, vad_min_silence, vad_pad),
             channels=channels,
             condition_on_previous_text=condition_on_previous_text,
+            script=only_script_of([language or "", *(languages or "").split(",")]),
         )
         cues = CueOptions(max_line_length, max_lines, max_cue, reading_speed=reading_speed)
         given = {

@@ -6,6 +6,9 @@ language a recording is in happens in `transcription.language`, not here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Literal
+
 # fmt: off
 LANGUAGE_NAMES = {
     "en": "english", "zh": "chinese", "de": "german", "es": "spanish", "ru": "russian",
@@ -37,6 +40,15 @@ SECOND_NAMES = {
     "nb": "no", "fil": "tl", "cmn": "zh", "mo": "ro",
 }
 # fmt: on
+CHINESE = {"zh", "yue"}
+Script = Literal["Hans", "Hant-TW", "Hant-HK"]
+_SIMPLIFIED = {"hans", "chs"}
+_TRADITIONAL = {"hant", "cht"}
+_SCRIPTS_OF_REGIONS: dict[str, Script] = {
+    **dict.fromkeys(("cn", "sg", "my"), "Hans"),
+    **dict.fromkeys(("hk", "mo"), "Hant-HK"),
+    "tw": "Hant-TW",
+}
 _CODES = {name: code for code, name in LANGUAGE_NAMES.items()} | SECOND_NAMES
 
 
@@ -56,6 +68,28 @@ def language_code(name: str) -> str:
         f"language must be an ISO 639-1 code that Whisper knows (en) or a name (english), "
         f"got {name[:40]!r}"
     )
+
+
+def script_of(name: str) -> Script | None:
+    """The script that a tag of Chinese chooses: `zh-CN`, `zh_TW`, `zh-Hant-HK`, `cmn-Hans-CN`.
+
+    None for other languages, and for Chinese alone, which is written as it is heard.
+    """
+    _, *parts = name.strip().lower().replace("_", "-").split("-")
+    if not parts or language_code(name) not in CHINESE:
+        return None
+    regional = next((s for part in parts if (s := _SCRIPTS_OF_REGIONS.get(part))), None)
+    if not _SIMPLIFIED.isdisjoint(parts):
+        return "Hans"
+    if not _TRADITIONAL.isdisjoint(parts):
+        return "Hant-HK" if regional == "Hant-HK" else "Hant-TW"
+    return regional
+
+
+def only_script_of(names: Iterable[str]) -> Script | None:
+    """The one script that these languages choose; None where they choose none or several."""
+    chosen = {script_of(name) for name in names if name.strip()} - {None}
+    return chosen.pop() if len(chosen) == 1 else None
 
 
 def language_name(code: str) -> str:

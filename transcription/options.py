@@ -7,6 +7,7 @@ from typing import Literal
 
 from chunking.options import MergeOptions, SegmentOptions, WindowOptions
 from decoding.types import DecodingOptions
+from transcription.language_names import Script
 
 Channels = Literal["mix", "split"]
 TEMPERATURE_STEP = 0.2
@@ -53,7 +54,7 @@ class TranscriptionOptions:
 
     `condition_on_previous_text` gives a window the text before it as prompt; windows of one
     recording then wait for each other (in one chain, if in chains), so it is slow, and an error may
-    repeat itself: off.
+    repeat itself: off. `script`: Chinese is written in this one; as it is heard if None.
     """
 
     decoding: DecodingOptions = field(default_factory=DecodingOptions)
@@ -64,6 +65,7 @@ class TranscriptionOptions:
     channels: Channels = "mix"
     condition_on_previous_text: bool = False
     language_detection_windows: int = 3
+    script: Script | None = None
 
     @property
     def planning(self) -> WindowOptions:

@@ -24,6 +24,7 @@ from transcription.language import most_spoken, settle_language
 from transcription.options import TranscriptionOptions
 from transcription.progress import Progress
 from transcription.repairs import Repairs
+from transcription.scripts import in_script
 from transcription.types import DetectedSpeech, Observer, Recording, Transcript, WindowDecoder
 
 
@@ -88,17 +89,19 @@ def transcribe_recording(
         progress.decoded(plan.seconds_heard)
         credible = drop_invented(piece, detected.anything) if is_guarded else piece
         merger.extend(plan.windows, is_whole=plan.is_whole)
-        progress.segments(builder.add(merger.add(credible), merger.pieces))
+        final = builder.add(merger.add(credible), merger.pieces)
+        progress.segments(in_script(final, options.script))
 
     # 4. Close the books.
     progress.settle()
     merged = merger.finish()
-    progress.segments(builder.finish(merged.words, merger.pieces))
+    progress.segments(in_script(builder.finish(merged.words, merger.pieces), options.script))
+    segments = in_script(builder.segments, options.script)
     return Transcript(
         language=most_spoken(merger.pieces.values()),
         duration=recording.duration,
-        words=merged.words,
-        segments=builder.segments,
+        words=tuple(word for segment in segments for word in segment.words),
+        segments=segments,
         coverage=audit(merged, merger.pieces, detected.evidence, recording.duration),
         windows=len(merger.pieces),
         model=windows.model.name,

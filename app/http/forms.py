@@ -19,7 +19,7 @@ from decoding.types import DecodingOptions, ModelCard, Task
 from transcription.documents import Granularity
 from transcription.errors import UnsupportedRequest
 from transcription.language import check_model_can
-from transcription.language_names import language_code
+from transcription.language_names import Script, language_code, only_script_of
 from transcription.options import (
     Channels,
     SpeechOptions,
@@ -170,6 +170,7 @@ def _options(fields: Fields, task: Task) -> TranscriptionOptions:
         windows=_windows(fields),
         speech=_speech(fields),
         channels=_channels(fields),
+        script=_script(fields),
         condition_on_previous_text=fields.flag("condition_on_previous_text"),
     )
 
@@ -230,6 +231,11 @@ def _language(value: str | None, param: str) -> str | None:
 def _languages(fields: Fields) -> tuple[str, ...]:
     codes = (_language(value, "languages") for value in fields.texts("languages"))
     return tuple(code for code in codes if code is not None)
+
+
+def _script(fields: Fields) -> Script | None:
+    given = (fields.text("language") or "", *fields.texts("languages"))
+    return only_script_of(value for value in given if value.strip().lower() not in AUTOMATIC)
 
 
 def _hotwords(fields: Fields) -> str | None:

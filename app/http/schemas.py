@@ -56,7 +56,8 @@ def _form_fields(task: Task) -> dict[str, Schema]:
     return {
         "file": {"type": "string", "format": "binary", "description": "The recording."},
         "model": _STRING | {"description": "The loaded model, or whisper-1."},
-        "language": _STRING | {"description": "ISO-639-1; detected if not given."},
+        "language": _STRING
+        | {"description": "ISO-639-1; detected if not given. zh-CN and zh-TW choose the script."},
         "languages[]": _strings() | {"description": "Languages that may occur."},
         "prompt": _STRING,
         "keywords[]": _strings() | {"description": "Words to listen for."},
