@@ -27,8 +27,8 @@ $(TOOLS): $(READY)
 demo: $(READY)  ## start the service, post the shipped recording or FILE=…, print transcript, WER and speed
 	@$(BIN)/python -m benchmarks.demo $(if $(FILE),"$(FILE)")
 
-serve: $(READY)  ## the service with its page on 127.0.0.1:8000
-	$(BIN)/python -m app --host 127.0.0.1 --port 8000
+serve: $(READY)  ## the service with its page on 127.0.0.1:8000 (LONGFORM_PORT=…, LONGFORM_HOST=…: elsewhere)
+	@$(BIN)/python -m app
 
 test: $(TOOLS)  ## all tests (no GPU, network or system ffmpeg needed)
 	$(BIN)/python -m pytest -q

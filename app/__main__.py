@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -17,6 +19,12 @@ from rich.table import Table
 
 from app.http.api_keys import load_keys, new_key
 from app.settings import Settings, settings_table, unknown_variables
+
+if TYPE_CHECKING:
+    from app.engines.pool import EnginePool
+    from app.engines.states import ModelStatus
+    from app.http.middleware import RequestGuard
+    from app.http.server import Server
 
 START_FAILED = 2
 PRIVATE_UMASK = 0o077  # what the service writes is for the service
@@ -100,51 +108,85 @@ def settings() -> None:
 
 
 def run(settings: Settings) -> None:
-    """Open the model, then serve until told to stop."""
+    """Serve until told to stop; the model is loaded meanwhile."""
     from app.http.server import server_of
     from app.logs import log_to_stderr
-    from app.main import create_app
-    from app.storage.folders import FolderInUse, FolderUnusable, prepare
-    from app.storage.tables import DATABASE_ERRORS, DatabaseTooNew
-    from decoding.errors import DecodingError
-    from transcription.errors import DecoderFailed
-    from transcription.ffmpeg import check_ffmpeg
-    from transcription.models import open_decoder
 
     log_to_stderr()
     os.umask(PRIVATE_UMASK)
-    try:
-        check_ffmpeg()
-        prepare(settings.data_dir)
-        decoder = open_decoder(settings, own_process=True)
-    except (DecodingError, DecoderFailed, FolderUnusable, ValueError, OSError) as error:
-        fail(str(error))
-    try:
-        app = create_app(settings, decoder)
-    except (FolderInUse, FolderUnusable, DatabaseTooNew, ValueError, OSError) as error:
-        decoder.close()
-        fail(str(error))
-    except DATABASE_ERRORS as error:
-        decoder.close()
-        fail(f"the database cannot be opened: {getattr(error, 'orig', error)}")
+    stopping = threading.Event()
+    engines, app = _put_together(settings, stopping)
     server = server_of(app, settings)
-    _spare_the_collector()
+    ends = _EndsWithoutModel(server)
+    engines.changed += [ends, _spare_the_collector]
     # uvicorn sends itself the signal again after it has stopped: by then it has done its work.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _already_heeded)
     with suppress(SystemExit):  # uvicorn's way of saying that it cannot listen; it logged why
         server.run()
-    decoder.close()
+    stopping.set()
+    engines.close()
+    for child in multiprocessing.active_children():  # an engine that is still being loaded
+        child.kill()
+    sentence = ends.why
     if not server.started:
         sentence = f"could not start on {settings.host}:{settings.port}; the log says why"
+    _leave(sentence)
+
+
+def _put_together(settings: Settings, stopping: threading.Event) -> tuple[EnginePool, RequestGuard]:
+    """What can be known to be wrong before anything is served, ends the process here."""
+    from app.engines.opening import openings_of
+    from app.engines.pool import EnginePool
+    from app.main import create_app
+    from app.storage.folders import FolderInUse, FolderUnusable, prepare
+    from app.storage.tables import DATABASE_ERRORS, DatabaseTooNew
+    from decoding.errors import ModelNotFound
+    from transcription.errors import DecoderFailed
+    from transcription.ffmpeg import check_ffmpeg
+    from transcription.models import check_model
+
+    try:
+        check_ffmpeg()
+        prepare(settings.data_dir)
+        check_model(settings)
+        engines = EnginePool(openings_of(settings, stopping))
+        return engines, create_app(settings, engines)
+    except (
+        *(ModelNotFound, DecoderFailed, FolderInUse, FolderUnusable, DatabaseTooNew),
+        *(ValueError, OSError),
+    ) as error:
+        fail(str(error))
+    except DATABASE_ERRORS as error:
+        fail(f"the database cannot be opened: {getattr(error, 'orig', error)}")
+
+
+def _leave(sentence: str | None) -> NoReturn:
+    """End the process; with a sentence it is a failure.
+
+    A thread may still sit in a long call of a library; nothing is lost by leaving it behind.
+    """
+    if sentence is not None:
         print(f"longform: {sentence}", file=sys.stderr)
-    # A thread may still sit in a long call of a library; nothing is lost by leaving it behind.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0 if server.started else START_FAILED)
+    os._exit(0 if sentence is None else START_FAILED)
 
 
-def _spare_the_collector() -> None:
+class _EndsWithoutModel:
+    """Stops the server when the default model can never be had; `why` is that."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.why: str | None = None
+
+    def __call__(self, status: ModelStatus, failure: Exception | None) -> None:
+        if failure is not None and status.is_default and status.state == "unusable":
+            self.why = str(failure)
+            self._server.should_exit = True
+
+
+def _spare_the_collector(_status: ModelStatus, _failure: Exception | None) -> None:
     """Whatever is loaded by now stays: it need not be searched for garbage again.
 
     A full search stops every thread, the one that answers requests too, and takes a third of a

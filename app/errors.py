@@ -14,9 +14,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.engines.states import Progress
 from app.jobs.obstacles import FULL_DISK, OBSTACLES, Obstacle, obstacle_of
 from decoding.errors import DecodingError, NotFinite, PoisonClip, QueueFull, UnsupportedOption
 from transcription.errors import AudioTooLong, DecoderFailed, TranscriptionError, UnreadableAudio
@@ -56,15 +57,17 @@ class ApiError(Exception):
     param: str | None = None
     type: str = INVALID
     headers: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)  # what the body has beside the error
 
     def body(self) -> dict[str, Any]:
         return {
+            **self.beside,
             "error": {
                 "message": self.message,
                 "type": self.type,
                 "param": self.param,
                 "code": self.code,
-            }
+            },
         }
 
     def encoded(self) -> bytes:
@@ -139,6 +142,18 @@ def unavailable(message: str, code: str = "unavailable", retry_after: float = 5)
     return ApiError(503, message, code, type=SERVER, headers=come_back(retry_after))
 
 
+def model_loading(model: str, progress: Progress) -> ApiError:
+    """The service has its model soon; how far that is stands beside the error."""
+    message = f"The model {model!r} {progress.sentence}."
+    figures = {
+        "model": model,
+        "phase": progress.phase,
+        "bytes_done": progress.bytes_done if progress.bytes_total else None,
+        "bytes_total": progress.bytes_total,
+    }
+    return replace(unavailable(message, "model_loading"), beside={"progress": figures})
+
+
 def disk_full() -> ApiError:
     message = "The server has no room for this upload."
     return ApiError(507, message, "disk_full", type=SERVER, headers=come_back(60))
@@ -170,10 +185,15 @@ def of_failure(failure: Failure) -> ApiError:
     return ApiError(400, failure.message, failure.code, failure.param, headers=final)
 
 
+def failure_of_obstacle(obstacle: Obstacle) -> Failure:
+    """What is told to who cannot wait until it has gone."""
+    return Failure(obstacle.code, obstacle.message, is_ours=True)
+
+
 def failure_of(error: BaseException) -> Failure:
     """What a job's owner is told about `error`; never a path or a stack."""
     if (obstacle := obstacle_of(error)) is not None:
-        return Failure(obstacle.code, obstacle.message, is_ours=True)
+        return failure_of_obstacle(obstacle)
     if isinstance(error, UnreadableAudio | AudioTooLong):
         return Failure(error.code, str(error), "file")
     if isinstance(error, TranscriptionError):

@@ -1,4 +1,5 @@
-"""Logs as one JSON object a line: what happened to which request or job, never its content.
+"""Logs: what happened to which request or job, never its content. One JSON object a line, for
+machines; on a terminal plain lines, and only those that a person waits for.
 
 Errors are content too: their words may repeat what a client sent, and so may those of libraries.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
 import time
 import traceback
@@ -16,6 +18,7 @@ from typing import Any
 # Errors about a value, whose words tend to hold it: options, names, text that was looked up.
 TALKATIVE = (ValueError, LookupError)
 MOST_CAUSES = 10
+AWAITED = ("app.start", "app.engines")  # what a person at a terminal wants to see
 
 
 class JsonLines(logging.Formatter):
@@ -39,11 +42,27 @@ class JsonLines(logging.Formatter):
         return "\n".join(_told(one) for one in _chain(ei[1])) if ei[1] is not None else ""
 
 
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Send every log of the process to standard error as JSON lines."""
+class PlainLines(logging.Formatter):
+    """The message and its fields; warnings and errors are called that."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, "fields", {})
+        told = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
+        level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+        line = f"{level}{record.getMessage()} {told}".rstrip()
+        trace = JsonLines().formatException(record.exc_info) if record.exc_info else ""
+        return f"{line}\n{trace}".rstrip()
+
+
+def log_to_stderr() -> None:
+    """Send every log of the process to standard error, as fits who reads it."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
+    is_terminal = sys.stderr.isatty()
+    handler.setFormatter(PlainLines() if is_terminal else JsonLines())
+    level = logging.WARNING if is_terminal else logging.INFO
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in AWAITED:
+        logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     threading.excepthook = _log_end_of_thread
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from app.engines.pool import EnginePool
 from app.errors import ApiError, bad_request, hindered, http_error, internal, unavailable
 from app.http.api_keys import load_keys
 from app.http.jobs_api import job_routes
@@ -25,23 +27,21 @@ from app.jobs.obstacles import obstacle_of
 from app.service import Service
 from app.settings import Settings
 from app.storage.tables import DATABASE_ERRORS
-from decoding.types import Decoder
+from transcription.types import Transcript
 
 log = logging.getLogger(__name__)
 
 
 def create_app(
-    settings: Settings, decoder: Decoder, pipeline: Pipeline | None = None
+    settings: Settings, engines: EnginePool, pipeline: Pipeline | None = None
 ) -> RequestGuard:
     """The service as an ASGI application. One at a time in a process and in a data folder.
 
-    Raises ValueError for a broken key file, `FolderInUse`, `FolderUnusable`, `DatabaseTooNew`.
+    The engines stay the caller's to close. Raises ValueError for a broken key file, `FolderInUse`,
+    `FolderUnusable`, `DatabaseTooNew`.
     """
-    if pipeline is None:
-        from transcription.pipeline import transcribe  # imports torch: not before it is needed
-
-        pipeline = transcribe
-    service = Service(settings, load_keys(settings.api_keys_file), decoder, pipeline)
+    keys = load_keys(settings.api_keys_file)
+    service = Service(settings, keys, engines, pipeline or _transcribe)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -66,6 +66,13 @@ def create_app(
     _add_error_answers(app)
     stopping = service.jobs.notifications.close
     return RequestGuard(app, settings, service.keys, service.metrics.answered, stopping)
+
+
+def _transcribe(*given: Any, **more: Any) -> Transcript:
+    """The pipeline, which loads torch: not before a model is loaded anyway."""
+    from transcription.pipeline import transcribe
+
+    return transcribe(*given, **more)
 
 
 def _add_error_answers(app: FastAPI) -> None:

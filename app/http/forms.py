@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 
@@ -48,7 +48,6 @@ N = TypeVar("N", int, float)
 class Asked:
     """A request as it was meant: what to do, and how to answer."""
 
-    model: str
     options: TranscriptionOptions
     response_format: str = "json"
     granularities: tuple[Granularity, ...] = ("segment",)
@@ -125,22 +124,23 @@ def _whole(text: str) -> int:
 
 
 def read_form(
-    fields: Fields, card: ModelCard, task: Task = "transcribe", *, is_whole: bool = True
+    fields: Fields, card: ModelCard | None, task: Task = "transcribe", *, is_whole: bool = True
 ) -> Asked:
     """Understand a form for the model `card`. Raises `ApiError` for what cannot be honoured.
 
-    Not `is_whole`: more fields may follow, so fields are judged one by one, not together.
+    `card` None: the model is not loaded yet, and judges when it is. Not `is_whole`: more fields may
+    follow, so fields are judged one by one, not together.
     """
     try:
         options = _options(fields, task)
-        check_model_can(options, card)
+        if card is not None:
+            check_model_can(options, card)
     except UnsupportedRequest as error:
         raise bad_request(str(error), param=_blamed(fields, task), code=error.code) from error
     except ValueError as error:  # the options check themselves and name the field first
         raise bad_request(f"{error}.", param=str(error).split()[0]) from error
     form = _response_format(fields, task)
     asked = Asked(
-        model=card.name,
         options=options,
         response_format=form,
         granularities=_granularities(fields),
@@ -155,12 +155,12 @@ def read_form(
     return asked
 
 
-def check_model(fields: Fields, card: ModelCard, *, is_required: bool = True) -> None:
-    """Raise unless the form names the loaded model or an alias of it."""
+def check_model(fields: Fields, known: Collection[str], *, is_required: bool = True) -> None:
+    """Raise unless the form names the model by one of its names, or an alias of it."""
     name = fields.text("model")
     if name is None and is_required:
         raise bad_request("model is required.", param="model", code="missing_required_parameter")
-    if name not in {None, card.name, *ALIASES}:
+    if name not in {None, *known, *ALIASES}:
         raise model_not_found(name[:100] if name else "")
 
 

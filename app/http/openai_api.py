@@ -69,7 +69,7 @@ async def _transcribe(request: Request, service: Service, caller: str, task: Tas
 
 
 def _model_names(service: Service) -> tuple[str, ...]:
-    return (service.card.name, *ALIASES)
+    return (service.model.shown_name, *ALIASES)
 
 
 def _model_document(service: Service, name: str) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _model_document(service: Service, name: str) -> dict[str, Any]:
         "object": "model",
         "created": service.started,
         "owned_by": "whisper-longform",
-        **_limits(service.card.name),
+        **_limits(service.model.shown_name),
     }
 
 

@@ -71,7 +71,7 @@ async def transcript(
     ]
     pairs.append(("response_format", response_format))
     pairs.append(("channels", decode_options(job.options).channels))
-    asked = read_form(Fields(pairs), service.card)
+    asked = read_form(Fields(pairs), service.model.card)
     body = await asyncio.to_thread(_rendered, service, job, asked)
     headers = download_headers(job.file_name, asked.response_format)
     media_type = FORMATS[asked.response_format].media_type

@@ -8,6 +8,7 @@ answer may be lost. What a request may do is decided in app/http/middleware.py, 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,8 @@ MAX_HEAD_BYTES = 64 << 10
 LINGER_SECONDS = 30.0  # in which the rest of a refused body is thrown away
 # Who comes back when it was told to finds its connection open.
 KEEP_ALIVE_SECONDS = MAX_RETRY_AFTER + 10
+log = logging.getLogger("app.start")
+
 OFFER = {b"upgrade", b"http2-settings"}
 
 
@@ -194,11 +197,23 @@ def protocol_with_deadline(seconds: float) -> type[asyncio.Protocol]:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which tells open answers to end before it waits for them."""
+    """uvicorn, which says where it listens, and tells open answers to end before it waits for
+    them."""
 
     def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._stopping = stopping
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            log.info("whisper-longform listens on %s", self.address)
+
+    @property
+    def address(self) -> str:
+        """http:// and where the first socket listens."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping()

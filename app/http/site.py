@@ -11,9 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from app.errors import OK, not_found, unavailable
+from app.errors import OK, model_loading, not_found, unavailable
 from app.http.dependencies import ERRORS, ServiceIn
 from app.http.schemas import content
+from app.jobs.obstacles import NO_MODEL
 
 STATIC = Path(__file__).parent.parent / "static"
 FIGURES = {OK: content({"type": "string"}, "Figures.", "text/plain"), **ERRORS}
@@ -38,13 +39,23 @@ async def health() -> dict[str, str]:
 
 @site_routes.get("/ready", responses=ERRORS)
 async def ready(service: ServiceIn) -> dict[str, str]:
-    """The model is loaded, there is an engine, and disk and database take writes."""
+    """The model was loaded, there is an engine, and disk and database take writes.
+
+    A model that was unloaded because nobody used it does not count as missing.
+    """
+    model = service.model
     if not service.is_open:
         raise unavailable("The service is not ready.", "not_ready")
+    if model.trouble is not None:
+        again = f"; tried again in {model.retry_in:.0f} s" if model.retry_in else ""
+        message = f"The model {model.name!r} {model.trouble}{again}. The log says why."
+        raise unavailable(message, NO_MODEL.code)
     obstacle = service.obstacle() or await asyncio.to_thread(service.jobs.obstacle_of_storage)
     if obstacle is not None:
         raise unavailable(obstacle.message, obstacle.code)
-    return {"status": "ready", "model": service.card.name, "device": service.card.device}
+    if model.card is None:
+        raise model_loading(model.name, model.progress)
+    return {"status": "ready", "model": model.card.name, "device": model.card.device}
 
 
 @site_routes.get("/metrics", responses=FIGURES)

@@ -49,8 +49,8 @@ async def take_form(service: Service, request: Request, task: Task, kind: Kind) 
     is_model_required = kind == "request"
 
     def judge(fields: Fields, *, is_whole: bool) -> Asked:
-        check_model(fields, service.card, is_required=is_model_required and is_whole)
-        asked = read_form(fields, service.card, task, is_whole=is_whole)
+        check_model(fields, service.model.names, is_required=is_model_required and is_whole)
+        asked = read_form(fields, service.model.card, task, is_whole=is_whole)
         if is_whole:
             service.webhooks.check(asked.webhook_url)
         return asked
@@ -72,8 +72,8 @@ async def take_form(service: Service, request: Request, task: Task, kind: Kind) 
 async def take_raw(service: Service, request: Request, task: Task) -> Taken:
     """Read a body that is the file; the options stand in the query."""
     fields = Fields(request.query_params.multi_items())
-    check_model(fields, service.card, is_required=False)
-    asked = await asyncio.to_thread(read_form, fields, service.card, task)
+    check_model(fields, service.model.names, is_required=False)
+    asked = await asyncio.to_thread(read_form, fields, service.model.card, task)
     await asyncio.to_thread(service.webhooks.check, asked.webhook_url)
 
     async def receive(job_id: str, folder: JobFolder, turn: Turn) -> Taken:
@@ -182,7 +182,7 @@ def _job(service: Service, caller: str, taken: Taken, kind: Kind) -> Job:
         fingerprint=_fingerprint(service, taken.upload, options),
         file_name=taken.upload.name,
         file_bytes=taken.upload.size,
-        model=service.card.name,
+        model=service.model.shown_name,
         options=options,
         webhook_url=taken.asked.webhook_url if kind == "job" else None,
     )

@@ -11,15 +11,25 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from app.errors import Failure, failure_of
+from app.engines.pool import EnginePool
+from app.engines.states import ModelStatus
+from app.errors import Failure, failure_of, failure_of_obstacle
 from app.jobs.checkpoints import DurableWindowDecoder, Interrupted, Turns
 from app.jobs.notifications import Notifications
-from app.jobs.obstacles import BUSY_DATABASE, FULL_DISK, NO_ENGINE, Barrier, Obstacle, obstacle_of
+from app.jobs.obstacles import (
+    BUSY_DATABASE,
+    FULL_DISK,
+    NO_MODEL,
+    OF_STORAGE,
+    Barrier,
+    Obstacle,
+    obstacle_of,
+    obstacle_of_model,
+)
 from app.jobs.progress import ProgressReporter
 from app.jobs.workflows import Workflows, webhook_id
 from app.settings import DAY, Settings
@@ -36,6 +46,7 @@ from transcription.window_decoder import EngineWindowDecoder
 
 TRANSCRIBE = "transcribe"
 LEAVING_SECONDS = 2.0
+ALL = 1_000_000  # jobs
 KINDS: tuple[Kind, ...] = ("request", "job")
 JobEnded = Callable[[Job], None]
 
@@ -66,26 +77,26 @@ class Jobs:
         store: Store,
         folders: Folders,
         workflows: Workflows,
-        decoder: Decoder,
+        engines: EnginePool,
         pipeline: Pipeline,
     ) -> None:
         self._settings = settings
         self._store = store
         self._folders = folders
         self._workflows = workflows
-        self._decoder = decoder
+        self._engines = engines
         self._pipeline = pipeline
         self._turns = Turns(settings.lone_job_steps)
         self._lock = threading.Lock()
         self._joining = threading.Lock()
         self._running: dict[str, Kind] = {}
-        self._windows: dict[str, DurableWindowDecoder] = {}
+        self._at_work: dict[str, _Work] = {}
+        self._startable: set[str] = set()  # models whose jobs could begin at the last look
         self._is_stopping = False
         self._put_back: set[str] = set()  # jobs whose workflow is over and which are not
         self._unwritten: set[str] = set()  # of these, jobs that the store takes for running
         self.barrier = Barrier(
             {
-                NO_ENGINE: lambda: decoder.is_alive,
                 FULL_DISK: lambda: self.obstacle_of_storage() is None,
                 BUSY_DATABASE: lambda: self.obstacle_of_storage() is None,
             }
@@ -93,6 +104,7 @@ class Jobs:
         self.notifications = Notifications()
         self.on_end: list[JobEnded] = []
         workflows.register(TRANSCRIBE, self._run)
+        engines.changed.append(self._model_changed)
 
     # From outside
 
@@ -102,6 +114,10 @@ class Jobs:
         Each takes its share of the engine then, as if the others ran already.
         """
         unfinished = self._store.unfinished(executor)
+        for job in unfinished:
+            if self._engines.find(job.model) is None:  # the settings have changed since
+                log.warning("job gets another model", extra={"fields": {"job": job.id}})
+                self._store.change_model(job.id, self._engines.default.name)
         with self._lock:
             self._running = {job.id: job.kind for job in unfinished if job.status == "running"}
             first = [*self._running, *(job.id for kind in KINDS for job in self._next(kind))]
@@ -119,9 +135,14 @@ class Jobs:
 
     def tend(self) -> None:
         """Call it now and then: jobs that wait for an obstacle to go, go on when it has gone."""
+        self._engines.tend()
+        startable = self._engines.startable()
+        is_changed, self._startable = startable != self._startable, startable
         if self.barrier.look():
             log.info("jobs go on")
             self._write_back()
+            self.dispatch()
+        elif is_changed:  # an engine went away, or came back by itself
             self.dispatch()
 
     def obstacle_of_storage(self) -> Obstacle | None:
@@ -157,10 +178,9 @@ class Jobs:
         """End an unfinished job now; its windows leave the engine. False if it had ended."""
         was_running = self._finish(job_id, "cancelled", failure=_CANCELLED)
         with self._lock:
-            windows = self._windows.get(job_id)
-        if windows is not None:
-            windows.stop(Cancelled("The job was cancelled."))
-            self._decoder.cancel(job_id)
+            work = self._at_work.get(job_id)
+        if work is not None:
+            work.stop(Cancelled("The job was cancelled."))
         else:
             self._folders.of(job_id).remove()
         return was_running
@@ -194,12 +214,11 @@ class Jobs:
         """Stop. Running jobs stay as they are and go on at the next start."""
         with self._lock:
             self._is_stopping = True
-            windows = dict(self._windows)
-        for job_id, decoding in windows.items():
-            decoding.stop(Interrupted())
-            self._decoder.cancel(job_id)
+            at_work = tuple(self._at_work.values())
+        for work in at_work:
+            work.stop(Interrupted())
         end = time.monotonic() + patience
-        while self._windows and time.monotonic() < end:
+        while self._at_work and time.monotonic() < end:
             time.sleep(0.01)
 
     # Running
@@ -209,9 +228,9 @@ class Jobs:
 
         What stands in the way of all is no reason to fail for whoever calls: the jobs wait.
         """
-        if not self._decoder.is_alive:
-            self.barrier.meet(NO_ENGINE)
         try:
+            for name in self._store.queued_models(self._workflows.executor):
+                self._engines.want(name)
             for job in self._choose():
                 self._begin(job)
         except Exception as error:
@@ -256,7 +275,8 @@ class Jobs:
             return []
         # A chosen job is marked as running by its own thread, a moment after it was chosen.
         limit = room + len(self._running)
-        queued = self._store.next_queued(self._workflows.executor, kind, limit)
+        models = self._engines.startable()
+        queued = self._store.next_queued(self._workflows.executor, kind, limit, models)
         return [job for job in queued if job.id not in self._running][:room]
 
     def _run(self, job_id: str) -> str:
@@ -273,27 +293,44 @@ class Jobs:
             self._leave(job_id)
 
     def _run_through(self, job_id: str) -> str:
-        job = self._store.start(job_id, time.time())
+        job = self._store.find(job_id)
         if job is None:
+            self._tidy(job_id)
+            return "over"
+        with self._engines.lease(job.model) as decoder:
+            if decoder is not None or job.is_finished:
+                return self._start(job_id, decoder)
+        self._put_back_into_queue(job_id)
+        return "put back"
+
+    def _start(self, job_id: str, decoder: Decoder | None) -> str:
+        job = self._store.start(job_id, time.time())
+        if job is None or decoder is None:
             self._tidy(job_id)
             return "over"
         with self._lock:
             self._running[job.id] = job.kind
         log.info("job started", extra={"fields": {"job": job.id, "kind": job.kind}})
         self.notifications.notify(job.id)
-        return self._transcribe(job)
+        return self._transcribe(job, decoder)
 
     def _wait_for(self, obstacle: Obstacle, job_id: str) -> None:
         """Put a job that met an obstacle back into the queue, as well as that can be."""
         fields = {"job": job_id, "obstacle": obstacle.code}
         log.warning("job waits", extra={"fields": fields})
-        self.barrier.meet(obstacle)
-        self._put_back.add(job_id)
+        if obstacle in OF_STORAGE:
+            self.barrier.meet(obstacle)
         if obstacle == FULL_DISK:  # what was decoded can be decoded again
             self._folders.of(job_id).drop_workspace()
+        self._put_back_into_queue(job_id)
+
+    def _put_back_into_queue(self, job_id: str) -> None:
+        self._put_back.add(job_id)
         self._unwritten.add(job_id)
-        with suppress(*DATABASE_ERRORS):
+        try:
             self._write_back()
+        except DATABASE_ERRORS:
+            self.barrier.meet(BUSY_DATABASE)  # and it is written when that has gone
         self.notifications.notify(job_id)
 
     def _write_back(self) -> None:
@@ -302,15 +339,16 @@ class Jobs:
             self._store.put_back(job_id)
             self._unwritten.discard(job_id)
 
-    def _transcribe(self, job: Job) -> str:
+    def _transcribe(self, job: Job, decoder: Decoder) -> str:
         if job.starts > self._settings.fruitless_starts:
             log.error("job %s: given up after %d fruitless starts", job.id, job.starts - 1)
             self._finish(job.id, "failed", failure=_GIVEN_UP)
             return "failed"
         folder = self._folders.of(job.id)
-        engine = EngineWindowDecoder(self._decoder, group=job.id, caller=job.owner)
+        engine = EngineWindowDecoder(decoder, group=job.id, caller=job.owner)
         windows = DurableWindowDecoder(job.id, engine, self._store, self._workflows, self._turns)
-        self._enter(job.id, windows)
+        work = _Work(engine, windows)
+        self._enter(job.id, work)
         try:
             transcript = self._pipeline(
                 folder.upload,
@@ -327,21 +365,21 @@ class Jobs:
             self._tidy(job.id)
             return outcome
         except Exception as error:  # noqa: BLE001 - the outermost place: every job must end
-            return self._fail_unless_hindered(job, error, windows)
+            return self._fail_unless_hindered(job, error, work)
         finally:
             windows.close()
             with self._lock:
-                self._windows.pop(job.id, None)
+                self._at_work.pop(job.id, None)
 
-    def _enter(self, job_id: str, windows: DurableWindowDecoder) -> None:
+    def _enter(self, job_id: str, work: _Work) -> None:
         with self._lock:
-            self._windows[job_id] = windows
+            self._at_work[job_id] = work
             is_stopping = self._is_stopping
         job = self._store.find(job_id)
         if is_stopping:
-            windows.stop(Interrupted())
+            work.stop(Interrupted())
         elif job is None or job.is_finished:
-            windows.stop(Cancelled("The job was cancelled."))
+            work.stop(Cancelled("The job was cancelled."))
 
     def _tidy(self, job_id: str) -> None:
         """Remove files that a job which has ended no longer needs, also those that a crash left."""
@@ -357,30 +395,52 @@ class Jobs:
             self._running.pop(job_id, None)
         self.dispatch()
 
+    # Models
+
+    def _model_changed(self, status: ModelStatus, _failure: Exception | None) -> None:
+        """An engine was opened: its jobs begin. Or it cannot be had: nobody waits in vain.
+
+        Jobs of the default model stay: without it the service ends, and may be mended.
+        """
+        if self._is_stopping:
+            return
+        if status.state == "unusable":
+            kinds: tuple[Kind, ...] = ("request",) if status.is_default else KINDS
+            self._turn_away(status, kinds, _NO_SUCH_ENGINE)
+        elif obstacle_of_model(status) is not None:
+            self._turn_away(status, ("request",), failure_of_obstacle(NO_MODEL))
+        self.dispatch()
+
+    def _turn_away(self, status: ModelStatus, kinds: tuple[Kind, ...], failure: Failure) -> None:
+        """End what is queued for this model."""
+        executor = self._workflows.executor
+        for kind in kinds:
+            for job in self._store.next_queued(executor, kind, ALL, status.names):
+                self._finish(job.id, "failed", failure=failure)
+                self._folders.of(job.id).remove()
+
     # Ending
 
     def _complete(self, job: Job, transcript: Transcript) -> str:
         values = {**self._times(job.kind), "language": transcript.language, "seconds_left": 0.0}
         values |= {"seconds": transcript.duration, "seconds_done": transcript.duration}
+        values["model"] = transcript.model
         if not self._store.complete(job.id, encode_transcript(transcript), values):
             return "over"
         self.barrier.got_through()
         self._ended(job.id)
         return "completed"
 
-    def _fail_unless_hindered(
-        self, job: Job, error: Exception, windows: DurableWindowDecoder
-    ) -> str:
+    def _fail_unless_hindered(self, job: Job, error: Exception, work: _Work) -> str:
         """End the job badly. Raises what it can wait for; then none of its steps goes on."""
         try:
-            return self._fail(job, error)
+            return self._fail(job, error, work)
         except Exception:
-            windows.stop(Interrupted())
-            self._decoder.cancel(job.id)
-            windows.close(wait=True)  # or they would write into the history of its next run
+            work.stop(Interrupted())
+            work.windows.close(wait=True)  # or they would write into the history of its next run
             raise
 
-    def _fail(self, job: Job, error: Exception) -> str:
+    def _fail(self, job: Job, error: Exception, work: _Work) -> str:
         if self._is_stopping:
             raise Interrupted from error
         is_cancel = isinstance(error, Cancelled | CancelledError)
@@ -388,13 +448,13 @@ class Jobs:
         if obstacle is not None and (job.kind == "job" or obstacle == BUSY_DATABASE):
             raise error  # and the job waits; a client does not wait for ever
         failure = _CANCELLED if is_cancel else failure_of(error)
-        if obstacle is not None:
+        if obstacle in OF_STORAGE:
             self.barrier.meet(obstacle)
         if failure.is_ours and not is_cancel and obstacle is None:
             log.error("job %s failed: %s", job.id, failure.code, exc_info=error)
         status: Status = "cancelled" if is_cancel else "failed"
         self._finish(job.id, status, failure=failure)
-        self._decoder.cancel(job.id)  # windows that are still under way are for nobody
+        work.engine.cancel()  # windows that are still under way are for nobody
         self._folders.of(job.id).remove()
         return status
 
@@ -428,6 +488,19 @@ class Jobs:
                 watcher(job)
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A job that is being worked on: its windows, and the engine that decodes them."""
+
+    engine: EngineWindowDecoder
+    windows: DurableWindowDecoder
+
+    def stop(self, reason: Exception | Interrupted) -> None:
+        """Start no further step; what is in the engine leaves it."""
+        self.windows.stop(reason)
+        self.engine.cancel()
+
+
 def _figures(job: Job) -> dict[str, Any]:
     """What the log says of a job that ended: nothing of its content."""
     return {
@@ -440,6 +513,9 @@ def _figures(job: Job) -> dict[str, Any]:
 
 
 _CANCELLED = Failure("cancelled", "The job was cancelled.", is_ours=True)
+_NO_SUCH_ENGINE = Failure(
+    "model_unusable", "The model cannot be used on this machine; the log says why.", is_ours=True
+)
 _GIVEN_UP = Failure(
     "job_stops_service", "The service stopped every time it worked on this.", is_ours=True
 )

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from app.engines.states import ModelStatus
 from app.storage.tables import is_busy, is_full
 from decoding.errors import EngineAway
 
@@ -31,7 +32,9 @@ class Obstacle:
 NO_ENGINE = Obstacle("engine_unavailable", "The engine is being started again; come back soon.")
 FULL_DISK = Obstacle("disk_full", "The server's disk is full; come back later.")
 BUSY_DATABASE = Obstacle("database_busy", "The server's database is busy; come back soon.")
-OBSTACLES = (NO_ENGINE, FULL_DISK, BUSY_DATABASE)
+NO_MODEL = Obstacle("model_unavailable", "The model cannot be had now; come back later.")
+OF_STORAGE = (FULL_DISK, BUSY_DATABASE)
+OBSTACLES = (NO_ENGINE, NO_MODEL, *OF_STORAGE)
 
 Check = Callable[[], bool]
 
@@ -46,6 +49,13 @@ def obstacle_of(error: BaseException) -> Obstacle | None:
         if is_busy(one):
             return BUSY_DATABASE
     return None
+
+
+def obstacle_of_model(status: ModelStatus) -> Obstacle | None:
+    """What keeps jobs of this model from running; its being loaded or resting does not."""
+    if status.is_away:
+        return NO_ENGINE
+    return NO_MODEL if status.state in ("unavailable", "unusable") else None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -7,7 +7,7 @@ one transaction and may block: the asynchronous side calls it in a thread.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -162,8 +162,18 @@ class Store:
         query = _selected().where(jobs.c.executor == executor, jobs.c.status.in_(UNFINISHED))
         return self._all(query.order_by(jobs.c.created, jobs.c.id))
 
-    def next_queued(self, executor: str, kind: Kind, limit: int) -> list[Job]:
-        """Jobs to start next: of owners with the fewest running ones, then the oldest."""
+    def queued_models(self, executor: str) -> list[str]:
+        """Models that queued jobs wait for."""
+        waiting = sa.and_(jobs.c.executor == executor, jobs.c.status == "queued")
+        with self._engine.connect() as connection:
+            query = sa.select(jobs.c.model).where(waiting).distinct()
+            return list(connection.execute(query).scalars())
+
+    def next_queued(
+        self, executor: str, kind: Kind, limit: int, models: Collection[str]
+    ) -> list[Job]:
+        """Jobs of these models to start next: of owners with the fewest running ones, then the
+        oldest."""
         others = jobs.alias()
         running = (
             sa.select(sa.func.count())
@@ -172,7 +182,10 @@ class Store:
             .scalar_subquery()
         )
         query = _selected().where(
-            jobs.c.executor == executor, jobs.c.kind == kind, jobs.c.status == "queued"
+            jobs.c.executor == executor,
+            jobs.c.kind == kind,
+            jobs.c.status == "queued",
+            jobs.c.model.in_(models),
         )
         return self._all(query.order_by(running, jobs.c.created, jobs.c.id).limit(limit))
 
@@ -209,6 +222,13 @@ class Store:
         """An unfinished job waits again; the start that came to nothing does not count."""
         starts = sa.case((jobs.c.starts > 0, jobs.c.starts - 1), else_=0)
         self._change_unfinished(job_id, {"status": "queued", "starts": starts})
+
+    def change_model(self, job_id: str, model: str) -> None:
+        """Another model is to do the job, and all of it: what the first one heard is forgotten."""
+        with self._lasting.begin() as connection:
+            if _is_unfinished(connection, job_id, {"model": model, "windows_done": 0}):
+                for table in (checkpoints, segments):
+                    connection.execute(sa.delete(table).where(table.c.job == job_id))
 
     def set_progress(self, job_id: str, values: Mapping[str, Any]) -> None:
         """Store figures of progress while the job is unfinished."""

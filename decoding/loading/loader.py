@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import whisper
 
-from decoding.errors import ModelNotFound, ModelUnreadable
+from decoding.errors import ModelNotFound, ModelUnavailable, ModelUnreadable
 from decoding.loading.checkpoint import Checkpoint, default_heads, read_openai
 from decoding.loading.ctranslate2 import CONTAINER, read_ctranslate2
 from decoding.loading.huggingface import WEIGHTS, holds_safetensors, merge_adapter, read_directory
@@ -136,14 +136,14 @@ def download(name: str, download_root: Path | None = None) -> Path:
     """The checkpoint of an official name, fetched with a progress bar unless it is here already.
 
     `download_root`: where checkpoints are kept; ~/.cache/whisper if None. openai-whisper verifies
-    the file. Raises `ModelNotFound` when it cannot be had.
+    the file. Raises `ModelUnavailable` when it cannot be had.
     """
     default = Path(os.path.expanduser("~")) / ".cache" / "whisper"
     root = default if download_root is None else download_root
     try:
         return Path(whisper._download(whisper._MODELS[name], str(root), in_memory=False))
     except (OSError, RuntimeError, TypeError) as error:  # TypeError: a reply without a length
-        raise ModelNotFound(
+        raise ModelUnavailable(
             f"the model {name!r} could not be downloaded; check the network, or put "
             f"{checkpoint_file(name)} into {root}"
         ) from error

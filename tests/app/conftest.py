@@ -13,6 +13,7 @@ import httpx
 import openai
 import pytest
 
+from app.engines.pool import EnginePool
 from app.http.server import server_of
 from app.jobs.jobs import Pipeline
 from app.main import create_app
@@ -25,10 +26,16 @@ from tests.app.planted import GIVE_UP_SECONDS, PlantedDecoder, transcribe_plainl
 class Running:
     """A service that runs in a thread of this process."""
 
-    def __init__(self, settings: Settings, decoder: Decoder, pipeline: Pipeline) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        decoder: Decoder,
+        pipeline: Pipeline,
+        engines: EnginePool | None = None,
+    ) -> None:
         self.decoder = decoder
         self.settings = settings
-        gate: Any = create_app(settings, decoder, pipeline)
+        gate: Any = create_app(settings, engines or EnginePool.of(decoder), pipeline)
         self.service: Service = gate.app.state.service
         self._server = server_of(gate, settings)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -135,11 +142,12 @@ def start(tmp_path: Path, keeper: Shared) -> Iterator[Start]:
             decoder: Decoder | None = None,
             pipeline: Pipeline = transcribe_plainly,
             until: ExitStack = stack,
+            engines: EnginePool | None = None,
             **settings: Any,
         ) -> Running:
             chosen = {"port": 0, "data_dir": tmp_path, "min_free_bytes": 0, "sweep_seconds": 0.5}
             running = Running(
-                Settings(**{**chosen, **settings}), decoder or PlantedDecoder(), pipeline
+                Settings(**{**chosen, **settings}), decoder or PlantedDecoder(), pipeline, engines
             )
             return until.enter_context(running)
 

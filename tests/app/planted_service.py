@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from app.engines.pool import EnginePool
 from app.http.server import server_of
 from app.main import create_app
 from app.settings import Settings
@@ -94,7 +95,7 @@ def main() -> None:
     decoder = _decoder(given, settings)
     opened = time.monotonic()
     pipeline = transcribe_plainly if given.model == "planted" else None
-    app: Any = create_app(settings, LoggingDecoder(decoder, given.log), pipeline)
+    app: Any = create_app(settings, EnginePool.of(LoggingDecoder(decoder, given.log)), pipeline)
     server = server_of(app, settings)
 
     def tell() -> None:

@@ -65,7 +65,7 @@ class Checks:
             ("an arbitrary uid", self.stranger),
             ("a data folder of root's: one sentence", self.foreign_data),
             ("a model folder of root's: one sentence", self.foreign_models),
-            ("base missing and no network: one sentence", self.no_model),
+            ("base missing and no network: tries on and says why", self.no_model),
             ("base is fetched into the volume", self.fetch),
             ("base, offline, from a volume read only: transcribes", self.base),
         ]
@@ -153,7 +153,13 @@ class Checks:
         return self._refusal(self._run("base", self._volume(), models), "/models")
 
     def no_model(self) -> str:
-        return self._refusal(self._run("base", self._volume(), self._volume()), "/models")
+        start = time.monotonic()
+        with self._started(self._run("base", self._volume(), self._volume())) as container:
+            while "the model 'base' cannot be had" not in (said := container.log.read_text()):
+                assert time.monotonic() - start < REFUSAL_SECONDS, said
+                time.sleep(POLL_SECONDS)
+            assert ask(container, "ready") is None
+        return "not ready; the log says what was tried"
 
     def fetch(self) -> str:
         """With the network, and with pip's settings of this machine."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+from app.engines.states import ModelStatus
 from app.http.openai_api import _model_document
 from app.service import Service
 from decoding.types import ModelCard
@@ -12,7 +13,8 @@ CARD = ModelCard("demo", False, ("en",), 1, "cpu", "fp32")
 
 
 def document(card: ModelCard) -> dict[str, Any]:
-    return _model_document(cast(Service, SimpleNamespace(card=card, started=1)), "whisper-1")
+    status = ModelStatus(card.name, "open", card=card)
+    return _model_document(cast(Service, SimpleNamespace(model=status, started=1)), "whisper-1")
 
 
 def test_the_demo_model_is_said_not_to_understand_people() -> None:

@@ -133,8 +133,31 @@ def test_queue_is_fair_between_owners(store: Store):
         store.add(job(number))
     store.add(job(9, owner="bob"))
     store.start("job_1", 1.0)
-    assert [j.id for j in store.next_queued("e", "job", 2)] == ["job_9", "job_2"]
-    assert store.next_queued("another executor", "job", 2) == []
+    assert [j.id for j in store.next_queued("e", "job", 2, {"m"})] == ["job_9", "job_2"]
+    assert store.next_queued("another executor", "job", 2, {"m"}) == []
+
+
+def test_the_queue_of_a_model(store: Store):
+    for number, model in enumerate(("m", "n", "n")):
+        store.add(job(number, model=model))
+    store.start("job_1", 1.0)
+    assert sorted(store.queued_models("e")) == ["m", "n"]
+    assert store.queued_models("another executor") == []
+    assert [j.id for j in store.next_queued("e", "job", 9, {"n", "o"})] == ["job_2"]
+    assert store.next_queued("e", "job", 9, set()) == []
+
+
+def test_another_model_does_all_of_a_job(store: Store):
+    store.add(job())
+    store.start("job_1", 1.0)
+    store.add_checkpoint("job_1", "key", ())
+    store.add_segments("job_1", 1, ["a"])
+    store.change_model("job_1", "other")
+    found = store.find("job_1")
+    assert found is not None
+    assert found.model == "other"
+    assert store.find_digest("job_1", "key") is None
+    assert store.segments_after("job_1", 0) == []
 
 
 def test_pages(store: Store):
