@@ -69,11 +69,15 @@ class _Section:
 
 @dataclass(frozen=True, slots=True)
 class _Tail:
-    """What the next unit must know: last words, up to where speech is accounted for, repairs."""
+    """What the next unit must know: last words, up to where speech is accounted for, repairs.
+
+    `held`: an overlong last word, which leaves with what the next unit finds under it.
+    """
 
     words: tuple[Word, ...]
     boundary: float
     rounds: int
+    held: tuple[Word, ...] = ()
 
 
 _START = _Tail((), 0.0, 0)
@@ -255,11 +259,12 @@ class Merger:
         """Look for gaps between the words of `unit` at once; before them when it can be known."""
         self._units[unit] = resolved
         if resolved.words:
-            self._tails[unit] = tail = _tail_of(resolved)
             is_last = self._layout.is_last(unit)
+            self._tails[unit] = tail = _tail_of(resolved, is_last=is_last)
             end = max(tail.boundary, self._context.duration if is_last else 0.0)
             inside = Span(resolved.words[0].start, max(end, resolved.words[0].start))
-            self._lay_out(2 * unit + 1, resolved, _START, inside)
+            leaving = resolved.words[: len(resolved.words) - len(tail.held)]
+            self._lay_out(2 * unit + 1, resolved, _START, inside, leaving)
         else:
             self._runs[2 * unit + 1] = WordRun((), (), (), (), 0, resolved.by_grapheme)
         for following in (unit, unit + 1):
@@ -273,17 +278,29 @@ class Merger:
             if resolved is None or before is None or self._runs[2 * unit] is not None:
                 return
             is_last = self._layout.is_last(unit)
+            leaving = before.held
             if resolved.words:
                 end = resolved.words[0].start
             else:
                 self._tails[unit] = tail = _tail_without_words(before, resolved, is_last=is_last)
                 end = tail.boundary
+                leaving = () if tail.held else before.held
             region = Span(before.boundary, max(end, before.boundary))
-            self._lay_out(2 * unit, resolved, before, region)
+            self._lay_out(2 * unit, resolved, before, region, leaving)
             unit += 1
 
-    def _lay_out(self, place: int, unit: _Section, before: _Tail, region: Span) -> None:
-        """One stretch: inside of `unit` if `place` is odd, between it and `before` if even."""
+    def _lay_out(
+        self,
+        place: int,
+        unit: _Section,
+        before: _Tail,
+        region: Span,
+        leaving: tuple[Word, ...],
+    ) -> None:
+        """One stretch: inside of `unit` if `place` is odd, between it and `before` if even.
+
+        `leaving`: the words that leave with it.
+        """
         is_inside = place % 2 == 1
         words = before.words + unit.words
         gaps: tuple[Span, ...] = ()
@@ -295,8 +312,8 @@ class Merger:
             found = tuple(gap for gap in found if is_certain(gap, self._context))
             gaps = tuple(part for gap in with_room(found, words, region) for part in chop(gap))
         self._runs[place] = WordRun(
-            words=unit.words if is_inside else (),
-            before=() if is_inside else before.words,
+            words=leaving,
+            before=() if is_inside else before.words[: len(before.words) - len(leaving)],
             after=() if is_inside else unit.words[:REMEMBERED],
             gaps=gaps,
             rounds=unit.rounds if is_inside else max(unit.rounds, before.rounds),
@@ -341,18 +358,21 @@ class Merger:
         return words
 
 
-def _tail_of(unit: _Section) -> _Tail:
+def _tail_of(unit: _Section, *, is_last: bool) -> _Tail:
     """An overlong last word leaves the speech in it to what follows."""
     last = unit.words[-1]
-    boundary = last.start if is_overlong(last) else last.end
-    return _Tail(unit.words[-REMEMBERED:], boundary, unit.rounds)
+    if not is_overlong(last):
+        return _Tail(unit.words[-REMEMBERED:], last.end, unit.rounds)
+    held = () if is_last else (last,)
+    return _Tail(unit.words[-REMEMBERED:], last.start, unit.rounds, held)
 
 
 def _tail_without_words(before: _Tail, unit: _Section, *, is_last: bool) -> _Tail:
     """Without words there is no end to a gap: the next unit judges it, unless it gets too long."""
-    is_long = is_last or unit.end - before.boundary > LONGEST_GAP
-    boundary = max(unit.end, before.boundary) if is_long else before.boundary
-    return _Tail(before.words, boundary, max(before.rounds, unit.rounds))
+    rounds = max(before.rounds, unit.rounds)
+    if not is_last and unit.end - before.boundary <= LONGEST_GAP:
+        return _Tail(before.words, before.boundary, rounds, before.held)
+    return _Tail(before.words, max(unit.end, before.boundary), rounds)
 
 
 def _to_seam(seam_region: SeamRegion, found: JoinedSeam) -> Seam:

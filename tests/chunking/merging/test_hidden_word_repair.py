@@ -94,6 +94,18 @@ def test_words_under_a_stretched_word_come_back(seed, under):
     assert report.uncovered == report.doubtful == ()
 
 
+@settings(max_examples=40)
+@given(st.integers(0, 10_000), st.sampled_from(["before", "after"]), st.integers(5, 7))
+@example(9325, "after", 5)  # the stretched word is the last one that its window has alone
+def test_so_many_words_that_they_leave_a_gap_come_back(seed, under, lost):
+    """In their place: the word that hid them may be the last of a stretch, and waits for them."""
+    said, pieces, _ = planted(seed, under, lost, (1.65, 5.0))
+    merged, report, asked = run(pieces, said)
+    assert len(asked) == 1
+    assert texts(merged.words) == texts(said)
+    assert report.uncovered == report.doubtful == ()
+
+
 @settings(max_examples=25)
 @given(st.integers(0, 10_000), st.sampled_from(["before", "after"]))
 def test_without_repairs_the_report_names_them(seed, under):
