@@ -7,40 +7,29 @@ No threads, futures or queues here: whoever owns the device calls `admit` and `s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Generic
 
 from decoding.device.side_stream import SideStream, side_stream_for
 from decoding.engine.batching_policy import BatchingPolicy, batching_policy_for
-from decoding.engine.fallback import TemperatureFallback
-from decoding.engine.language_detection import DetectedLanguage, only_language
-from decoding.engine.prefill import Key, PrefillResult, WindowRequest
+from decoding.engine.fallback import due_beams, plan_attempt
+from decoding.engine.language_detection import only_language
 from decoding.engine.prefill_queue import PrefillQueue
-from decoding.engine.prompt_prefill import PrefilledWindow
-from decoding.engine.slot_table import RunningWindow, Slot, SlotTable, judge
+from decoding.engine.slot_table import Slot, SlotTable, judge
 from decoding.engine.slots import SlotGroup, width_for
 from decoding.engine.token_suppression import TokenSuppressions
+from decoding.engine.window_request import Phase, WindowRequest
 from decoding.engine.word_timing import WordTimingQueue, no_numbers
 from decoding.errors import NotFinite
 from decoding.model.loaded_model import LoadedModel
-from decoding.search.state import Plan
-from decoding.types import Clip, Decoded, DecodingOptions
+from decoding.types import Decoded
 from decoding.voice_activity.silero_network import VoiceActivity, only_speech
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[Key]):
-    """What became of the window that was admitted under `key`."""
+class Batch:
+    """Windows between the scheduler and their results, up to `slots` of them in slots.
 
-    key: Key
-    result: Decoded | Exception
-
-
-class Batch(Generic[Key]):
-    """Up to `slots` windows in flight. Keys are the caller's and are never looked into.
-
+    `in_flight`: the requests, in the order in which they came; it is a new list after each change.
     `policy`: how much is done at once; `side_stream`: where windows are prefilled; the device's own
     when None.
     """
@@ -54,19 +43,21 @@ class Batch(Generic[Key]):
         side_stream: SideStream | None = None,
     ) -> None:
         self.slots = slots
+        self.in_flight: list[WindowRequest] = []
         self._model = model
         self._policy = policy or batching_policy_for(model.device)
-        self._prefill_queue: PrefillQueue[Key] = PrefillQueue(
+        self._prefill_queue = PrefillQueue(
             model, self._policy.prefill_batch, side_stream or side_stream_for(model.device)
         )
-        self._word_timing: WordTimingQueue[Key] = WordTimingQueue(
-            model, self._policy.alignment_batch
-        )
+        self._word_timing = WordTimingQueue(model, self._policy.alignment_batch)
         self._suppressions = TokenSuppressions(model)
-        self._tables: dict[int, SlotTable[Key]] = {}
+        self._tables: dict[int, SlotTable] = {}
 
     def __len__(self) -> int:
-        return len(self._prefill_queue) + self._num_running + len(self._word_timing)
+        return len(self.in_flight)
+
+    def num_in(self, phase: Phase) -> int:
+        return sum(one.phase is phase for one in self.in_flight)
 
     @property
     def free(self) -> int:
@@ -78,120 +69,120 @@ class Batch(Generic[Key]):
         """Requests to take now: so few that nobody's cancel, or memory, is burdened by them."""
         policy = self._policy
         places = self.slots + policy.prefill_ahead - len(self)
-        return max(0, min(places, policy.prefill_batch - len(self._prefill_queue)))
+        return max(0, min(places, policy.prefill_batch - self.num_in(Phase.PREFILL)))
 
-    def keys(self) -> list[Key]:
-        running = [one.key for table in self._tables.values() for one in table.running]
-        return self._word_timing.keys() + running + self._prefill_queue.keys()
-
-    def drop(self, is_unwanted: Callable[[Key], bool]) -> None:
-        """Take windows out at once, unfinished."""
-        self._prefill_queue.drop(is_unwanted)
-        self._word_timing.drop(is_unwanted)
+    def drop_cancelled(self) -> None:
+        """Take windows for which nobody waits any more out at once, unfinished."""
+        dropped = [one for one in self.in_flight if one.future.cancelled()]
+        if not dropped:
+            return
+        for one in dropped:
+            one.phase = Phase.DROPPED
+        self.in_flight = [one for one in self.in_flight if one.phase is not Phase.DROPPED]
+        self._prefill_queue.forget_dropped()
+        self._word_timing.forget_dropped()
         for table in self._tables.values():
-            table.drop(is_unwanted)
+            table.release_dropped()
 
-    def admit(self, requests: Sequence[tuple[Key, Clip, DecodingOptions]]) -> list[Outcome[Key]]:
+    def admit(self, requests: Sequence[WindowRequest]) -> list[WindowRequest]:
         """Begin the prefill of the requests; those whose prefill is over get a slot.
 
-        Returns those that needed no decoding.
+        Returns those that are finished: they needed no decoding.
         """
-        outcomes = self._find_speech([one for one in requests if not one[2].needs_slot])
-        self._prefill_queue.start([WindowRequest(*one) for one in requests if one[2].needs_slot])
-        return outcomes + self._receive(wait=False)
+        finished = self._find_speech([one for one in requests if not one.needs_slot])
+        windows = [one for one in requests if one.needs_slot]
+        self.in_flight = self.in_flight + windows
+        self._prefill_queue.start(windows)
+        return finished + self._receive(wait=False)
 
     @cached_property
     def _voice_activity(self) -> VoiceActivity:
         return VoiceActivity(self._model.device)
 
-    def _find_speech(
-        self, asking: Sequence[tuple[Key, Clip, DecodingOptions]]
-    ) -> list[Outcome[Key]]:
+    def _find_speech(self, requests: list[WindowRequest]) -> list[WindowRequest]:
         """Where speech is in the clips of those who ask for nothing else."""
-        found = self._voice_activity([clip.samples for _, clip, _ in asking]) if asking else []
-        pairs = zip(asking, found, strict=True)
-        return [Outcome(key, only_speech(probabilities)) for (key, _, _), probabilities in pairs]
+        if requests:
+            found = self._voice_activity([one.clip.samples for one in requests])
+            for one, probabilities in zip(requests, found, strict=True):
+                one.finish(only_speech(probabilities))
+        return requests
 
-    def step(self) -> list[Outcome[Key]]:
+    def step(self) -> list[WindowRequest]:
         """One token for every running window; returns those that are finished.
 
         Waits for a prefill to end if nothing else is running.
         """
-        outcomes = self._receive(wait=self._num_running == 0)
+        finished = self._receive(wait=self.num_in(Phase.DECODING) == 0)
         tables = list(self._tables.values())
         for table in tables:
             table.step()
         # 1. while the device takes this step: the words of those that were finished before it
-        outcomes += self._finish_timed()
+        finished += self._finish_timed()
         # 2. who is done now
         pause = self._policy.steps_between_checks
         self._judge_finished([Slot(table, at) for table in tables for at in table.done(pause)])
-        if self._policy.finishes_at_once or self._num_running == 0:
-            outcomes += self._finish_timed()
-        return outcomes
+        if self._policy.finishes_at_once or self.num_in(Phase.DECODING) == 0:
+            finished += self._finish_timed()
+        return finished
 
-    @property
-    def _num_running(self) -> int:
-        return sum(len(table) for table in self._tables.values())
-
-    def _receive(self, *, wait: bool) -> list[Outcome[Key]]:
+    def _receive(self, *, wait: bool) -> list[WindowRequest]:
         """Give slots to windows whose prefill is over. Returns those that need none."""
-        outcomes = []
-        for one in self._prefill_queue.ready(self.slots - self._num_running, wait=wait):
+        finished = []
+        for one in self._prefill_queue.ready(self.slots - self.num_in(Phase.DECODING), wait=wait):
             if one.prefilled is None:
-                outcomes.append(Outcome(one.request.key, self._language_alone(one.language)))
+                finished.append(self._finish(one, self._language_alone(one)))
             else:
-                self._start(one, one.prefilled)
-        return outcomes
+                self._insert(one)
+        return finished
 
-    def _language_alone(self, language: DetectedLanguage) -> Decoded | NotFinite:
+    def _language_alone(self, request: WindowRequest) -> Decoded | NotFinite:
+        language = request.language
+        assert language is not None, "who is prefilled knows it"
         if any(map(math.isnan, language.probabilities.values())):
             return no_numbers(self._model)
         return only_language(language)
 
-    def _start(self, result: PrefillResult[Key], prefilled: PrefilledWindow) -> None:
-        fallback = TemperatureFallback(
-            result.request.clip,
-            result.request.options,
-            result.language,
-            len(prefilled.prompt.tokens),
-        )
-        running = RunningWindow(result.request.key, fallback, prefilled.no_speech_prob)
-        self._insert(running, prefilled, fallback.plan(self._model.dimensions.n_text_ctx))
+    def _insert(self, request: WindowRequest) -> None:
+        plan = plan_attempt(request, self._model.dimensions.n_text_ctx)
+        table = self._table(plan.beam_size)
+        table.insert(request, self._suppressions.of(request.options), plan)
 
-    def _insert(self, running: RunningWindow[Key], prefilled: PrefilledWindow, plan: Plan) -> None:
-        table = self._table(running.fallback.beams)
-        table.slot_group.insert(prefilled, self._suppressions.of(running.fallback.options), plan)
-        table.running.append(running)
-
-    def _table(self, beams: int) -> SlotTable[Key]:
+    def _table(self, beams: int) -> SlotTable:
         width = width_for(beams)
         if width not in self._tables:
             self._tables[width] = SlotTable(SlotGroup(self._model, width, self.slots))
         return self._tables[width]
 
-    def _judge_finished(self, done: Sequence[Slot[Key]]) -> None:
+    def _judge_finished(self, done: Sequence[Slot]) -> None:
         """Judge the searches that are over; windows fall back or leave, the last of a table first.
 
         Nobody moves before the device knows of all whose words it shall find.
         """
         verdicts = list(zip(done, judge(self._model, done), strict=True))
-        self._word_timing.start([slot.finished() for slot, is_finished in verdicts if is_finished])
+        leaving = [slot for slot, is_finished in verdicts if is_finished]
+        self._word_timing.start(
+            [slot.request for slot in leaving],
+            [slot.table.slot_group.audio_of(slot.at) for slot in leaving],
+        )
         for slot, is_finished in verdicts:
             if is_finished:
                 slot.table.release(slot.at)
             else:
                 self._try_again(slot)
 
-    def _finish_timed(self) -> list[Outcome[Key]]:
-        return [Outcome(key, decoded) for key, decoded in self._word_timing.ready()]
+    def _finish_timed(self) -> list[WindowRequest]:
+        return [self._finish(one, result) for one, result in self._word_timing.ready()]
 
-    def _try_again(self, slot: Slot[Key]) -> None:
-        running, slot_group = slot.running, slot.table.slot_group
-        plan = running.fallback.plan(self._model.dimensions.n_text_ctx)
-        if width_for(running.fallback.beams) == slot_group.width:
-            slot_group.restart(slot.at, plan)
+    def _finish(self, request: WindowRequest, result: Decoded | Exception) -> WindowRequest:
+        request.finish(result)
+        self.in_flight = [one for one in self.in_flight if one is not request]
+        return request
+
+    def _try_again(self, slot: Slot) -> None:
+        request, slot_group = slot.request, slot.table.slot_group
+        if width_for(due_beams(request)) == slot_group.width:
+            slot_group.restart(slot.at, plan_attempt(request, self._model.dimensions.n_text_ctx))
             return
-        prefilled = slot_group.prefilled(slot.at)
+        request.prefilled = slot_group.prefilled(slot.at)
         slot.table.release(slot.at)
-        self._insert(running, prefilled, plan)
+        self._insert(request)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import torch
 
-from decoding.engine.batch import Batch, Outcome
+from decoding.engine.batch import Batch
 from decoding.engine.memory import release_cached, slots_for, used_bytes
 from decoding.engine.scheduler import Scheduler
+from decoding.engine.window_request import WindowRequest
 from decoding.errors import EngineFailed
 from decoding.kernels.openmp import end_pool
 from decoding.model.loaded_model import LoadedModel
@@ -24,19 +25,6 @@ logger = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 1024
 SLOTLESS_AT_ONCE = 16  # clips between two steps in which only speech is looked for
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Submission:
-    """A clip and whoever waits for it."""
-
-    clip: Clip
-    options: DecodingOptions
-    future: Future[Decoded] = field(default_factory=Future)
-
-    @property
-    def needs_slot(self) -> bool:
-        return self.options.needs_slot
 
 
 class Engine:
@@ -58,13 +46,13 @@ class Engine:
         self._threads = threads
         self._slots = slots or slots_for(model)
         self._wake = threading.Condition()
-        self._waiting: Scheduler[_Submission] = Scheduler(queue_limit)
-        self._in_flight: list[_Submission] = []
+        self._waiting = Scheduler(queue_limit)
+        self._in_flight: list[WindowRequest] = []
         self._is_closing = False
         self._failure: BaseException | None = None
         self._counted = EngineStatistics()
         self._steps = 0
-        self._batch: Batch[_Submission] = Batch(model, self._slots)
+        self._batch = Batch(model, self._slots)
         self._thread = threading.Thread(target=self._run, name="decoding-engine", daemon=True)
         end_pool()  # ours, from loading the model
         self._thread.start()
@@ -81,28 +69,28 @@ class Engine:
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
         """Queue one clip. Raises `QueueFull`, `UnsupportedOption`, `EngineFailed` when closed."""
         self._model.vocabulary.check(options)
-        entry = _Submission(clip, options)
+        request = WindowRequest(clip, options)
         with self._wake:
             if not self.is_alive:
                 state = "closed" if self._failure is None else "lost"
                 raise EngineFailed(f"the engine is {state}") from self._failure
-            self._waiting.put(clip, entry, needs_slot=entry.needs_slot)
+            self._waiting.put(request)
             self._wake.notify()
-        return entry.future
+        return request.future
 
     def cancel(self, group: str) -> None:
         with self._wake:
-            entries = list(self._waiting.remove(group))
-            entries += [entry for entry in self._in_flight if entry.clip.group == group]
-        for entry in entries:  # outside the lock: callbacks run here
-            entry.future.cancel()
+            requests = list(self._waiting.remove(group))
+            requests += [one for one in self._in_flight if one.clip.group == group]
+        for one in requests:  # outside the lock: callbacks run here
+            one.future.cancel()
 
     def statistics(self) -> EngineStatistics:
         with self._wake:
             return replace(
                 self._counted,
                 slots=self._slots,
-                slots_in_use=min(self._slots, sum(entry.needs_slot for entry in self._in_flight)),
+                slots_in_use=min(self._slots, sum(one.needs_slot for one in self._in_flight)),
                 queued=len(self._waiting),
                 device_memory_bytes=used_bytes(self._model.device),
                 steps=self._steps,
@@ -139,34 +127,30 @@ class Engine:
 
     def _turn(self) -> None:
         """Drop the cancelled, admit the next, take one step, deliver."""
-        self._batch.drop(lambda entry: entry.future.cancelled())
+        self._batch.drop_cancelled()
         with self._wake:
             requests = self._take(self._batch.admissible)
-            self._in_flight = self._batch.keys() + requests
-        outcomes = self._batch.admit([(entry, entry.clip, entry.options) for entry in requests])
-        outcomes += self._batch.step()
-        if outcomes:
-            self._deliver(outcomes)
+            self._in_flight = self._batch.in_flight + requests
+        finished = self._batch.admit(requests)
+        finished += self._batch.step()
+        if finished:
+            self._deliver(finished)
 
-    def _take(self, count: int) -> list[_Submission]:
+    def _take(self, count: int) -> list[WindowRequest]:
         """Up to `count` for slots, and those that need none."""
         slotless = self._waiting.take_slotless(SLOTLESS_AT_ONCE)
-        taken: list[_Submission] = []
-        while len(taken) < count:
-            following = self._waiting.take()
-            if following is None:
-                break
-            if not following[1].future.cancelled():
-                taken.append(following[1])
-        return taken + [entry for entry in slotless if not entry.future.cancelled()]
+        taken: list[WindowRequest] = []
+        while len(taken) < count and (following := self._waiting.take()) is not None:
+            if not following.future.cancelled():
+                taken.append(following)
+        return taken + [one for one in slotless if not one.future.cancelled()]
 
-    def _deliver(self, outcomes: list[Outcome[_Submission]]) -> None:
-        done = {outcome.key for outcome in outcomes}
+    def _deliver(self, finished: list[WindowRequest]) -> None:
         with self._wake:
-            self._in_flight = [entry for entry in self._in_flight if entry not in done]
-            self._counted = _counting(self._counted, outcomes)
-        for outcome in outcomes:
-            _settle(outcome.key.future, outcome.result)
+            self._in_flight = self._batch.in_flight
+            self._counted = _counting(self._counted, finished)
+        for one in finished:
+            _settle(one)
 
     def _recover(self, error: Exception) -> None:
         """Requeue or fail what was in flight; go on empty if the device still answers."""
@@ -177,7 +161,7 @@ class Engine:
         failure = EngineFailed(f"decoding failed on {self._model.device}: {error}")
         failure.__cause__ = error
         answers = _answers(self._model.device)  # a lost device cannot even make an empty batch
-        batch = Batch[_Submission](self._model, self._slots) if answers else None
+        batch = Batch(self._model, self._slots) if answers else None
         with self._wake:
             lost, self._in_flight = self._in_flight, []
             if batch is None:
@@ -185,8 +169,9 @@ class Engine:
                 lost += list(self._waiting.remove_all())
             else:
                 self._batch = batch
-        for entry in lost:
-            _settle(entry.future, failure)
+        for one in lost:
+            one.finish(failure)
+            _settle(one)
 
     def _shrink(self) -> None:
         """Go on with half the slots; the windows in flight start again."""
@@ -194,37 +179,40 @@ class Engine:
             self._slots //= 2
             logger.warning("out of memory on %s: %d slots left", self._model.device, self._slots)
             self._batch = Batch(self._model, self._slots)
-            lost, self._in_flight = self._in_flight, []
-            for entry in reversed(lost):
-                self._waiting.put_back(entry.clip, entry, needs_slot=entry.needs_slot)
+            again = [one.anew() for one in self._in_flight]
+            self._in_flight = []
+            for one in reversed(again):
+                self._waiting.put_back(one)
         release_cached(self._model.device)
 
     def _cancel_all(self) -> None:
         with self._wake:
             self._is_closing = True
-            entries = self._in_flight + list(self._waiting.remove_all())
+            requests = self._in_flight + list(self._waiting.remove_all())
             self._in_flight = []
-        for entry in entries:
-            entry.future.cancel()
+        for one in requests:
+            one.future.cancel()
 
 
-def _counting(counted: EngineStatistics, outcomes: list[Outcome[_Submission]]) -> EngineStatistics:
-    """The counters after these outcomes; where only speech was looked for, nothing was decoded."""
-    outcomes = [one for one in outcomes if one.key.needs_slot]
-    results = [one.result for one in outcomes if isinstance(one.result, Decoded)]
+def _counting(counted: EngineStatistics, finished: list[WindowRequest]) -> EngineStatistics:
+    """The counters after these; where only speech was looked for, nothing was decoded."""
+    finished = [one for one in finished if one.needs_slot]
+    results = [one.result for one in finished if isinstance(one.result, Decoded)]
     return replace(
         counted,
         windows_decoded=counted.windows_decoded + len(results),
         windows_retried=counted.windows_retried + sum(len(one.attempts) > 1 for one in results),
         tokens_decoded=counted.tokens_decoded + sum(len(one.tokens) for one in results),
-        audio_seconds=counted.audio_seconds + sum(one.key.clip.seconds for one in outcomes),
+        audio_seconds=counted.audio_seconds + sum(one.clip.seconds for one in finished),
     )
 
 
-def _settle(future: Future[Decoded], result: Decoded | Exception) -> None:
-    """Give the future its result unless it was cancelled meanwhile."""
+def _settle(request: WindowRequest) -> None:
+    """Give the future of a finished window its result unless it was cancelled meanwhile."""
+    future, result = request.future, request.result
     if not future.set_running_or_notify_cancel():
         return
+    assert result is not None, f"a window in {request.phase} is not finished"
     if isinstance(result, Exception):
         future.set_exception(result)
     else:

@@ -1,124 +1,102 @@
-"""Temperature fallback: one window's attempts, from its options to the `Decoded` it becomes.
+"""Temperature fallback: how a window's next attempt is searched, and which of all is kept.
 
-Holds what was tried and how it was judged. Touches no device.
+What was tried stands in the window's request. Touches no device.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from decoding.engine.language_detection import DetectedLanguage
 from decoding.engine.quality import best_attempt, compression_ratio, is_final, judge
+from decoding.engine.window_request import WindowRequest
 from decoding.model.vocabulary import Vocabulary
 from decoding.search.hypotheses import Hypothesis
 from decoding.search.state import Plan
-from decoding.timing.words import TimedTokens, split_at_timestamps, timed_text
-from decoding.types import Attempt, Clip, Decoded, DecodedWord, DecodingOptions
+from decoding.timing.words import split_at_timestamps, timed_text
+from decoding.types import Attempt, Decoded
 
 SEED_MASK = 2**64 - 1
 
 
-@dataclass(slots=True, eq=False)
-class TemperatureFallback:
-    """A window being decoded: what it is, and the attempts so far."""
-
-    clip: Clip
-    options: DecodingOptions
-    language: DetectedLanguage
-    num_prompt_tokens: int
-    no_speech_prob: float = 0.0  # told with the first judgement
-    tried: list[tuple[Attempt, Hypothesis]] = field(default_factory=list)
-
-    @property
-    def temperature(self) -> float:
-        """Of the attempt that is due."""
-        return self.options.temperatures[len(self.tried)]
-
-    @property
-    def beams(self) -> int:
-        """Beams, or samples, of the attempt that is due."""
-        return self.options.best_of if self.temperature > 0 else self.options.beam_size
-
-    def plan(self, n_text_ctx: int) -> Plan:
-        """How the attempt that is due is searched."""
-        budget = n_text_ctx - self.num_prompt_tokens + 1  # the last one is never fed back
-        if self.options.sample_len is not None:
-            budget = min(budget, self.options.sample_len)
-        is_sampling = self.temperature > 0
-        return Plan(
-            beam_size=self.beams,
-            max_finished=self.beams
-            if is_sampling
-            else max(1, round(self.beams * self.options.patience)),
-            budget=max(1, budget),
-            temperature=self.temperature,
-            has_timestamps=not self.options.without_timestamps,
-            uniforms=self._uniforms(budget) if is_sampling else None,
-        )
-
-    def _uniforms(self, steps: int) -> Tensor:
-        """Numbers [steps, beams] that depend on the clip's seed and the attempt alone."""
-        key = [self.clip.seed & SEED_MASK, len(self.tried)]
-        generator = np.random.Generator(np.random.Philox(key=np.array(key, dtype=np.uint64)))
-        return torch.from_numpy(generator.random((max(1, steps), self.beams)))
-
-    def judge(self, hypothesis: Hypothesis, no_speech_prob: float, vocabulary: Vocabulary) -> bool:
-        """Record what the due attempt found. Returns whether the window is finished."""
-        if math.isnan(no_speech_prob):
-            hypothesis, no_speech_prob = replace(hypothesis, is_finite=False), 0.0
-        self.no_speech_prob = no_speech_prob
-        ratio = compression_ratio(vocabulary.text_of(hypothesis.tokens).strip())
-        verdict = judge(hypothesis.avg_logprob, self.no_speech_prob, ratio, self.options)
-        if not hypothesis.is_finite:
-            verdict = "improbable"
-        attempt = Attempt(self.temperature, hypothesis.avg_logprob, ratio, verdict)
-        self.tried.append((attempt, hypothesis))
-        return is_final(verdict) or len(self.tried) == len(self.options.temperatures)
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether the attempt to keep is of numbers."""
-        kept = best_attempt([attempt for attempt, _ in self.tried])
-        return self.tried[kept][1].is_finite
-
-    def result(self, vocabulary: Vocabulary) -> Decoded:
-        """The attempt to keep, without words; silence has neither text nor words."""
-        attempts = tuple(attempt for attempt, _ in self.tried)
-        kept = best_attempt(attempts)
-        attempt, hypothesis = self.tried[kept]
-        decoded = Decoded(
-            text=vocabulary.text_of(hypothesis.tokens).strip(),
-            tokens=hypothesis.tokens,
-            words=(),
-            timed_text=timed_text(self._timed_tokens(hypothesis, vocabulary), vocabulary),
-            language=self.language.code,
-            avg_logprob=attempt.avg_logprob,
-            no_speech_prob=self.no_speech_prob,
-            compression_ratio=attempt.compression_ratio,
-            temperature=attempt.temperature,
-            is_truncated=hypothesis.is_truncated,
-            attempts=attempts,
-            language_probabilities=self.language.probabilities,
-            kept=kept,
-        )
-        if attempt.verdict == "no_speech":
-            return replace(decoded, text="", timed_text=())
-        return decoded
-
-    def to_align(self, decoded: Decoded, vocabulary: Vocabulary) -> list[TimedTokens]:
-        """The text whose words want times; empty when there is none or nobody asked."""
-        if not self.options.word_timestamps or not decoded.text:
-            return []
-        return split_at_timestamps(decoded.tokens, vocabulary, self.clip.seconds)
-
-    def _timed_tokens(self, hypothesis: Hypothesis, vocabulary: Vocabulary) -> list[TimedTokens]:
-        return split_at_timestamps(hypothesis.tokens, vocabulary, self.clip.seconds)
+def due_temperature(request: WindowRequest) -> float:
+    """Of the attempt that is due."""
+    return request.options.temperatures[len(request.tried)]
 
 
-def with_words(decoded: Decoded, words: tuple[DecodedWord, ...]) -> Decoded:
-    return replace(decoded, words=words)
+def due_beams(request: WindowRequest) -> int:
+    """Beams, or samples, of the attempt that is due."""
+    options = request.options
+    return options.best_of if due_temperature(request) > 0 else options.beam_size
+
+
+def plan_attempt(request: WindowRequest, n_text_ctx: int) -> Plan:
+    """How the attempt that is due is searched, in a context of so many tokens."""
+    options, beams, temperature = request.options, due_beams(request), due_temperature(request)
+    budget = n_text_ctx - request.num_prompt_tokens + 1  # the last one is never fed back
+    if options.sample_len is not None:
+        budget = min(budget, options.sample_len)
+    is_sampling = temperature > 0
+    return Plan(
+        beam_size=beams,
+        max_finished=beams if is_sampling else max(1, round(beams * options.patience)),
+        budget=max(1, budget),
+        temperature=temperature,
+        has_timestamps=not options.without_timestamps,
+        uniforms=_uniforms(request, budget, beams) if is_sampling else None,
+    )
+
+
+def _uniforms(request: WindowRequest, steps: int, beams: int) -> Tensor:
+    """Numbers [steps, beams] that depend on the clip's seed and the attempt alone."""
+    key = [request.clip.seed & SEED_MASK, len(request.tried)]
+    generator = np.random.Generator(np.random.Philox(key=np.array(key, dtype=np.uint64)))
+    return torch.from_numpy(generator.random((max(1, steps), beams)))
+
+
+def judge_attempt(
+    request: WindowRequest, hypothesis: Hypothesis, no_speech_prob: float, vocabulary: Vocabulary
+) -> bool:
+    """Record what the due attempt found. Returns whether the window needs no other."""
+    if math.isnan(no_speech_prob):
+        hypothesis, no_speech_prob = replace(hypothesis, is_finite=False), 0.0
+    request.no_speech_prob = no_speech_prob
+    ratio = compression_ratio(vocabulary.text_of(hypothesis.tokens).strip())
+    verdict = judge(hypothesis.avg_logprob, no_speech_prob, ratio, request.options)
+    if not hypothesis.is_finite:
+        verdict = "improbable"
+    attempt = Attempt(due_temperature(request), hypothesis.avg_logprob, ratio, verdict)
+    request.tried.append((attempt, hypothesis))
+    return is_final(verdict) or len(request.tried) == len(request.options.temperatures)
+
+
+def best_result(request: WindowRequest, vocabulary: Vocabulary) -> Decoded | None:
+    """The attempt to keep, without words; silence has no text. None: it is of no numbers."""
+    kept = best_attempt(request.attempts)
+    attempt, hypothesis = request.tried[kept]
+    if not hypothesis.is_finite:
+        return None
+    assert request.language is not None, "what was tried has been prefilled"
+    found = split_at_timestamps(hypothesis.tokens, vocabulary, request.clip.seconds)
+    decoded = Decoded(
+        text=vocabulary.text_of(hypothesis.tokens).strip(),
+        tokens=hypothesis.tokens,
+        words=(),
+        timed_text=timed_text(found, vocabulary),
+        language=request.language.code,
+        avg_logprob=attempt.avg_logprob,
+        no_speech_prob=request.no_speech_prob,
+        compression_ratio=attempt.compression_ratio,
+        temperature=attempt.temperature,
+        is_truncated=hypothesis.is_truncated,
+        attempts=request.attempts,
+        language_probabilities=request.language.probabilities,
+        kept=kept,
+    )
+    if attempt.verdict == "no_speech":
+        return replace(decoded, text="", timed_text=())
+    return decoded

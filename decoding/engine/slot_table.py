@@ -6,39 +6,33 @@ decoding/engine/batch.py's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic
 
-from torch import Tensor
-
-from decoding.engine.fallback import TemperatureFallback
-from decoding.engine.prefill import Key
-from decoding.engine.slots import SlotGroup
-from decoding.engine.word_timing import FinishedWindow
+from decoding.engine.fallback import judge_attempt
+from decoding.engine.slots import SlotGroup, TokenSuppression
+from decoding.engine.window_request import Phase, WindowRequest
 from decoding.model.loaded_model import LoadedModel
 from decoding.search.hypotheses import best_hypothesis, on_host
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RunningWindow(Generic[Key]):
-    """A window in a slot; `no_speech_prob` is one number on the device."""
-
-    key: Key
-    fallback: TemperatureFallback
-    no_speech_prob: Tensor
+from decoding.search.state import Plan
 
 
 @dataclass(slots=True, eq=False)
-class SlotTable(Generic[Key]):
+class SlotTable:
     """Slots are dense: when a window leaves, the last one moves into its place."""
 
     slot_group: SlotGroup
-    running: list[RunningWindow[Key]] = field(default_factory=list)
+    running: list[WindowRequest] = field(default_factory=list)
     steps: int = 0
 
     def __len__(self) -> int:
         return len(self.running)
+
+    def insert(self, request: WindowRequest, first: TokenSuppression, plan: Plan) -> None:
+        """Give a prefilled window a slot, in which its first attempt of this width begins."""
+        self.slot_group.insert(request.take_prefilled(), first, plan)
+        self.running.append(request)
+        request.phase = Phase.DECODING
 
     def step(self) -> None:
         if self.running:
@@ -57,41 +51,34 @@ class SlotTable(Generic[Key]):
         if at < len(self.running):
             self.running[at] = last
 
-    def drop(self, is_unwanted: Callable[[Key], bool]) -> None:
+    def release_dropped(self) -> None:
         for at in reversed(range(len(self.running))):
-            if is_unwanted(self.running[at].key):
+            if self.running[at].phase is Phase.DROPPED:
                 self.release(at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Slot(Generic[Key]):
+class Slot:
     """A place at a table, as long as nobody leaves it."""
 
-    table: SlotTable[Key]
+    table: SlotTable
     at: int
 
     @property
-    def running(self) -> RunningWindow[Key]:
+    def request(self) -> WindowRequest:
         return self.table.running[self.at]
 
-    def finished(self) -> FinishedWindow[Key]:
-        running = self.running
-        return FinishedWindow(
-            running.key, running.fallback, self.table.slot_group.audio_of(self.at)
-        )
 
-
-def judge(model: LoadedModel, slots: Sequence[Slot[Key]]) -> list[bool]:
+def judge(model: LoadedModel, slots: Sequence[Slot]) -> list[bool]:
     """Whether the window in each slot, whose search is over, needs no further attempt."""
     searches, no_speech = on_host(
         [slot.table.slot_group.search_of(slot.at) for slot in slots],
-        [slot.running.no_speech_prob for slot in slots],
+        [slot.table.slot_group.no_speech_prob_of(slot.at) for slot in slots],
     )
     verdicts = []
     for slot, search, probability in zip(slots, searches, no_speech, strict=True):
-        fallback = slot.running.fallback
-        hypothesis = best_hypothesis(search, fallback.options.length_penalty)
+        hypothesis = best_hypothesis(search, slot.request.options.length_penalty)
         tokens = model.decoder.columns.tokens(hypothesis.tokens)
         hypothesis = replace(hypothesis, tokens=tokens)
-        verdicts.append(fallback.judge(hypothesis, probability, model.vocabulary))
+        verdicts.append(judge_attempt(slot.request, hypothesis, probability, model.vocabulary))
     return verdicts

@@ -169,6 +169,10 @@ class SlotGroup:
     def search_of(self, at: int) -> SearchState:
         return self._search.rows(at, at + 1)
 
+    def no_speech_prob_of(self, at: int) -> Tensor:
+        """One number, still on the device."""
+        return self._slots[at].prefilled.no_speech_prob
+
     # -- steps ------------------------------------------------------------------------------
 
     def step(self) -> None:

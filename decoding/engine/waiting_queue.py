@@ -10,32 +10,30 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
+from decoding.engine.window_request import WindowRequest
 from decoding.errors import QueueFull
-from decoding.types import CLIP_SECONDS, Clip
+from decoding.types import CLIP_SECONDS
 
 QUANTUM_SECONDS = CLIP_SECONDS
 # A group may be passed over this many times per waiting group before it must go. With G groups
 # the wait is then below 2 G + (G - 1) turns: three times the fair share.
 PATIENCE_PER_GROUP = 2
 
-Item = TypeVar("Item")
-
 
 @dataclass(slots=True)
-class _Group(Generic[Item]):
-    items: deque[tuple[Clip, Item]] = field(default_factory=deque)
+class _Group:
+    requests: deque[WindowRequest] = field(default_factory=deque)
     passed_over: int = 0
 
     @property
     def work_left(self) -> int:
-        return self.items[0][0].windows_left
+        return self.requests[0].clip.windows_left
 
 
 @dataclass(slots=True)
-class _Caller(Generic[Item]):
-    groups: OrderedDict[str, _Group[Item]] = field(default_factory=OrderedDict)
+class _Caller:
+    groups: OrderedDict[str, _Group] = field(default_factory=OrderedDict)
     credit_seconds: float = 0.0
 
     def next_group(self) -> str:
@@ -45,49 +43,49 @@ class _Caller(Generic[Item]):
             return oldest
         return min(groups, key=lambda name: groups[name].work_left)
 
-    def take(self, name: str) -> tuple[Clip, Item]:
+    def take(self, name: str) -> WindowRequest:
         group = self.groups[name]
-        taken = group.items.popleft()
+        taken = group.requests.popleft()
         group.passed_over = 0
         for other, waiting in self.groups.items():
             waiting.passed_over += other != name
-        if not group.items:
+        if not group.requests:
             del self.groups[name]
         return taken
 
 
-class WaitingQueue(Generic[Item]):
-    """Clips with whatever the engine keeps beside them, at most `limit`."""
+class WaitingQueue:
+    """Requests that wait, at most `limit`."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._callers: OrderedDict[str, _Caller[Item]] = OrderedDict()
+        self._callers: OrderedDict[str, _Caller] = OrderedDict()
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def put(self, clip: Clip, item: Item) -> None:
+    def put(self, request: WindowRequest) -> None:
         if self._count >= self._limit:
             raise QueueFull(f"{self._limit} clips are waiting already; try again later")
-        self._restore(clip, item, at_front=False)
-
-    def put_back(self, clip: Clip, item: Item) -> None:
-        """Return a clip that could not be decoded yet; it goes first in its group."""
-        self._restore(clip, item, at_front=True)
-
-    def _restore(self, clip: Clip, item: Item, *, at_front: bool) -> None:
-        caller = self._callers.setdefault(clip.caller, _Caller())
-        group = caller.groups.setdefault(clip.group, _Group())
-        (group.items.appendleft if at_front else group.items.append)((clip, item))
+        self._group_of(request).requests.append(request)
         self._count += 1
 
-    def take(self) -> tuple[Clip, Item] | None:
-        """The next clip, or None when none waits."""
+    def put_back(self, request: WindowRequest) -> None:
+        """Return one that could not be decoded yet; it goes first in its group."""
+        self._group_of(request).requests.appendleft(request)
+        self._count += 1
+
+    def _group_of(self, request: WindowRequest) -> _Group:
+        caller = self._callers.setdefault(request.clip.caller, _Caller())
+        return caller.groups.setdefault(request.clip.group, _Group())
+
+    def take(self) -> WindowRequest | None:
+        """The next one, or None when none waits."""
         while self._callers:
             name, caller = next(iter(self._callers.items()))
             group = caller.next_group()
-            cost = caller.groups[group].items[0][0].seconds
+            cost = caller.groups[group].requests[0].clip.seconds
             if caller.credit_seconds < cost and len(self._callers) > 1:
                 caller.credit_seconds += QUANTUM_SECONDS
                 self._callers.move_to_end(name)
@@ -100,17 +98,17 @@ class WaitingQueue(Generic[Item]):
             return taken
         return None
 
-    def remove(self, group: str) -> Iterator[Item]:
-        """Take out every clip of the group, whoever its caller is."""
+    def remove(self, group: str) -> Iterator[WindowRequest]:
+        """Take out every request of the group, whoever its caller is."""
         for name, caller in list(self._callers.items()):
             removed = caller.groups.pop(group, None)
             if removed is not None:
-                self._count -= len(removed.items)
-                yield from (item for _, item in removed.items)
+                self._count -= len(removed.requests)
+                yield from removed.requests
             if not caller.groups:
                 del self._callers[name]
 
-    def remove_all(self) -> Iterator[Item]:
+    def remove_all(self) -> Iterator[WindowRequest]:
         for caller in list(self._callers.values()):
             for name in list(caller.groups):
                 yield from self.remove(name)

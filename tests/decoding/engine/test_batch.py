@@ -11,7 +11,14 @@ from decoding.engine.batch import Batch
 from decoding.errors import NotFinite
 from decoding.loading.loader import load_model
 from decoding.types import Clip, DecodingOptions
-from tests.decoding.decoding_alone import decode, decode_one
+from tests.decoding.decoding_alone import (
+    decode,
+    decode_one,
+    keys_of,
+    requests_of,
+    results_of,
+    run_out,
+)
 from tests.decoding.noise import noise
 from tests.decoding.oracle import demo_oracle, openai_decode
 from tests.decoding.small_models import ENGLISH, random_model, save
@@ -172,15 +179,17 @@ def test_samples_repeat_for_a_seed_and_differ_between_seeds(small):
 def test_dropped_windows_leave_at_once(small):
     batch = Batch(small, 4)
     jobs = [(at, noise(at, 5), DecodingOptions(**ONCE)) for at in range(4)]
+    requests = requests_of(jobs)
     with torch.inference_mode():
-        batch.admit(jobs)
+        batch.admit(list(requests.values()))
         batch.step()
-        batch.drop(lambda key: key in (0, 2))
-        assert sorted(batch.keys()) == [1, 3]
+        for key in (0, 2):
+            requests[key].future.cancel()
+        batch.drop_cancelled()
+        assert keys_of(requests, batch.in_flight) == [1, 3]
         assert batch.free == 2
-        results = {}
-        while len(batch):
-            results |= {one.key: one.result for one in batch.step()}
+        results = results_of(requests, run_out(batch))
+    assert results.keys() == {1, 3}
     assert results[3] == decode_one(small, *jobs[3][1:])
 
 

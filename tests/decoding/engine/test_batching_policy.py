@@ -11,10 +11,11 @@ from decoding.engine import prefill, word_timing
 from decoding.engine.batch import Batch
 from decoding.engine.batching_policy import ALONE, TOGETHER, batching_policy_for
 from decoding.engine.slots import FIRST_POSITIONS
+from decoding.engine.window_request import Phase
 from decoding.timing.token_alignment import Alignment
 from decoding.types import Clip, DecodingOptions
 from tests.decoding.alike import assert_alike
-from tests.decoding.decoding_alone import decode
+from tests.decoding.decoding_alone import decode, requests_of, results_of, run_out
 from tests.decoding.engine.test_batch import MIXED, ONCE
 from tests.decoding.noise import noise
 from tests.decoding.speech import window
@@ -115,7 +116,7 @@ def test_stepping_on_takes_no_memory(small, ending):
     jobs, _ = ending
     batch = Batch(small, 4, policy=seldom(90))
     with torch.inference_mode():
-        batch.admit(jobs)
+        batch.admit(list(requests_of(jobs).values()))
         for _ in range(89):
             assert batch.step() == []
     for table in batch._tables.values():
@@ -125,15 +126,16 @@ def test_stepping_on_takes_no_memory(small, ending):
 
 def test_windows_that_are_done_can_be_dropped_before_anybody_looks(small, ending):
     jobs, alone = ending
-    batch, results = Batch(small, 4, policy=seldom(7)), {}
+    batch, requests = Batch(small, 4, policy=seldom(7)), requests_of(jobs)
     with torch.inference_mode():
-        batch.admit(jobs)
+        batch.admit(list(requests.values()))
         for _ in range(4):
             batch.step()  # the window of one token is done since the first
-        batch.drop(lambda key: key in (1, 3))
-        assert sorted(batch.keys()) == [0, 2]
-        while len(batch):
-            results |= {one.key: one.result for one in batch.step()}
+        for key in (1, 3):
+            requests[key].future.cancel()
+        batch.drop_cancelled()
+        assert batch.in_flight == [requests[0], requests[2]]
+        results = results_of(requests, run_out(batch))
     assert results == {key: alone[key] for key in (0, 2)}
 
 
@@ -202,14 +204,14 @@ def test_windows_on_their_way_out_are_counted_and_can_be_dropped(small):
     jobs = [(at, noise(at, 5), dataclasses.replace(brief, sample_len=at)) for at in (2, 2, 9)]
     jobs = [(at, clip, options) for at, (_, clip, options) in enumerate(jobs)]
     alone = decode(small, jobs, 1)
-    batch, results = Batch(small, 4, policy=later(1)), {}
+    batch, requests = Batch(small, 4, policy=later(1)), requests_of(jobs)
     with torch.inference_mode():
-        batch.admit(jobs)
+        batch.admit(list(requests.values()))
         assert batch.step() == []
-        assert (sorted(batch.keys()), len(batch), batch.free) == ([0, 1, 2], 3, 1)
-        batch.drop(lambda key: key == 1)
-        assert (sorted(batch.keys()), batch.free) == ([0, 2], 2)
-        assert [one.key for one in batch.step()] == [0]
-        while len(batch):
-            results |= {one.key: one.result for one in batch.step()}
+        assert (len(batch), batch.num_in(Phase.WORD_TIMING), batch.free) == (3, 2, 1)
+        requests[1].future.cancel()
+        batch.drop_cancelled()
+        assert (batch.in_flight, batch.free) == ([requests[0], requests[2]], 2)
+        assert batch.step() == [requests[0]]
+        results = results_of(requests, run_out(batch))
     assert results == {2: alone[2]}

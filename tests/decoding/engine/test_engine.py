@@ -41,7 +41,7 @@ class Gate:
             return step(batch)
 
         def noted_admit(batch, window_requests):
-            self.admitted += [clip.group for _, clip, _ in window_requests]
+            self.admitted += [one.clip.group for one in window_requests]
             return admit(batch, window_requests)
 
         monkeypatch.setattr(Batch, "step", held_step)

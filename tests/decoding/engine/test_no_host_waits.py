@@ -15,12 +15,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from decoding.device import transfer
 from decoding.engine import prefill
-from decoding.engine.fallback import TemperatureFallback
+from decoding.engine.fallback import judge_attempt, plan_attempt
 from decoding.engine.language_detection import DetectedLanguage
-from decoding.engine.prefill import Prefiller, WindowRequest
+from decoding.engine.prefill import Prefiller
 from decoding.engine.slots import SlotGroup
 from decoding.engine.token_suppression import TokenSuppressions
-from decoding.engine.word_timing import FinishedWindow, WordTimingQueue
+from decoding.engine.window_request import WindowRequest
+from decoding.engine.word_timing import WordTimingQueue
 from decoding.loading.loader import load_model
 from decoding.search.hypotheses import Hypothesis
 from decoding.types import DecodingOptions
@@ -87,7 +88,7 @@ def watched(request):
 def window_requests(**options):
     prompts = ("the harbour", None, "seven people at the station")
     return [
-        WindowRequest(at, noise(at, 2), DecodingOptions(prompt=prompt, **options))
+        WindowRequest(noise(at, 2), DecodingOptions(prompt=prompt, **options))
         for at, prompt in enumerate(prompts)
     ]
 
@@ -113,10 +114,10 @@ def test_lists_that_are_sent_are_seen(sending):
 
 
 def test_hearing_several(numberless, watched):
-    prefiller = Prefiller(numberless)
+    prefiller, requests = Prefiller(numberless), window_requests(language="en")
     with watched:
-        heard = prefiller.prompt(prefiller.encode(window_requests(language="en")))
-    assert [one.prefilled.no_speech_prob.shape for one in heard] == [()] * 3
+        prefiller.prompt(prefiller.encode(requests))
+    assert [one.prefilled.no_speech_prob.shape for one in requests] == [()] * 3
 
 
 def test_hearing_languages_up_to_their_way_to_the_host(numberless, watched):
@@ -127,15 +128,14 @@ def test_hearing_languages_up_to_their_way_to_the_host(numberless, watched):
 
 def test_words_up_to_their_way_to_the_host(numberless, watched):
     audio = numberless.decoder.cross_attention_kv(torch.empty(1, 1500, 64, device="meta"))
-    finished = []
-    for one in window_requests(language="en", temperatures=(0.0,)):
-        fallback = TemperatureFallback(one.clip, one.options, DetectedLanguage("en"), 3)
-        fallback.judge(Hypothesis(SPOKEN[: 4 + one.key], -1.0, False), 0.0, numberless.vocabulary)
-        finished.append(FinishedWindow(one.key, fallback, audio))
+    finished = window_requests(language="en", temperatures=(0.0,))
+    for at, one in enumerate(finished):
+        one.language = DetectedLanguage("en")
+        judge_attempt(one, Hypothesis(SPOKEN[: 4 + at], -1.0, False), 0.0, numberless.vocabulary)
     leaving = WordTimingQueue(numberless, 2)
     with watched:
-        leaving.start(finished)
-    assert leaving.keys() == [0, 1, 2]
+        leaving.start(finished, [audio] * 3)
+    assert [one.request for one in leaving._waiting if one.alignment is not None] == finished
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.5])
@@ -143,16 +143,12 @@ def test_seats_are_taken_and_left(numberless, watched, temperature):
     """The first token included; then another attempt, sampled or not."""
     prefiller, suppressions = Prefiller(numberless), TokenSuppressions(numberless)
     slot_group = SlotGroup(numberless, 5, 4)
+    requests = window_requests(language="en", temperatures=(temperature,))
     with watched:
-        for one in prefiller.prompt(
-            prefiller.encode(window_requests(language="en", temperatures=(temperature,)))
-        ):
-            window_request, prefilled = one.request, one.prefilled
-            length = len(prefilled.prompt.tokens)
-            plan = TemperatureFallback(
-                window_request.clip, window_request.options, one.language, length
-            ).plan(64)
-            slot_group.insert(prefilled, suppressions.of(window_request.options), plan)
+        prefiller.prompt(prefiller.encode(requests))
+        for one in requests:
+            plan = plan_attempt(one, 64)
+            slot_group.insert(one.take_prefilled(), suppressions.of(one.options), plan)
         slot_group.restart(1, plan)
         slot_group.release(0)
     assert len(slot_group) == 2

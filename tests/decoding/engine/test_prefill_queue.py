@@ -12,12 +12,12 @@ from decoding.device.side_stream import CudaSideStream
 from decoding.engine.batch import Batch
 from decoding.engine.batching_policy import ALONE, TOGETHER
 from decoding.engine.engine import Engine
-from decoding.engine.prefill import Key
+from decoding.engine.window_request import Phase, WindowRequest
 from decoding.errors import EngineFailed
 from decoding.loading.loader import load_model
 from decoding.types import DecodingOptions
 from tests.decoding.alike import assert_alike
-from tests.decoding.decoding_alone import decode
+from tests.decoding.decoding_alone import decode, keys_of, requests_of, results_of, run_out
 from tests.decoding.engine.test_batch import MIXED, ONCE
 from tests.decoding.late import LIMIT_SECONDS, Late
 from tests.decoding.noise import noise
@@ -50,17 +50,19 @@ def test_to_be_heard_later_changes_nothing(small, mixed, asks, slots):
 def test_nobody_waits_for_newcomers_while_others_step(small):
     late = Late(asks=5)
     batch = Batch(small, 4, side_stream=late)
+    requests = requests_of([("first", noise(1, 5), LONG), ("second", noise(2, 5), LONG)])
     with torch.inference_mode():
-        batch.admit([("first", noise(1, 5), LONG)])
+        batch.admit([requests["first"]])
         assert not late.waited.is_set()
         batch.step()  # nobody else is there: now it waits
         assert late.waited.is_set()
         late.waited.clear()
         late.opened.clear()
-        batch.admit([("second", noise(2, 5), LONG)])
+        batch.admit([requests["second"]])
         batch.step()
     assert not late.waited.is_set()
-    assert sorted(batch.keys()) == ["first", "second"]
+    assert keys_of(requests, batch.in_flight) == ["first", "second"]
+    assert requests["second"].phase is Phase.PREFILL
 
 
 def test_a_language_is_asked_for_before_the_prompt_only_where_none_is_given(small):
@@ -69,7 +71,7 @@ def test_a_language_is_asked_for_before_the_prompt_only_where_none_is_given(smal
     for name, options in (("given", BRIEF), ("heard", DecodingOptions(sample_len=4))):
         batches[name] = Batch(small, 4, side_stream=late)
         with torch.inference_mode():
-            batches[name].admit([(name, noise(1, 5), options)])
+            batches[name].admit([WindowRequest(noise(1, 5), options)])
     assert late.queued == ["encode", "prompt", "encode"]
     late.opened.set()
     with torch.inference_mode():
@@ -83,13 +85,14 @@ def test_windows_on_their_way_take_slots(small):
     batch = Batch(small, 3, side_stream=late, policy=TWO)
     assert (batch.free, batch.admissible, len(batch)) == (3, 2, 0)
     with torch.inference_mode():
-        batch.admit([("first", noise(1, 5), LONG)])
+        first, second = (WindowRequest(noise(1, 5), LONG) for _ in range(2))
+        batch.admit([first])
         assert (batch.free, batch.admissible, len(batch)) == (2, 1, 1)
-        batch.admit([("second", noise(1, 5), LONG)])
-        assert (batch.free, batch.admissible, batch.keys()) == (1, 0, ["first", "second"])
+        batch.admit([second])
+        assert (batch.free, batch.admissible, batch.in_flight) == (1, 0, [first, second])
         late.opened.set()
         batch.step()
-    assert (batch.free, batch.admissible, batch.keys()) == (1, 1, ["first", "second"])
+    assert (batch.free, batch.admissible, batch.in_flight) == (1, 1, [first, second])
 
 
 def test_windows_dropped_while_heard_are_never_seated(small):
@@ -97,14 +100,15 @@ def test_windows_dropped_while_heard_are_never_seated(small):
     late.opened.clear()
     batch = Batch(small, 4, side_stream=late, policy=TWO)
     jobs = [(at, noise(at, 5), LONG) for at in range(4)]
+    requests = requests_of(jobs)
     with torch.inference_mode():
-        batch.admit(jobs)
-        batch.drop(lambda key: key in (1, 2, 3))
-        assert (batch.keys(), batch.free) == ([0], 3)
+        batch.admit(list(requests.values()))
+        for key in (1, 2, 3):
+            requests[key].future.cancel()
+        batch.drop_cancelled()
+        assert (batch.in_flight, batch.free) == ([requests[0]], 3)
         late.opened.set()
-        results = {}
-        while len(batch):
-            results |= {one.key: one.result for one in batch.step()}
+        results = results_of(requests, run_out(batch))
     assert results.keys() == {0}
     assert_alike(results[0], decode(small, jobs[:1], 1)[0])
 
@@ -114,30 +118,35 @@ def test_who_is_heard_ahead_takes_a_slot_as_soon_as_one_is_left(small):
     batch = Batch(small, 1, policy=policy)
     jobs = [(at, noise(at, 5), dataclasses.replace(BRIEF, sample_len=3)) for at in range(4)]
     alone, order = decode(small, jobs, 1), []
+    requests = requests_of(jobs)
+    *first, last = requests.values()
     with torch.inference_mode():
         assert batch.admissible == 3
-        batch.admit(jobs[:3])
-        assert (batch.keys(), batch.admissible, batch.free) == ([0, 1, 2], 0, 0)
-        batch.drop(lambda key: key == 1)
-        assert (batch.keys(), batch.admissible) == ([0, 2], 1)
-        batch.admit(jobs[3:])
+        batch.admit(first)
+        assert (batch.in_flight, batch.admissible, batch.free) == (first, 0, 0)
+        first.pop(1).future.cancel()
+        batch.drop_cancelled()
+        assert (batch.in_flight, batch.admissible) == (first, 1)
+        batch.admit([last])
         steps = 0
         while len(batch):
             order += batch.step()
             steps += 1
-    assert {one.key: one.result for one in order} == {at: alone[at] for at in (0, 2, 3)}
-    assert [one.key for one in order] == [0, 2, 3]
+    assert results_of(requests, order) == {at: alone[at] for at in (0, 2, 3)}
+    assert keys_of(requests, order) == [0, 2, 3]
     assert steps == 3 * 2  # the first token of three comes with the slot
 
 
 def test_who_asks_for_a_language_needs_no_slot(small):
     batch = Batch(small, 1, policy=dataclasses.replace(ALONE, prefill_ahead=2))
     asking = DecodingOptions(task="lang_id")
+    decoding = [WindowRequest(noise(at, 5), LONG) for at in range(2)]
+    only_asking = WindowRequest(noise(2, 5), asking)
     with torch.inference_mode():
-        assert batch.admit([(0, noise(0, 5), LONG), (1, noise(1, 5), LONG)]) == []
-        outcomes = batch.admit([(2, noise(2, 5), asking)])
-    assert [one.key for one in outcomes] == [2]
-    assert batch.keys() == [0, 1]
+        assert batch.admit(decoding) == []
+        assert batch.admit([only_asking]) == [only_asking]
+    assert only_asking.phase is Phase.FINISHED
+    assert batch.in_flight == decoding
 
 
 @pytest.fixture
@@ -145,7 +154,7 @@ def engine(small, monkeypatch):
     """An engine of four slots whose windows, two at once, are prefilled `engine.late`."""
     late = Late()
 
-    class LateBatch(Batch[Key]):
+    class LateBatch(Batch):
         def __init__(self, model, slots):
             super().__init__(model, slots, policy=AHEAD, side_stream=late)
 
@@ -188,8 +197,8 @@ def test_memory_that_runs_out_while_some_are_heard_loses_nobody(engine, monkeypa
     engine.late.asks, step, on_their_way = 3, Batch.step, []
 
     def short_of_memory(batch):
-        if batch.slots > 1 and len(batch) > batch._num_running > 0:
-            on_their_way.append(len(batch) - batch._num_running)
+        if batch.slots > 1 and len(batch) > batch.num_in(Phase.DECODING) > 0:
+            on_their_way.append(batch.num_in(Phase.PREFILL))
             raise torch.OutOfMemoryError("no memory left")
         return step(batch)
 

@@ -11,6 +11,7 @@ import torch
 
 from decoding.engine.batch import Batch
 from decoding.engine.engine import Engine
+from decoding.engine.window_request import WindowRequest
 from decoding.process.engine_process import EngineProcess
 from decoding.types import Clip, DecodingOptions
 from decoding.voice_activity import silero_network
@@ -162,15 +163,15 @@ def test_single_precision_is_asked_for_and_the_setting_put_back(judge, monkeypat
 def test_a_batch_without_a_free_slot(small, judge):
     with torch.inference_mode():
         batch = Batch(small, slots=1)
-        assert batch.admit([("window", noise(0, 2), LONG)]) == []
+        decoding = WindowRequest(noise(0, 2), LONG)
+        assert batch.admit([decoding]) == []
         assert batch.free == 0
-        clips = {name: Clip(samples) for name, samples in SOUNDS.items()}
-        outcomes = batch.admit([(name, clip, ASKING) for name, clip in clips.items()])
-    assert batch.keys() == ["window"]
-    assert [outcome.key for outcome in outcomes] == list(SOUNDS)
-    for outcome, alone in zip(outcomes, judge(list(SOUNDS.values())), strict=True):
-        assert np.array_equal(np.float32(outcome.result.speech_probabilities), alone)
-        assert (outcome.result.text, outcome.result.tokens, outcome.result.words) == ("", (), ())
+        asking = [WindowRequest(Clip(samples), ASKING) for samples in SOUNDS.values()]
+        assert batch.admit(asking) == asking
+    assert batch.in_flight == [decoding]
+    for one, alone in zip(asking, judge(list(SOUNDS.values())), strict=True):
+        assert np.array_equal(np.float32(one.result.speech_probabilities), alone)
+        assert (one.result.text, one.result.tokens, one.result.words) == ("", (), ())
 
 
 @pytest.fixture

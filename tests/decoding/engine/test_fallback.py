@@ -1,0 +1,97 @@
+"""One window's attempts: how each is searched, and what is kept of them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from decoding.engine.fallback import best_result, due_beams, judge_attempt, plan_attempt
+from decoding.engine.language_detection import DetectedLanguage
+from decoding.engine.window_request import WindowRequest
+from decoding.search.hypotheses import Hypothesis
+from decoding.types import DecodingOptions
+from tests.decoding.noise import noise
+
+CONTEXT = 64
+POOR = Hypothesis((1000, 1001), -9.0, is_truncated=False)
+GOOD = Hypothesis((1002, 1003), -0.3, is_truncated=False)
+NONE = Hypothesis((), -100.0, is_truncated=True, is_finite=False)
+
+
+def request(**options):
+    given = {"temperatures": (0.0, 0.4, 0.8), "beam_size": 3, "best_of": 2, **options}
+    found = WindowRequest(noise(7, 2), DecodingOptions(language="en", **given))
+    found.language, found.num_prompt_tokens = DetectedLanguage("en"), 4
+    return found
+
+
+def tried(vocabulary, one, *hypotheses, no_speech=0.0):
+    """Whether each of the hypotheses ended the attempts."""
+    return [judge_attempt(one, found, no_speech, vocabulary) for found in hypotheses]
+
+
+def test_the_first_attempt_searches_the_later_ones_sample(small):
+    one = request(patience=2.0)
+    first = plan_attempt(one, CONTEXT)
+    assert (first.beam_size, first.max_finished, first.temperature) == (3, 6, 0.0)
+    assert first.uniforms is None
+    assert tried(small.vocabulary, one, POOR) == [False]
+    second = plan_attempt(one, CONTEXT)
+    assert (second.beam_size, second.max_finished, second.temperature) == (2, 2, 0.4)
+    assert due_beams(one) == 2
+    assert second.uniforms.shape == (CONTEXT - 4 + 1, 2)
+
+
+def test_the_prompt_and_the_caller_limit_the_text():
+    assert plan_attempt(request(), CONTEXT).budget == CONTEXT - 4 + 1
+    assert plan_attempt(request(sample_len=9), CONTEXT).budget == 9
+    assert plan_attempt(request(sample_len=900), CONTEXT).budget == CONTEXT - 4 + 1
+
+
+def test_what_is_drawn_depends_on_seed_and_attempt(small):
+    draws = []
+    for _ in range(2):
+        one = request(temperatures=(0.4, 0.4))
+        draws.append(plan_attempt(one, CONTEXT).uniforms)
+        tried(small.vocabulary, one, POOR)
+        draws.append(plan_attempt(one, CONTEXT).uniforms)
+    assert torch.equal(draws[0], draws[2])
+    assert torch.equal(draws[1], draws[3])
+    assert not torch.equal(draws[0], draws[1])
+
+
+def test_a_good_attempt_ends_it_and_the_last_one_does(small):
+    vocabulary = small.vocabulary
+    assert tried(vocabulary, request(), POOR, GOOD) == [False, True]
+    assert tried(vocabulary, request(), POOR, POOR, POOR) == [False, False, True]
+
+
+def test_the_best_attempt_is_kept(small):
+    one = request(temperatures=(0.0, 0.4))
+    better = Hypothesis((1004,), -4.0, is_truncated=True)
+    tried(small.vocabulary, one, better, POOR)
+    kept = best_result(one, small.vocabulary)
+    assert (kept.kept, kept.tokens, kept.temperature) == (0, (1004,), 0.0)
+    assert kept.is_truncated
+    assert kept.text == small.vocabulary.text_of((1004,)).strip()
+    assert kept.attempts == one.attempts
+    assert len(kept.attempts) == 2
+
+
+@pytest.mark.parametrize("no_speech", [0.1, math.nan])
+def test_an_attempt_of_no_numbers_is_never_good_and_gives_no_result(small, no_speech):
+    one = request(temperatures=(0.0,), logprob_threshold=None)
+    tried(small.vocabulary, one, NONE, no_speech=no_speech)
+    assert one.attempts[0].verdict == "improbable"
+    assert best_result(one, small.vocabulary) is None
+
+
+def test_silence_keeps_its_tokens_and_no_text(small):
+    one = request()
+    assert tried(small.vocabulary, one, POOR, no_speech=0.9) == [True]
+    kept = best_result(one, small.vocabulary)
+    assert (kept.verdict, kept.tokens, kept.text) == ("no_speech", POOR.tokens, "")
+    assert kept.timed_text == ()
+    assert kept.no_speech_prob == 0.9
