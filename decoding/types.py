@@ -219,7 +219,12 @@ class EngineStatistics:
 
 
 class Decoder(Protocol):
-    """Anything that turns clips into text: engine, engine process, replicas, test engine."""
+    """Anything that turns clips into text: engine, engine process, replicas, test engine.
+
+    A future gives its `Decoded`, is cancelled, or raises one of `decoding.errors`: `NotFinite`, the
+    model gave no numbers for the clip; `PoisonClip`, the engine died of it twice; `EngineFailed`,
+    the device failed; `EngineAway`, it is being started again.
+    """
 
     @property
     def model(self) -> ModelCard: ...

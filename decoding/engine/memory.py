@@ -59,7 +59,7 @@ def slots_for(model: LoadedModel) -> int:
 
 
 def lasting(like: Tensor, shape: tuple[int, ...], default: float) -> Tensor:
-    """A tensor of `shape` full of `default`, of the type and on the device of another.
+    """A tensor of `shape` full of `default`, of the type and on the device of another [..].
 
     On the CPU in memory of NumPy's, which asks Linux for large pages where it gives them: reading
     the keys and values of eight windows of the tiny size takes 2.6 ms instead of 3.1.

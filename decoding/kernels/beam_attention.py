@@ -43,12 +43,15 @@ def supports(query: Tensor, positions: Tensor) -> bool:
 
 
 def supports_unmasked(query: Tensor, positions: Tensor) -> bool:
-    """The same for `attend_unmasked`."""
+    """The same, [w, h, q, 64] over [w, h, n, 64], for `attend_unmasked`."""
     return supports(query, positions) and positions.shape[2] % POSITIONS_AT_ONCE == 0
 
 
 def attend_unmasked(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """softmax(query keys) values, as [w, q, heads x 64]; every position is seen."""
+    """softmax(query keys) values, as [w, q, h x 64]; every position is seen.
+
+    `query` [w, h, q, 64], `keys` and `values` [w, h, n, 64], as `supports_unmasked` takes them.
+    """
     read = _nothing_read(query)
     numbers = (*_sizes(query, keys), *_place(query), *_place(keys), *_place(values))
     _attend_unmasked(numbers, query, keys, values, read, work=query.numel() * keys.shape[2])

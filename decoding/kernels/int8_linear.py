@@ -60,7 +60,8 @@ class Int8Linear:
 
 
 class Product:
-    """Whole numbers times weights, as `quantise_rows` gives them: quick for small weights."""
+    """Whole numbers [n + 1, in], as `quantise_rows` gives them, times weights [out, in] -> [n, out]
+    float32: quick for small weights."""
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
         self._weight = weight.t()  # [in, out], not moved in memory
@@ -76,7 +77,7 @@ class PackedProduct:
 
     The routine finds a scale and an offset for all rows from their least and greatest numbers. The
     row with both ends of the range, below, makes them 1 and 128 always: nothing is lost. What is
-    made of that row is left below the result.
+    made of that row is left below the result: [n + 1, in] -> [n + 1, out].
     """
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
@@ -92,17 +93,17 @@ class PackedProduct:
 
 
 def scale_of(rows: Tensor, largest: int = LARGEST) -> Tensor:
-    """[n, 1]: what one step of the whole numbers is worth in each row."""
+    """rows [n, in] -> [n, 1]: what one step of the whole numbers is worth in each row."""
     return rows.abs().amax(1, keepdim=True).mul_(1.0 / largest).clamp_min_(SMALLEST_SCALE)
 
 
 def quantise(rows: Tensor, scale: Tensor) -> Tensor:
-    """Rows in steps of their scale: whole numbers, still as float32."""
+    """rows [n, in] in steps of their scale [n, 1]: whole numbers, still as float32."""
     return (rows / scale).round_()
 
 
 def kind_for(weight: Tensor) -> Kind:
-    """The quickest way that is exact on this processor."""
+    """The quickest way for a weight [out, in] that is exact on this processor."""
     if not hasattr(torch.ops.quantized, "linear_prepack"):
         return Kind(LARGEST, is_packed=False)
     if has_vnni():

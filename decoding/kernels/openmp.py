@@ -47,8 +47,8 @@ class SharedLoop:
     """A loop that is compiled when it is first called, or taken from disk
     (decoding/kernels/compiled.py).
 
-    Called with its numbers and its tensors, which must be alive and on the CPU, and with how much
-    work there is.
+    Called with its numbers and its tensors [..], which must be alive and on the CPU and whose sizes
+    are among the numbers, and with how much work there is.
     """
 
     def __init__(self, function: Callable[[Any], None], fastmath: bool | set[str]) -> None:

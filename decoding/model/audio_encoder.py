@@ -24,7 +24,7 @@ from decoding.model.layers import (
 
 @dataclass(frozen=True, slots=True)
 class EncoderLayer:
-    """One residual block."""
+    """One residual block: [w, frames, d] -> [w, frames, d]."""
 
     heads: int
     attention_dtype: torch.dtype

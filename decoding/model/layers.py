@@ -38,7 +38,7 @@ class Linear(Protocol):
 
 
 class FloatLinear:
-    """Weights kept in the floating type they are multiplied in.
+    """x [w, rows, in] -> [w, rows, out], weights kept in the floating type they are multiplied in.
 
     Libraries choose their routine, and so the last bits, by the number of rows. In single precision
     on the CPU they are given whole windows alone, and the few rows of a step are our own work.
@@ -58,7 +58,7 @@ class FloatLinear:
 
 
 class PackedLinear:
-    """Single-precision weights for an x86 CPU, laid out for oneDNN once.
+    """x [w, rows, in] -> [w, rows, out], single precision on an x86 CPU, laid out for oneDNN once.
 
     The plain product lays them out anew each time, which for the few rows of a step costs as much
     as the product: 5 rows over 51,865 tokens 14 ms, here 8. A row's bits do not depend on how many
@@ -79,7 +79,7 @@ class PackedLinear:
 
 
 def packs(weight: Tensor) -> bool:
-    """Whether `PackedLinear` takes this weight on this machine."""
+    """Whether `PackedLinear` takes this weight [out, in] on this machine."""
     return (
         weight.device.type == "cpu"
         and weight.dtype == torch.float32
@@ -133,6 +133,7 @@ class Placement:
     precision: Precision
 
     def put(self, tensor: Tensor) -> Tensor:
+        """Any shape [..], contiguous there."""
         return tensor.to(self.device, self.precision.dtype).contiguous()
 
 
@@ -147,6 +148,8 @@ def make_linear(weight: Tensor, bias: Tensor | None, placement: Placement) -> Li
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm:
+    """[.., d] -> [.., d]."""
+
     weight: Tensor
     bias: Tensor
 
@@ -160,6 +163,8 @@ class LayerNorm:
 
 @dataclass(frozen=True, slots=True)
 class FeedForward:
+    """The second half of a residual block: [w, n, d] -> [w, n, d], x itself added."""
+
     norm: LayerNorm
     inner: Linear
     outer: Linear

@@ -46,6 +46,7 @@ class NoCache:
     """For whole sequences at once: the new tokens are all there is."""
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:  # noqa: ARG002 - a port
+        """[w, heads, q, width] as they are."""
         return key, value
 
 
@@ -57,6 +58,7 @@ class CrossAttentionProbe:
     scores: list[Tensor] = field(default_factory=list)  # each [w, heads of the layer, q, frames]
 
     def see(self, layer: int, scores: Tensor) -> None:
+        """Keep of `scores` [w, heads, q, frames] those of the layer's chosen heads."""
         chosen = [head for at, head in self.heads if at == layer]
         if chosen:
             # not scores[:, chosen]: a list as index makes the host wait for the device
@@ -107,6 +109,9 @@ class DecoderLayer:
         return key, value
 
     def self_attention(self, x: Tensor, layer: int, cache: KVCache, mask: Tensor) -> Tensor:
+        """x [w, q, d] plus what it reads in the text: each of q new tokens sees those positions of
+        the cache at which `mask` is not minus infinity; it is added to the scores [w, heads, q,
+        positions] and may be of fewer dimensions."""
         windows, count, size = x.shape
         merged = self.text_query_key_value(self.text_norm(x))
         query, key, value = merged.view(windows, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
@@ -120,6 +125,8 @@ class DecoderLayer:
     def cross_attention(
         self, x: Tensor, audio: KeyValue, layer: int, probe: CrossAttentionProbe | None
     ) -> Tensor:
+        """x [w, q, d] plus what it reads in `audio`, keys and values [w, heads, frames, width]; a
+        probe is shown the scores [w, heads, q, frames]."""
         windows, count, size = x.shape
         query = self.audio_query(self.audio_norm(x)).view(windows, count, self.heads, -1)
         query = query.transpose(1, 2).to(self.attention_dtype)
@@ -133,7 +140,7 @@ class DecoderLayer:
 
 
 class LogitHead:
-    """Hidden states -> one logit for each of the columns, float32; a mass counts as one token."""
+    """Hidden states [w, q, d] -> logits [w, q, columns], float32; a mass counts as one token."""
 
     def __init__(self, rows: Tensor, columns: LogitColumns, placement: Placement) -> None:
         self._product = make_linear(rows[columns.rows], None, placement)

@@ -30,7 +30,10 @@ class Choice:
     ended_source: Tensor  # [w, candidates]
 
     def put_into(self, other: Choice, rows: Tensor) -> None:
-        """Replace the windows `rows` of the other, which has at least as many candidates."""
+        """Replace the windows `rows` [r] of the other [w, ..] by these, [r, ..].
+
+        The other has at least as many candidates; of its further ones none has ended.
+        """
         beams = self.token.shape[1]
         other.token[rows], other.source[rows], other.total[rows] = (
             self.token,

@@ -54,7 +54,10 @@ class _End:
 def on_host(
     states: Sequence[SearchState], numbers: Sequence[Tensor]
 ) -> tuple[list[SearchState], list[float]]:
-    """The searches where the host can read them, and numbers beside them, with one question."""
+    """The searches where the host can read them, and numbers beside them, with one question.
+
+    `states` may hold any number of windows each; `numbers` are one number each.
+    """
     parts = [getattr(state, name) for state in states for name in READ]
     fetched = fetch([*parts, *numbers])
     rows = [fetched[at : at + len(READ)] for at in range(0, len(parts), len(READ))]

@@ -38,7 +38,11 @@ class Scored:
 
 
 def score(logits: Tensor, state: SearchState, layout: TokenLayout, count: int) -> Scored:
-    """The `count` best tokens that the rules allow after each beam, with log probabilities."""
+    """The `count` best tokens that the rules allow after each beam, with log probabilities.
+
+    `logits` [w, b, columns], of which the text is not changed, are those of the windows of `state`,
+    [w, ..]; b may be 1 at the first step, when all beams of a window are one.
+    """
     beams = logits.shape[1]
     text, rest = logits[..., : layout.eot], logits[..., layout.eot : layout.end].clone()
     signs = layout.timestamp_begin - layout.eot  # end-of-text and its like, not timestamps
