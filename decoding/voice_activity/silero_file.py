@@ -8,22 +8,23 @@ package's other files hold other versions of it: its safetensors file differs in
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.unknown_fields import UnknownFieldSet
 from numpy.typing import NDArray
 
 FRAME_SAMPLES = 512
 CONTEXT_SAMPLES = 64  # of the frame before
 MODEL_FILE = Path("data", "silero_vad_16k_sequence.onnx")
 
-# Fields of the messages in an ONNX file, which is a protocol buffer.
+# Fields of the messages in an ONNX file, which is a protocol buffer. `onnx` would know their names,
+# and would be there for this one file; protobuf comes with onnxruntime.
 GRAPH = 7
 INITIALIZER = 5
 NAME = 8
 RAW_VALUES = 9
-VARINT, EIGHT_BYTES, COUNTED_BYTES, FOUR_BYTES = 0, 1, 2, 5
 
 
 def model_file() -> Path:
@@ -37,39 +38,15 @@ def model_file() -> Path:
 def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
     """Every initializer of an ONNX file under its name, flat; all of them float32 there."""
     weights = {}
-    for graph in _values(memoryview(path.read_bytes()), GRAPH):
+    for graph in _values(path.read_bytes(), GRAPH):
         for tensor in _values(graph, INITIALIZER):
             (name,) = _values(tensor, NAME)
             (raw,) = _values(tensor, RAW_VALUES)
-            weights[bytes(name).decode()] = np.frombuffer(raw, "<f4").astype(np.float32)
+            weights[name.decode()] = np.frombuffer(raw, "<f4").astype(np.float32)
     return weights
 
 
-def _values(message: memoryview, wanted: int) -> Iterator[memoryview]:
+def _values(message: bytes, wanted: int) -> list[bytes]:
     """What the fields of that number hold; others are passed over."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        kind = tag & 7
-        if kind == VARINT:
-            _, at = _varint(message, at)
-            continue
-        if kind == COUNTED_BYTES:
-            length, at = _varint(message, at)
-        else:
-            length = {EIGHT_BYTES: 8, FOUR_BYTES: 4}[kind]
-        if tag >> 3 == wanted:
-            yield message[at : at + length]
-        at += length
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A whole number, seven bits in a byte, the lowest first; and where it ends."""
-    number = shift = 0
-    while True:
-        byte = message[at]
-        at += 1
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return number, at
+    fields = UnknownFieldSet(Empty.FromString(message))
+    return [one.data for one in fields if one.field_number == wanted]
