@@ -8,15 +8,18 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from decoding.device.devices import processor_name
 
 _KIBIBYTE: Final = 1024
 OUR_PACKAGE: Final = "whisper-longform"
 OUR_PIPELINE: Final = ("chunking", "decoding", "transcription")
+Result = TypeVar("Result")
 
 
 def describe_machine() -> dict[str, str]:
@@ -65,9 +68,23 @@ def _device() -> str:
 
 
 def peak_memory() -> int:
-    """Largest resident size of this process so far, in bytes."""
+    """Largest resident size of this program so far, in bytes.
+
+    From Linux itself: what `getrusage` says counts what the parent had when it started us.
+    """
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * _KIBIBYTE
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * _KIBIBYTE
+
+
+def timed(call: Callable[[], Result]) -> tuple[Result, float, float]:
+    """What the call gives, its wall seconds and its processor seconds, those of children too."""
+    wall, cpu = time.perf_counter(), cpu_seconds()
+    result = call()
+    return result, time.perf_counter() - wall, cpu_seconds() - cpu
 
 
 def cpu_seconds() -> float:

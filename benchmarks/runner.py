@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from benchmarks.checkpoint_conversion import fingerprint
 from benchmarks.items import Item
@@ -29,27 +29,20 @@ COMPLAINT_LINES = 6
 OPENED = "opened.json"
 
 
-class RunProgress(Protocol):
-    """Hears what happens; called from one thread per device, one call at a time."""
+class RunProgress:
+    """Hears what happens, and this one says nothing of it.
 
-    def started(self, system: str, item: str) -> None: ...
-
-    def done(self, system: str, item: str, error: str | None) -> None: ...
-
-    def failed(self, system: str, message: str) -> None: ...
-
-
-class Silent:
-    """Nobody watches."""
+    Called from one thread per device, one call at a time.
+    """
 
     def started(self, system: str, item: str) -> None:
-        """Says nothing."""
+        """The system has begun with the recording."""
 
     def done(self, system: str, item: str, error: str | None) -> None:
-        """Says nothing."""
+        """The recording is written down, or why it is not."""
 
     def failed(self, system: str, message: str) -> None:
-        """Says nothing."""
+        """The system could not be opened, or its process has ended."""
 
 
 @dataclass(slots=True)
@@ -62,7 +55,7 @@ class Runner:
     items: Sequence[Item]
     folder: Path
     devices: Sequence[str] = ("cpu",)
-    progress: RunProgress = field(default_factory=Silent)
+    progress: RunProgress = field(default_factory=RunProgress)
     warm_up: bool = True
     python: str = sys.executable
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -14,11 +14,12 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.items import AudioPart, Item
-from benchmarks.machine import cpu_seconds, peak_device_memory, peak_memory
+from benchmarks.machine import peak_device_memory, peak_memory, timed
 from benchmarks.peers.registry import open_peer, versions_of
 from benchmarks.peers.types import Peer, PeerSpec, PeerUnavailable
 from benchmarks.records import FileRecord, write_json
@@ -94,9 +95,8 @@ def measure(peer: Peer, item: Item, sound_folder: Path) -> FileRecord:
     try:
         audio, duration = prepare(item, sound_folder)
         record = replace(record, duration=duration)
-        began, worked = time.perf_counter(), cpu_seconds()
-        heard = peer.transcribe(audio, item.language or None)
-        seconds, work_seconds = time.perf_counter() - began, cpu_seconds() - worked
+        transcribe = partial(peer.transcribe, audio, item.language or None)
+        heard, seconds, work_seconds = timed(transcribe)
     except Exception as error:  # noqa: BLE001  # a recogniser may fail in any way; the run goes on
         sys.stderr.write(traceback.format_exc())
         return replace(record, error=f"{type(error).__name__}: {error}"[:500])

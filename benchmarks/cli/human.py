@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmarks.cli import selection as choose
-from benchmarks.cli.output import JsonFile, command_line, explained, note, save, show
-from benchmarks.cli.run import RUNS, measure
+from benchmarks.cli.output import JsonFile, explained, note, save, show
+from benchmarks.cli.run import RUNS, measure, recorded
 from benchmarks.human.manifest import FORMAT, GAP, LENGTH, Joining, load_recordings
 from benchmarks.human.report import gaps, render_note, tables_of, to_json
 from benchmarks.human.study import Study, study
 from benchmarks.human.systems import PEERS, choose_systems, find_weights
 from benchmarks.human.types import KINDS, HumanRecording
-from benchmarks.machine import describe_machine
 from benchmarks.normalizers import ENGLISH
 from benchmarks.peers.types import PeerSpec
-from benchmarks.records import RunRecord
 from benchmarks.runner import Runner
 from benchmarks.sound import check_all
 
@@ -56,9 +53,7 @@ def human(  # noqa: PLR0913  # a command's options are its arguments
     batch: choose.Batch = 8,
     threads: choose.Threads = None,
     previous_text: choose.PreviousText = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of the run; the same one goes on.")
-    ] = None,
+    out: choose.RunFolder = None,
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the tables as a note.")
     ] = None,
@@ -79,7 +74,8 @@ def human(  # noqa: PLR0913  # a command's options are its arguments
         folder = out or RUNS / f"human-{Path(model).stem}"
         devices = device.split(",")
         if finished:
-            run = _read_finished(recordings, systems, folder, devices)
+            runner = Runner([recording.item for recording in recordings], folder, devices)
+            run = recorded("human", [runner.finished(spec) for spec in systems], [ENGLISH])
         else:
             items = [recording.item for recording in recordings]
             run = measure("human", items, systems, folder, devices, [ENGLISH])
@@ -112,24 +108,6 @@ def _choose(
         raise ValueError(f"there is no recording of the kinds {', '.join(kinds)}")
     check_all([recording.item for recording in chosen])
     return chosen
-
-
-def _read_finished(
-    recordings: Sequence[HumanRecording],
-    systems: Sequence[PeerSpec],
-    folder: Path,
-    devices: Sequence[str],
-) -> RunRecord:
-    """What lies in the run's folder, as a run."""
-    runner = Runner([recording.item for recording in recordings], folder, devices)
-    return RunRecord(
-        dataset="human",
-        created=datetime.now().astimezone().isoformat(timespec="seconds"),
-        command=command_line(),
-        normalizers=(ENGLISH,),
-        systems=tuple(runner.finished(spec) for spec in systems),
-        machine=describe_machine(),
-    )
 
 
 def _tell(found: Study, markdown: Path | None, json: Path | None) -> None:

@@ -26,6 +26,7 @@ from benchmarks.datasets.types import DatasetMissing
 from benchmarks.formats.types import FormatError
 from benchmarks.peers.types import PeerUnavailable
 from benchmarks.records import write_json
+from benchmarks.runner import RunProgress
 from benchmarks.sound import SoundMissing
 
 JsonFile = Annotated[
@@ -88,7 +89,7 @@ def command_line() -> str:
     return "python -m benchmarks " + shlex.join(words)
 
 
-class Bars:
+class Bars(RunProgress):
     """Progress of a run: a bar with the time left, and a line for what fails."""
 
     def __init__(self, total: int) -> None:

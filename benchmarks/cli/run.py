@@ -27,7 +27,7 @@ from benchmarks.items import Item
 from benchmarks.machine import describe_machine
 from benchmarks.normalizers import normalizer_named, normalizers_for
 from benchmarks.peers.types import PeerSpec
-from benchmarks.records import RunRecord
+from benchmarks.records import RunRecord, SystemRecord
 from benchmarks.reports import figures
 from benchmarks.reports.assessment import assess, to_json, write_report
 from benchmarks.reports.types import Assessment
@@ -74,9 +74,7 @@ def run(  # noqa: PLR0913  # a command's options are its arguments
     norm: choose.UseNorm = False,
     limit: choose.Limit = None,
     ours: Annotated[bool, typer.Option(help="Measure this repository's pipeline, too.")] = True,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of the run; the same one goes on.")
-    ] = None,
+    out: choose.RunFolder = None,
     api_key: Annotated[str | None, typer.Option(help="Key for a server given as --peer.")] = None,
     json: JsonFile = None,
 ) -> None:
@@ -135,13 +133,21 @@ def measure(
         note(f"{done} of {done + pending} recordings were measured before and are kept")
     with Bars(pending) as bars, kept_when_interrupted():
         runner.progress = bars
-        records = tuple(runner.run(spec) for spec in systems)
+        records = [runner.run(spec) for spec in systems]
+    names = tuple(normalizers) or normalizers_for(item.language for item in items)
+    return recorded(dataset, records, names)
+
+
+def recorded(
+    dataset: str, systems: Sequence[SystemRecord], normalizers: Sequence[str]
+) -> RunRecord:
+    """What was measured, with the moment, the command and the machine of this process."""
     return RunRecord(
         dataset=dataset,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
         command=command_line(),
-        normalizers=tuple(normalizers) or normalizers_for(item.language for item in items),
-        systems=records,
+        normalizers=tuple(normalizers),
+        systems=tuple(systems),
         machine=describe_machine(),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,9 +45,7 @@ def seams(  # noqa: PLR0913  # a command's options are its arguments
     overlap: Annotated[
         float | None, typer.Option(help="Seconds that windows share, if not the default.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of the run; the same one goes on.")
-    ] = None,
+    out: choose.RunFolder = None,
     json: JsonFile = None,
 ) -> None:
     """Prove the seams: every word once at a seam and once inside a window.

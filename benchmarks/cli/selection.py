@@ -59,6 +59,9 @@ PreviousText = Annotated[
     bool,
     typer.Option(help="Sequential peers prompt each window with the text before it (default)."),
 ]
+RunFolder = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder of the run; the same one goes on.")
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of each recogniser.")]
 
 

@@ -34,9 +34,7 @@ def silence(  # noqa: PLR0913  # a command's options are its arguments
     beam: choose.Beam = 5,
     threads: choose.Threads = None,
     limit: choose.Limit = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of the run; the same one goes on.")
-    ] = None,
+    out: choose.RunFolder = None,
     json: JsonFile = None,
 ) -> None:
     """Count the words that recognisers make up on silence, noise and hum.

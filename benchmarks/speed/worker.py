@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import resource
 import threading
 import time
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import peak_memory, timed
 from benchmarks.speed.files import open_file
 from benchmarks.speed.systems import open_windows
 from benchmarks.speed.types import Done, FileWork, Measured, Runnable, WindowWork
@@ -85,13 +84,6 @@ class Worker:
         return answer
 
 
-def measure(run: Runnable) -> Measured:
-    """One run with its wall and processor time."""
-    cpu, wall = _cpu_seconds(), time.perf_counter()
-    done = run()
-    return Measured(done, time.perf_counter() - wall, _cpu_seconds() - cpu)
-
-
 def open_work(work: Work) -> Runnable:
     return open_windows(work) if isinstance(work, WindowWork) else open_file(work)
 
@@ -103,7 +95,9 @@ def _serve(connection: Connection[Any, Any], work: Work) -> None:
         _check(run(), work)
         connection.send("ready")
         while (asked := connection.recv()) is not None:
-            connection.send(measure(run) if asked == "run" else (_peak_memory(), device.peak))
+            connection.send(
+                Measured(*timed(run)) if asked == "run" else (peak_memory(), device.peak)
+            )
     except EOFError:
         return
     except Exception as error:  # noqa: BLE001 - a peer's problem is a line of the report
@@ -113,20 +107,6 @@ def _serve(connection: Connection[Any, Any], work: Work) -> None:
 def _check(done: Done, work: Work) -> None:
     if isinstance(work, WindowWork) and done.tokens != work.tokens * done.windows:
         raise WorkFailed(f"{done.tokens} tokens in {done.windows} windows, not {work.tokens} each")
-
-
-def _cpu_seconds() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
-
-
-def _peak_memory() -> int:
-    """Of this program; the kernel's other figure counts what the parent had when it started us."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class _DeviceMemory:

@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.items import AudioPart, Item
 from benchmarks.peers.types import PeerSpec
-from benchmarks.runner import Runner, Silent, folder_name
+from benchmarks.runner import Runner, RunProgress, folder_name
 
 
-class Watch(Silent):
+class Watch(RunProgress):
     def __init__(self) -> None:
         self.begun: list[str] = []
         self.errors: list[str | None] = []

@@ -8,14 +8,14 @@ from typing import Final, cast
 from benchmarks.speed.types import Opener, Runnable, WindowWork
 
 _MODULES: Final = {
-    "ours": "ours",
-    "openai-whisper": "openai_whisper",
-    "ctranslate2": "ctranslate",
-    "transformers": "transformers_generate",
+    "ours": "benchmarks.speed.systems.ours",
+    "openai-whisper": "benchmarks.speed.systems.openai_whisper",
+    "ctranslate2": "benchmarks.speed.systems.ctranslate",
+    "transformers": "benchmarks.speed.systems.transformers_generate",
 }
 
 
 def open_windows(work: WindowWork) -> Runnable:
     """Load the system of `work` with its windows. Raises ImportError when it is not installed."""
-    module = import_module(f"benchmarks.speed.systems.{_MODULES[work.system]}")
+    module = import_module(_MODULES[work.system])
     return cast("Opener", lambda: module.open_windows(work))()
