@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import contextvars
 import hashlib
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from app.jobs.turns import Turns
 from app.storage.codecs import encode_options
 from app.storage.store import Store
 from chunking.types import Piece, Window
 from decoding.errors import QueueFull
 from decoding.types import ModelCard
 from transcription.errors import Cancelled
+from transcription.in_flight import GROUPS_IN_FLIGHT
 from transcription.options import TranscriptionOptions
 from transcription.types import Recording, VoiceActivityDetector, WindowDecoder
 
-OPEN_STEPS = 8  # threads of one job; how many may decode at once is for `Turns` to say
 PATIENCE_SECONDS = 600.0  # with an engine whose queue is full
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -45,53 +47,17 @@ class Steps(Protocol):
         ...
 
 
-class Turns:
-    """How many steps a job may have open: several while it is alone, fewer beside others.
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Windows that are one step: what is asked, its key in the store, its place in the history of
+    the workflow and its ticket for a turn."""
 
-    Steps of a job take their turns in the order in which they were drawn.
-    """
-
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
-        self._jobs: dict[str, list[object]] = {}  # steps that were drawn and have not ended
-        self._changed = threading.Condition()
-        self.patience = threading.Lock()  # held by the one step that waits for a full engine
-
-    def enter(self, job_id: str) -> None:
-        with self._changed:
-            self._jobs.setdefault(job_id, [])
-
-    def leave(self, job_id: str) -> None:
-        with self._changed:
-            self._jobs.pop(job_id, None)
-            self._changed.notify_all()
-
-    def draw(self, job_id: str) -> object:
-        """The ticket of the job's next step; to be given back whether it needed its turn or not."""
-        ticket = object()
-        with self._changed:
-            if job_id in self._jobs:
-                self._jobs[job_id].append(ticket)
-        return ticket
-
-    def give_back(self, job_id: str, ticket: object) -> None:
-        with self._changed:
-            if ticket in self._jobs.get(job_id, ()):
-                self._jobs[job_id].remove(ticket)
-            self._changed.notify_all()
-
-    def wait(self, job_id: str, ticket: object) -> None:
-        """Return when the step may go on: few enough are before it. At once if the job has left."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_next(job_id, ticket))
-
-    def _is_next(self, job_id: str, ticket: object) -> bool:
-        tickets = self._jobs.get(job_id, [])
-        return ticket not in tickets or tickets.index(ticket) < self._allowed
-
-    @property
-    def _allowed(self) -> int:
-        return max(1, self._steps // max(len(self._jobs), 1))
+    recording: Recording
+    windows: Sequence[Window]
+    options: TranscriptionOptions
+    key: str
+    step: Step
+    ticket: object
 
 
 class DurableWindowDecoder:
@@ -107,7 +73,7 @@ class DurableWindowDecoder:
         self._turns = turns
         self._stop: Exception | Interrupted | None = None
         self.recordings: dict[int | None, Path] = {}
-        self._threads = ThreadPoolExecutor(OPEN_STEPS, thread_name_prefix=f"steps-{job_id}")
+        self._threads = ThreadPoolExecutor(GROUPS_IN_FLIGHT, thread_name_prefix=f"steps-{job_id}")
 
     @property
     def model(self) -> ModelCard:
@@ -126,35 +92,35 @@ class DurableWindowDecoder:
         `windows` are at most eight, as the pipeline groups them.
         """
         self.recordings[recording.channel] = recording.path
-        step = self._steps.reserve()
-        ticket = self._turns.draw(self._job_id)
-        key = key_of(recording, windows, options)
+        group = _Group(
+            recording,
+            windows,
+            options,
+            key=key_of(recording, windows, options),
+            step=self._steps.reserve(),
+            ticket=self._turns.draw(self._job_id),
+        )
+        return self._threads.submit(contextvars.copy_context().run, self._answer, group)
 
-        def decode() -> str:
-            self._turns.wait(self._job_id, ticket)
-            digest = self._decode(key, recording, windows, options)
-            self._turns.give_back(self._job_id, ticket)  # it is kept: the next one may begin
-            return digest
-
-        def kept_or_decoded() -> str:  # kept: the service stopped before the step was remembered
-            return self._store.find_digest(self._job_id, key) or decode()
-
-        def run() -> tuple[Piece, ...]:
-            try:
-                return find_or_decode()
-            finally:
-                self._turns.give_back(self._job_id, ticket)
-
-        def find_or_decode() -> tuple[Piece, ...]:
+    def _answer(self, group: _Group) -> tuple[Piece, ...]:
+        """1. run the step, or be told what it gave before; 2. read the pieces that it kept."""
+        try:
             self.check()
-            kept = self._store.find_checkpoint(self._job_id, key, step(kept_or_decoded))
-            if kept is None:  # the step is remembered, its pieces are not: decode them again
-                kept = self._store.find_checkpoint(self._job_id, key, decode())
-            if kept is None:
+            pieces = self._find(group, group.step(partial(self._find_or_decode, group)))
+            if pieces is None:  # the step is remembered, its pieces are not: decode them again
+                pieces = self._find(group, self._decode(group))
+            if pieces is None:
                 raise Cancelled("The job is over.")
-            return kept
+            return pieces
+        finally:
+            self._turns.give_back(self._job_id, group.ticket)
 
-        return self._threads.submit(contextvars.copy_context().run, run)
+    def _find(self, group: _Group, digest: str) -> tuple[Piece, ...] | None:
+        return self._store.find_checkpoint(self._job_id, group.key, digest)
+
+    def _find_or_decode(self, group: _Group) -> str:
+        """The digest of the pieces; found: the service stopped before the step was remembered."""
+        return self._store.find_digest(self._job_id, group.key) or self._decode(group)
 
     def stop(self, reason: Exception | Interrupted) -> None:
         """Start no further step; `reason` is what the pipeline is told."""
@@ -165,31 +131,25 @@ class DurableWindowDecoder:
         self._turns.leave(self._job_id)
         self._threads.shutdown(wait=wait, cancel_futures=True)
 
-    def _decode(
-        self,
-        key: str,
-        recording: Recording,
-        group: Sequence[Window],
-        options: TranscriptionOptions,
-    ) -> str:
-        """Decode, keep, and return the digest of what was kept."""
+    def _decode(self, group: _Group) -> str:
+        """Wait for a turn, decode, keep, and return the digest of what was kept."""
+        self._turns.wait(self._job_id, group.ticket)
         self.check()
         try:
-            pieces = self._ask(recording, group, options)
+            pieces = self._ask(group)
         except CancelledError:
             self.check()
             raise
-        digest = self._store.add_checkpoint(self._job_id, key, pieces)
+        digest = self._store.add_checkpoint(self._job_id, group.key, pieces)
         if digest is None:
             raise Cancelled("The job is over.")
+        self._turns.give_back(self._job_id, group.ticket)  # it is kept: the next one may begin
         return digest
 
-    def _ask(
-        self, recording: Recording, group: Sequence[Window], options: TranscriptionOptions
-    ) -> tuple[Piece, ...]:
+    def _ask(self, group: _Group) -> tuple[Piece, ...]:
         """Ask the engine, patiently while its queue is full."""
         with suppress(QueueFull):
-            return self._hand_over(recording, group, options)
+            return self._hand_over(group)
         give_up = time.monotonic() + PATIENCE_SECONDS
         pause = FIRST_PAUSE_SECONDS
         with self._turns.patience:  # or those who wait would fill the queue for each other
@@ -198,15 +158,13 @@ class DurableWindowDecoder:
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 try:
-                    return self._hand_over(recording, group, options)
+                    return self._hand_over(group)
                 except QueueFull:
                     if time.monotonic() > give_up:
                         raise
 
-    def _hand_over(
-        self, recording: Recording, group: Sequence[Window], options: TranscriptionOptions
-    ) -> tuple[Piece, ...]:
-        future = self._engine.submit(recording, group, options)
+    def _hand_over(self, group: _Group) -> tuple[Piece, ...]:
+        future = self._engine.submit(group.recording, group.windows, group.options)
         self.check()  # stopped meanwhile: these windows came after it, and are for nobody
         return future.result()
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from app.engines.pool import EnginePool
 from app.engines.states import ModelStatus
 from app.errors import Failure, failure_of, failure_of_obstacle
-from app.jobs.checkpoints import DurableWindowDecoder, Interrupted, Turns
+from app.jobs.checkpoints import DurableWindowDecoder, Interrupted
 from app.jobs.notifications import Notifications
 from app.jobs.obstacles import (
     BUSY_DATABASE,
@@ -31,6 +31,7 @@ from app.jobs.obstacles import (
     obstacle_of_model,
 )
 from app.jobs.progress import ProgressReporter
+from app.jobs.turns import Turns
 from app.jobs.workflows import Workflows, webhook_id
 from app.settings import DAY, Settings
 from app.storage.codecs import decode_options, encode_transcript

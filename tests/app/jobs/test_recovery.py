@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 
 from app.errors import ApiError, Failure, failure_of, of_failure
 from app.http.forms import Fields, read_form
-from app.jobs.checkpoints import Turns
 from app.jobs.workflows import executor_of
 from app.storage.codecs import encode_options
 from app.storage.folders import JobFolder
@@ -24,7 +22,6 @@ from decoding.types import Clip, Decoded, DecodingOptions, ModelCard, TimedText
 from tests.app.calls import submit, until
 from tests.app.conftest import Start
 from tests.app.planted import (
-    GIVE_UP_SECONDS,
     PlantedDecoder,
     copy_of,
     text_of,
@@ -212,30 +209,6 @@ def test_failures_say_whose_fault_it_was():
     theirs = failure_of(CorruptAudio("cut off"))
     assert theirs == Failure("corrupt_audio", "cut off", "file")
     assert failure_of(UnsupportedOption("no")).code == "unsupported_option"
-
-
-def test_steps_at_once():
-    """Four for a job that is alone, two for each of two, in the order in which they were drawn."""
-    turns = Turns(4)
-    turns.enter("a")
-    tickets = [turns.draw("a") for _ in range(6)]
-    for ticket in tickets[:4]:
-        turns.wait("a", ticket)
-    turns.enter("b")
-    with ThreadPoolExecutor(1) as threads:
-        last = threads.submit(turns.wait, "a", tickets[5])
-        for ticket in tickets[:3]:
-            turns.give_back("a", ticket)
-        assert not last.done()  # the fourth and the fifth go before it
-        turns.give_back("a", tickets[3])
-        last.result(GIVE_UP_SECONDS)
-    third, _ = (turns.draw("a") for _ in range(2))
-    with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(turns.wait, "a", third)
-        turns.leave("b")
-        waiting.result(GIVE_UP_SECONDS)
-    turns.leave("a")
-    turns.wait("a", turns.draw("a"))  # of a job that has left: nothing waits
 
 
 @pytest.mark.parametrize(
