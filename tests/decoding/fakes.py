@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,32 +51,26 @@ class StrangeError(Exception):
         self.second = second
 
 
-class Summing:
-    """Answers with the sum of the samples, one clip after another, after `seconds` each."""
+class OneByOne:
+    """A `Decoder` with a loop in a thread of its own: one clip after another, its turns counted.
 
-    def __init__(self, seconds: float = 0.0, pids: str | None = None, device: str = "cpu") -> None:
-        self._seconds = seconds
-        self._device = device
+    What a clip is answered with is for `decode` to say, in those who are made of this.
+    """
+
+    def __init__(self, model: ModelCard = CARD) -> None:
+        self.model = model
+        self.turns = 0
         self._waiting: list[tuple[Clip, DecodingOptions, Future[Decoded]]] = []
         self._changed = threading.Condition()
         self._is_closed = False
         self._num_decoded = 0
-        if pids:
-            with Path(pids).open("a") as file:
-                file.write(f"{os.getpid()}\n")
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._work, daemon=True).start()
 
     @property
-    def model(self) -> ModelCard:
-        return ModelCard("fake", True, ("en",), 7, self._device, "fp32")
+    def is_alive(self) -> bool:
+        return not self._is_closed
 
     def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
-        first = int(clip.samples[0])
-        if first == UNSUPPORTED:
-            raise UnsupportedOption("not this one")
-        if first == FULL:
-            raise QueueFull("full")
         future: Future[Decoded] = Future()
         with self._changed:
             self._waiting.append((clip, options, future))
@@ -84,8 +79,8 @@ class Summing:
 
     def cancel(self, group: str) -> None:
         with self._changed:
-            gone = [w for w in self._waiting if w[0].group == group]
-            self._waiting = [w for w in self._waiting if w[0].group != group]
+            gone = [one for one in self._waiting if one[0].group == group]
+            self._waiting = [one for one in self._waiting if one[0].group != group]
         for _, _, future in gone:
             future.cancel()
 
@@ -95,6 +90,7 @@ class Summing:
             queued=len(self._waiting),
             windows_decoded=self._num_decoded,
             tokens_decoded=3 * self._num_decoded,
+            steps=self.turns,
         )
 
     def close(self) -> None:
@@ -102,28 +98,65 @@ class Summing:
             self._is_closed = True
             self._changed.notify()
 
+    def before_a_clip(self) -> None:
+        """Somebody waits; nothing is taken yet."""
+
+    def decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
+        """What is raised is the clip's answer, too."""
+        raise NotImplementedError
+
     def _work(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._is_closed)
                 if self._is_closed:
                     return
-                clip, options, future = self._waiting.pop(0)
-            time.sleep(self._seconds)
-            self._answer(clip, options, future)
+            self.before_a_clip()
+            with self._changed:
+                found = self._waiting.pop(0) if self._waiting else None
+            if found is not None:
+                self._answer(*found)
+            self.turns += 1
 
     def _answer(self, clip: Clip, options: DecodingOptions, future: Future[Decoded]) -> None:
+        try:
+            answer = self.decode(clip, options)
+        except Exception as error:  # noqa: BLE001 - all that a real loop could meet
+            future.set_exception(error)
+        else:
+            self._num_decoded += 1
+            future.set_result(answer)
+
+
+class Summing(OneByOne):
+    """Answers with the sum of the samples, after `seconds` for each clip."""
+
+    def __init__(self, seconds: float = 0.0, pids: str | None = None, device: str = "cpu") -> None:
+        self._seconds = seconds
+        if pids:
+            with Path(pids).open("a") as file:
+                file.write(f"{os.getpid()}\n")
+        super().__init__(replace(CARD, device=device))
+
+    def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
+        first = int(clip.samples[0])
+        if first == UNSUPPORTED:
+            raise UnsupportedOption("not this one")
+        if first == FULL:
+            raise QueueFull("full")
+        return super().submit(clip, options)
+
+    def decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
+        time.sleep(self._seconds)
         first = int(clip.samples[0])
         if first == POISON:
             os.kill(os.getpid(), signal.SIGKILL)
-        elif first == LOST:
-            future.set_exception(EngineFailed("the device is lost"))
-        elif first == STRANGE:
-            future.set_exception(StrangeError("strange", threading.Lock()))
-        else:
-            total = int(clip.samples.sum(dtype=np.float64))
-            self._num_decoded += 1
-            future.set_result(decoded(f"{total} {clip.seed} {options.language}"))
+        if first == LOST:
+            raise EngineFailed("the device is lost")
+        if first == STRANGE:
+            raise StrangeError("strange", threading.Lock())
+        total = int(clip.samples.sum(dtype=np.float64))
+        return decoded(f"{total} {clip.seed} {options.language}")
 
 
 def missing_model() -> Summing:

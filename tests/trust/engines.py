@@ -9,14 +9,13 @@ import os
 import signal
 import threading
 import time
-from collections import deque
-from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 
-from decoding.types import Clip, Decoded, DecodingOptions, EngineStatistics, ModelCard
+from decoding.types import Clip, Decoded, DecodingOptions, ModelCard
 from tests.app.planted import heard_in
+from tests.decoding.fakes import OneByOne
 
 KILLS = 6666
 STALLS = 7777
@@ -25,72 +24,25 @@ HELD = "held"  # … : its loop turns, and decodes nothing
 CARD = ModelCard("planted", True, ("en", "de", "hi"), 1, "cpu", "fp32")
 
 
-class LoopEngine:
-    """Decodes one clip after another in a loop whose turns it counts."""
-
-    model = CARD
+class LoopEngine(OneByOne):
+    """Does what clips and files in `folder` tell it to."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._waiting: deque[tuple[Clip, DecodingOptions, Future[Decoded]]] = deque()
-        self._changed = threading.Condition()
-        self._is_closed = False
-        self._steps = 0
-        self._decoded = 0
-        threading.Thread(target=self._work, daemon=True).start()
+        super().__init__(CARD)
 
-    @property
-    def is_alive(self) -> bool:
-        return not self._is_closed
+    def before_a_clip(self) -> None:
+        while (self._folder / HELD).exists():
+            self.turns += 1
+            time.sleep(0.01)
 
-    def submit(self, clip: Clip, options: DecodingOptions) -> Future[Decoded]:
-        future: Future[Decoded] = Future()
-        with self._changed:
-            self._waiting.append((clip, options, future))
-            self._changed.notify()
-        return future
-
-    def cancel(self, group: str) -> None:
-        with self._changed:
-            gone = [one for one in self._waiting if one[0].group == group]
-            self._waiting = deque(one for one in self._waiting if one[0].group != group)
-        for _, _, future in gone:
-            future.cancel()
-
-    def statistics(self) -> EngineStatistics:
-        waiting = len(self._waiting)
-        return EngineStatistics(
-            slots=1, queued=waiting, windows_decoded=self._decoded, steps=self._steps
-        )
-
-    def close(self) -> None:
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify()
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._is_closed)
-                if self._is_closed:
-                    return
-            while (self._folder / HELD).exists():
-                self._steps += 1
-                time.sleep(0.01)
-            with self._changed:
-                found = self._waiting.popleft() if self._waiting else None
-            if found is not None:
-                self._decode(*found)
-            self._steps += 1
-
-    def _decode(self, clip: Clip, options: DecodingOptions, future: Future[Decoded]) -> None:
+    def decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
         first = int(clip.samples[0])
         if first == KILLS:
             os.kill(os.getpid(), signal.SIGKILL)
         if first == STALLS:
             threading.Event().wait()  # the loop; the process answers questions all the same
-        self._decoded += 1
-        future.set_result(heard_in(clip.samples, clip.seconds, options.language or "en"))
+        return heard_in(clip.samples, clip.seconds, options.language or "en")
 
 
 def open_loop_engine(folder: str) -> LoopEngine:
