@@ -17,6 +17,9 @@ MARGIN = 0.5
 """Seconds of sound kept before and after speech beside a skipped silence."""
 SHORTEST_SKIP = 3.0
 """A silence is skipped when this much remains of it after the margins."""
+LAST_SHARE = 2 / 3
+"""A short last window begins earlier until it has this part of a window, and no more: one that is
+full where the speech ends is taken for cut off, and its last sentence is not written."""
 EDGE_SLACK = 1.0
 """An edge moves at most this far to lie in a pause."""
 
@@ -67,7 +70,8 @@ class _Planner:
             reach = start + self._options.window - (self._options.phase if is_fresh else 0.0)
             end, following, follows_silence = self._end_window(start, reach)
             if not is_fresh:  # a short last window begins earlier instead
-                start = min(start, max(end - self._options.window, self._floor(planned)))
+                length = self._options.window * LAST_SHARE
+                start = min(start, max(end - length, self._floor(planned)))
             planned.append(Span(start, end))
             start, is_fresh = following, follows_silence
         return planned

@@ -57,14 +57,21 @@ def test_grid_of_speech_without_pauses():
     assert [(w.start, w.end) for w in windows] == [(0, 30), (25, 55), (50, 80)]
 
 
-def test_last_window_is_aligned_to_the_end():
-    windows = plan_windows(EVERYWHERE, 90.0, WindowOptions())
-    assert [(w.start, w.end) for w in windows] == [(0, 30), (25, 55), (50, 80), (60, 90)]
+@pytest.mark.parametrize(("duration", "start"), [(90.0, 70.0), (81.0, 61.0), (99.0, 75.0)])
+def test_a_short_last_window_begins_earlier_but_is_never_full(duration, start):
+    """Whisper takes a sentence for cut off that ends where a full window does."""
+    windows = plan_windows(EVERYWHERE, duration, WindowOptions())
+    spans = [(w.start, w.end) for w in windows]
+    assert spans == [(0, 30), (25, 55), (50, 80), (start, duration)]
 
 
 def test_last_window_does_not_meet_the_one_before_the_previous():
-    windows = plan_windows(EVERYWHERE, 56.0, WindowOptions())
-    assert [(w.start, w.end) for w in windows] == [(0, 30), (25, 55), (30, 56)]
+    windows = plan_windows(EVERYWHERE, 46.0, WindowOptions(overlap=10.0))
+    assert [(w.start, w.end) for w in windows] == [(0, 30), (20, 46)]
+    windows = plan_windows(EVERYWHERE, 38.0, WindowOptions(20.0, 8.0))
+    assert [(w.start, w.end) for w in windows] == [(0, 20), (12, 32), (24, 38)]
+    windows = plan_windows(EVERYWHERE, 33.0, WindowOptions(20.0, 8.0))
+    assert [(w.start, w.end) for w in windows] == [(0, 20), (12, 32), (20, 33)]
 
 
 def test_long_silence_is_skipped():
@@ -73,7 +80,7 @@ def test_long_silence_is_skipped():
     assert [(w.start, w.end) for w in windows] == [
         (0.5, 20.5),
         (599.5, 629.5),
-        (610.5, 640.5),
+        (620.5, 640.5),
     ]
 
 
