@@ -159,7 +159,16 @@ def _known(
         old, new = left[column.left], right[column.right]
         if column.agrees or _overlap(near[old.first], found[new.first]) >= SAME_SOUND:
             known |= dict.fromkeys(range(new.first, new.last + 1), old.first)
+    for index, new_word in enumerate(found):
+        if index not in known and not gap.start <= focus(new_word) <= gap.end:
+            same = [n for n, old in enumerate(near) if _shares_sound(old, new_word)]
+            known.update((index, old) for old in same[:1])
     return known
+
+
+def _shares_sound(old: Word, new: Word) -> bool:
+    """Whether `new`, beside a gap, is a part of what was said before: its window begins there."""
+    return not is_overlong(old) and _overlap(old, new) >= SAME_SOUND
 
 
 def _new_groups(found: Sequence[Word], known: Mapping[int, int], gap: Span) -> list[range]:

@@ -256,6 +256,23 @@ def test_a_repair_of_short_sounds_alone_begins_at_the_first():
     assert 9.5 < request.window.start < 10.0
 
 
+@pytest.mark.parametrize(
+    ("rest", "start", "end"), [("mention", 10.32, 10.6), ("heard", 10.5, 10.62)]
+)
+def test_the_rest_of_a_word_that_a_repair_begins_with_is_not_said_again(rest, start, end):
+    """Its window begins inside of the last word that was written."""
+    behind = ("in", 10.7), ("passing", 11.1), ("that", 11.5), ("as", 11.9), ("they", 12.3)
+    told = heard_as(Window(0, 0.0, 30.0), ("worth", 9.9), ("mentioning", 10.3), ("more", 13.0))
+    evidence = [Span(9.9, 13.3)]
+    merger, (request,) = ask_for([told], evidence, 30.0)
+    found = heard_as(request.window, *behind, ("more", 13.0))
+    cut = Word(f" {rest}", start, end, 0.9, (), request.window.index, 0)
+    later = tuple(replace(word, index=word.index + 1) for word in found.words)
+    merger.add(replace(found, words=(cut, *later)))
+    names = [word for word, _ in behind]
+    assert texts(merger.finish().words) == ["worth", "mentioning", *names, "more"]
+
+
 # A hole that is asked for twice
 
 
