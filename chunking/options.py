@@ -118,7 +118,8 @@ class CueOptions:
 
     Lengths in columns (a wide character, such as a Chinese one, takes two), times in seconds,
     `reading_speed` in columns a second. A cue stays on screen until it can be read if the next
-    one leaves it the time; words are never dropped for speed.
+    one leaves it the time, but at most a second behind its last word; words are never dropped for
+    speed.
     """
 
     max_line_length: int = 42

@@ -14,6 +14,9 @@ from chunking.options import CueOptions
 from chunking.text.breaks import best_break, can_break
 from chunking.types import Segment, Word
 
+LONGEST_HOLD = 1.0
+"""A cue leaves so many seconds after its last word, read or not: in silence, in music."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cue:
@@ -125,7 +128,9 @@ def _width(letter: str) -> int:
 
 
 def _hold(cue: Cue, following: float, options: CueOptions) -> Cue:
-    """`cue` on screen until it can be read, unless the next cue or the longest time is first."""
+    """`cue` on screen until it can be read, unless the next cue, the longest time or a second of
+    silence is first."""
     needed = max(sum(map(columns, cue.lines)) / options.reading_speed, options.min_duration)
-    end = max(cue.end, min(cue.start + min(needed, options.max_duration), following))
+    longest = min(cue.start + options.max_duration, following, cue.end + LONGEST_HOLD)
+    end = max(cue.end, min(cue.start + needed, longest))
     return Cue(cue.start, end, cue.lines, cue.words, cue.channel)

@@ -69,13 +69,23 @@ def test_lines_are_balanced():
 def test_a_short_cue_stays_until_it_can_be_read():
     (cue,) = cues_of(say("Yes."))
     assert cue.end == OPTIONS.min_duration
-    (slow,) = cues_of(say("incomprehensibilities notwithstanding", each=0.1))
+    (slow,) = cues_of(say("incomprehensibilities notwithstanding", each=0.5))
     assert slow.end == pytest.approx(37 / OPTIONS.reading_speed)
 
 
+def test_a_cue_that_cannot_be_read_leaves_a_second_after_its_last_word():
+    """What follows may be five minutes of music."""
+    (fast,) = cues_of(say("incomprehensibilities notwithstanding", each=0.1))
+    assert fast.end == pytest.approx(fast.words[-1].end + 1.0)
+
+
 def test_the_next_cue_is_not_covered():
-    words = say("Oh no.") + say("Well then.", start=1.8)
-    first, second = cues_of(words, CueOptions(reading_speed=1.0))
+    segments = [
+        segment
+        for words in (say("Oh no."), say("Well then.", start=1.5))
+        for segment in to_segments(words, PIECES, SegmentOptions())
+    ]
+    first, second = to_cues(segments, CueOptions(reading_speed=1.0))
     assert first.end == second.start
 
 
