@@ -204,8 +204,18 @@ def run(
     ] = None,
     channels: Annotated[
         Channels,
-        typer.Option(help="mix: as one; split: each channel by itself.", rich_help_panel=WINDOWS),
+        typer.Option(
+            help="mix: as one; split: each channel by itself; tracks: each audio track.",
+            rich_help_panel=WINDOWS,
+        ),
     ] = "mix",
+    audio_track: Annotated[
+        int | None,
+        typer.Option(
+            help="Which audio track is heard, from 1; the one that the file flags if not given.",
+            rich_help_panel=WINDOWS,
+        ),
+    ] = None,
     vote: Annotated[
         bool,
         typer.Option(
@@ -292,6 +302,7 @@ def run(
             channels=channels,
             condition_on_previous_text=condition_on_previous_text,
             script=only_script_of([language or "", *(languages or "").split(",")]),
+            audio_track=audio_track,
         )
         cues = CueOptions(max_line_length, max_lines, max_cue, reading_speed=reading_speed)
         given = {
@@ -340,8 +351,12 @@ def _formats(formats: str, channels: Channels, console: Console) -> tuple[str, .
         other = owners.setdefault(FORMATS[name].suffix, name)
         if other != name:
             _stop(console, f"{other} and {name} would have the same name; take one", WRONG_USE)
-        if FORMATS[name].has_speakers and channels != "split":
-            _stop(console, f"{name} needs --channels split: speakers are channels", WRONG_USE)
+        if FORMATS[name].has_speakers and channels == "mix":
+            _stop(
+                console,
+                f"{name} needs --channels split or tracks: speakers are channels or tracks",
+                WRONG_USE,
+            )
     return names
 
 

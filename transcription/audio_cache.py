@@ -33,7 +33,7 @@ def key_of(source: Path, options: TranscriptionOptions, limits: AudioLimits) -> 
     """The same for the same file, as far as size and date tell, and the same options of
     ingestion."""
     found = source.stat()
-    asked = (options.channels, options.speech, limits.max_seconds)
+    asked = (options.channels, options.audio_track, options.speech, limits.max_seconds)
     whole = f"{found.st_size} {found.st_mtime_ns} {asked!r}"
     return hashlib.sha256(whole.encode()).hexdigest()
 

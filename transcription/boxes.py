@@ -17,6 +17,7 @@ MAX_BOXES = 10_000  # of one file
 STARTS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp")
 # Those of them that lie between the file and what a track says of itself.
 CONTAINERS = frozenset((b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl"))
+FRAGMENTED = frozenset((b"mvex", b"moof"))
 DEEPEST = len(CONTAINERS)
 HANDLER_OFFSET = 8  # of the kind of a track in `hdlr`: behind version, flags and component type
 KIND_OFFSET = 12  # of what the first entry of a table is: behind version, flags, count and size
@@ -51,6 +52,14 @@ def tracks_of(path: Path) -> list[Track]:
         if not file.read(HEADER_BYTES).endswith(STARTS):
             return []
         return _tracks(file, path.stat().st_size)
+
+
+def is_fragmented(path: Path) -> bool:
+    """Whether the file is an MP4 in fragments, as a live recorder writes it."""
+    with path.open("rb") as file:
+        if not file.read(HEADER_BYTES).endswith(STARTS):
+            return False
+        return any(box.kind in FRAGMENTED for box in _walk(file, path.stat().st_size))
 
 
 def _tracks(file: BinaryIO, size: int) -> list[Track]:

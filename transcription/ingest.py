@@ -33,12 +33,19 @@ def ingest(
     key = key_of(source, options, limits)
     if (kept := find_cached(workspace, key)) is not None:
         return kept
-    with AudioStream(source, workspace, limits=limits, channels=options.channels) as stream:
+    chosen = AudioStream(
+        source,
+        workspace,
+        limits=limits,
+        channels=options.channels,
+        audio_track=options.audio_track,
+    )
+    with chosen as stream:
         detectors = [SpeechDetector(options.speech, vad=vad) for _ in stream.so_far]
         for _ in stream:
             for detector, recording in zip(detectors, stream.so_far, strict=True):
                 detector.advance(recording)
-            ingested(stream.so_far[0].duration)
+            ingested(max(recording.duration for recording in stream.so_far))
         recordings, warnings = stream.recordings, stream.warnings
     pairs = zip(recordings, detectors, strict=True)
     detected = tuple((recording, detector.finish(recording)) for recording, detector in pairs)

@@ -9,7 +9,7 @@ from chunking.options import MergeOptions, SegmentOptions, WindowOptions
 from decoding.types import DecodingOptions
 from transcription.language_names import Script
 
-Channels = Literal["mix", "split"]
+Channels = Literal["mix", "split", "tracks"]
 TEMPERATURE_STEP = 0.2
 
 
@@ -50,7 +50,8 @@ class SpeechOptions:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionOptions:
-    """`channels`: "mix" hears all channels as one, "split" transcribes each by itself.
+    """`channels`: "mix" hears all channels as one, "split" transcribes each by itself, "tracks"
+    each audio track. `audio_track` is the one that is heard, from 1; None: the one that is flagged.
 
     `condition_on_previous_text` gives a window the text before it as prompt; windows of one
     recording then wait for each other (in one chain, if in chains), so it is slow, and an error may
@@ -66,6 +67,18 @@ class TranscriptionOptions:
     condition_on_previous_text: bool = False
     language_detection_windows: int = 3
     script: Script | None = None
+    audio_track: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.audio_track is not None and self.audio_track < 1:
+            raise ValueError(f"audio_track must be 1 or more, got {self.audio_track}")
+        if self.audio_track is not None and self.channels == "tracks":
+            raise ValueError("audio_track names one track, and channels=tracks asks for all")
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether speakers are told apart, by their channel or track."""
+        return self.channels != "mix"
 
     @property
     def planning(self) -> WindowOptions:

@@ -73,6 +73,12 @@ def is_elsewhere(path: Path) -> bool:
     )
 
 
+def is_dictation(path: Path) -> bool:
+    """Whether the file is a dictation in DSS Pro, whose codec nobody but its maker has."""
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)[1:4] == b"ds2"
+
+
 def is_pcm_without_bits(path: Path) -> bool:
     """Whether a WAV says that its samples have no bits."""
     with path.open("rb") as file:

@@ -39,6 +39,7 @@ MAX_STRATEGY_MS = 10_000
 MAX_PROMPT = 20_000
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
+_CHANNELS: tuple[Channels, ...] = get_args(Channels)
 _STRATEGY = "chunking_strategy"
 _ITEM = re.compile(r"\[[0-9]*\]$")  # how clients mark an item of a list; PHP numbers them
 N = TypeVar("N", int, float)
@@ -172,7 +173,12 @@ def _options(fields: Fields, task: Task) -> TranscriptionOptions:
         channels=_channels(fields),
         script=_script(fields),
         condition_on_previous_text=fields.flag("condition_on_previous_text"),
+        audio_track=_audio_track(fields),
     )
+
+
+def _audio_track(fields: Fields) -> int | None:
+    return None if fields.text("audio_track") is None else fields.count("audio_track", 1)
 
 
 def _windows(fields: Fields) -> WindowOptions:
@@ -252,7 +258,8 @@ def _bounded(fields: Fields, name: str) -> str | None:
 
 
 def _channels(fields: Fields) -> Channels:
-    return "split" if fields.choice("channels", get_args(Channels), "mix") == "split" else "mix"
+    asked = fields.choice("channels", get_args(Channels), "mix")
+    return next(known for known in _CHANNELS if known == asked)
 
 
 def _speech(fields: Fields) -> SpeechOptions:
@@ -359,10 +366,10 @@ def _check_together(fields: Fields, asked: Asked) -> None:
     if asked.is_stream and form not in STREAMABLE:
         raise _misfit(f"stream is for {', '.join(STREAMABLE)}; {form} is whole or nothing.")
     has_speakers = FORMATS[form].has_speakers
-    if has_speakers and asked.options.channels != "split":
+    if has_speakers and not asked.options.tells_apart:
         raise _misfit(
             f"response_format {form} tells speakers apart by their channel: it needs "
-            "channels=split and a recording with one speaker per channel."
+            "channels=split or channels=tracks and a recording with one speaker in each."
         )
     if fields.texts("known_speaker_references"):
         raise _misfit("known_speaker_references cannot be used: speakers are channels here.")

@@ -227,7 +227,7 @@ class StreamedAnswer(WaitingAnswer):
 
     async def _send_new_segments(self) -> None:
         """Segments that became final since the last look. Split channels come at the end."""
-        if self._asked.options.channels == "split":
+        if self._asked.options.tells_apart:
             return
         store = self._service.store
         while found := await asyncio.to_thread(

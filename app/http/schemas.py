@@ -79,7 +79,8 @@ def _form_fields(task: Task) -> dict[str, Schema]:
         "chain": _NUMBER | {"minimum": 30, "description": "Seconds of a chain; plan=chains only."},
         "hotwords": _STRING,
         "condition_on_previous_text": _FLAG | {"default": False},
-        "channels": _STRING | {"enum": ["mix", "split"], "default": "mix"},
+        "channels": _STRING | {"enum": ["mix", "split", "tracks"], "default": "mix"},
+        "audio_track": {"type": "integer", "minimum": 1},
         "vad": _FLAG | {"default": True, "description": "Skip what is not speech."},
         **CUE_SCHEMAS,
     }

@@ -165,7 +165,7 @@ def test_options_reach_the_service(
     page.get_by_label("Names and terms").fill("Grafana, Kubernetes")
     page.get_by_label("Beams").fill("8")
     page.get_by_label("Overlap").fill("7.5")
-    page.get_by_label("Stereo recordings").select_option("split")
+    page.get_by_label("Channels and tracks").select_option("split")
     page.get_by_label("Decode silence too").check()
     shoot(page, "options")
     page.set_input_files("#files", recording)

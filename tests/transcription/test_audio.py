@@ -374,6 +374,11 @@ LOOK = r"""case "$*" in *framecrc*) printf '#codec_id 0: x\n#sample_rate 0: 1600
 '; exit 0;; esac"""
 
 
+# Blocks of a second, without end, as ffmpeg writes them.
+ENDLESS = r"""printf '\000\012SMJPEG\000\000\000\000\000\000\000\000HEND'
+while :; do printf 'sndD\000\000\000\000\000\000\175\000'; head -c 32000 /dev/zero; done"""
+
+
 @pytest.mark.parametrize(
     ("script", "error"),
     [
@@ -387,7 +392,8 @@ LOOK = r"""case "$*" in *framecrc*) printf '#codec_id 0: x\n#sample_rate 0: 1600
         ("exec sleep 60", CorruptAudio),
         ("exec 1>&- 2>&-; exec sleep 60", CorruptAudio),
         ("while :; do echo complaint >&2; done", CorruptAudio),
-        ("exec cat /dev/zero", AudioTooLong),
+        ("exec cat /dev/zero", CorruptAudio),
+        (ENDLESS, AudioTooLong),
     ],
 )
 def test_child_that_misbehaves(put, room, tmp_path, script, error):

@@ -1,0 +1,42 @@
+"""Every kind of file is read whole, and every sound in it stands where a player shows it."""
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.transcription.kinds import CLOSED_UP, ON_THE_CLOCK, SECONDS, TONE, tone_of
+from transcription.audio import AudioStream
+
+
+def heard(kind, folder):
+    path = folder / kind.name
+    kind.make(path)
+    with AudioStream(path, folder / "decoded") as stream:
+        for _ in stream:
+            pass
+        (recording,) = stream.recordings
+        return recording.duration, np.fromfile(recording.path, "<i2"), stream.warnings
+
+
+@pytest.mark.parametrize("kind", ON_THE_CLOCK, ids=lambda kind: kind.name[:30])
+def test_kind_is_read_on_the_clock_of_a_player(kind, tmp_path):
+    duration, samples, warnings = heard(kind, tmp_path)
+    assert tone_of(samples) == pytest.approx(kind.tone, abs=0.1)
+    assert duration == pytest.approx(kind.duration, abs=0.1)
+    if kind.warning is None:
+        assert warnings == ()
+    else:
+        assert kind.warning in " ".join(warnings)
+
+
+@pytest.mark.parametrize("kind", CLOSED_UP, ids=lambda kind: kind.name)
+def test_damage_of_a_file_without_times_is_placed(kind, tmp_path):
+    duration, samples, warnings = heard(kind, tmp_path)
+    assert SECONDS * 0.6 < duration < SECONDS
+    # what is behind the damage was read, as much earlier as is missing
+    assert tone_of(samples) == pytest.approx(TONE - (SECONDS - duration), abs=0.3)
+    assert kind.warning in warnings[0]
+    placed = re.search(r"the first about (\d+) s into it", warnings[0])
+    assert placed
+    assert 0 <= int(placed[1]) <= 3
