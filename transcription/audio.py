@@ -28,18 +28,19 @@ from transcription.options import Channels
 from transcription.sniffing import claimed_seconds
 from transcription.sound_look import Look, SampleLimits, count_channels, look_at
 from transcription.track_decoder import Order, TrackDecoder
-from transcription.types import Recording
+from transcription.types import BYTES_PER_SAMPLE, Recording
 
 HOUR = 3600.0
 MEGABYTE = 1_000_000
+LEAST_PACE = SAMPLE_RATE * BYTES_PER_SAMPLE / 4  # a second of sound in four of waiting
 
 
 @dataclass(frozen=True, slots=True)
 class AudioLimits:
     """What a file may be. `max_seconds` and `max_channels` bound what is decoded, not claimed.
 
-    Decoding takes at most `decode_seconds` of the processor and `seconds_per_megabyte` of the file
-    more: a small file that costs much is not speech.
+    Decoding takes at most `decode_seconds` of the processor, and as much waiting, and
+    `seconds_per_megabyte` of the file more: a small file that costs much is not speech.
     """
 
     max_seconds: float = 12 * HOUR
@@ -48,7 +49,9 @@ class AudioLimits:
     max_channels: int = 32
     max_split_channels: int = 8
     look: ChildLimits = field(default_factory=lambda: ChildLimits(1 << 30, 20, 30.0, 30.0))
-    decode: ChildLimits = field(default_factory=ChildLimits)
+    decode: ChildLimits = field(
+        default_factory=lambda: ChildLimits(least_bytes_per_second=LEAST_PACE)
+    )
     decode_seconds: int = 60
     seconds_per_megabyte: int = 60
 
@@ -68,7 +71,11 @@ class AudioLimits:
     def decode_of(self, file_bytes: int) -> ChildLimits:
         """What the decoding of a file of this size may take."""
         budget = self.decode_seconds + math.ceil(self.seconds_per_megabyte * file_bytes / MEGABYTE)
-        return replace(self.decode, processor_seconds=min(self.decode.processor_seconds, budget))
+        return replace(
+            self.decode,
+            processor_seconds=min(self.decode.processor_seconds, budget),
+            wait_seconds=min(self.decode.wait_seconds, budget),
+        )
 
 
 class AudioStream:

@@ -408,6 +408,33 @@ def test_child_that_misbehaves(put, room, tmp_path, script, error):
     assert list(room.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "for n in $(seq 40); do printf xx; sleep 0.05; done",
+        "for n in $(seq 40); do echo complaint >&2; sleep 0.05; done; head -c 64000 /dev/zero",
+    ],
+    ids=["dribbles", "talks"],
+)
+def test_child_that_gives_too_little(put, room, tmp_path, script):
+    """It would come to a good end, and could as well take for ever."""
+    source = put(wav_bytes(tone().astype("<i2")))
+    ffmpeg = stand_in(tmp_path, f"{LOOK}\n{script}")
+    patient = AudioLimits(decode=ChildLimits())
+    assert decode_audio(source, room, limits=patient, ffmpeg=ffmpeg)[0].samples
+    short = ChildLimits(stall_seconds=0.5, least_bytes_per_second=8000)
+    with pytest.raises(CorruptAudio, match="too long"):
+        decode_audio(source, room.parent / "other", limits=AudioLimits(decode=short), ffmpeg=ffmpeg)
+
+
+def test_child_that_works_in_bursts_keeps_its_pace(put, room, tmp_path):
+    bursts = "for n in $(seq 10); do head -c 320000 /dev/zero; sleep 0.1; done"
+    source = put(wav_bytes(tone().astype("<i2")))
+    limits = AudioLimits(decode=ChildLimits(stall_seconds=30.0, least_bytes_per_second=8000))
+    ffmpeg = stand_in(tmp_path, f"{LOOK}\n{bursts}")
+    assert decode_audio(source, room, limits=limits, ffmpeg=ffmpeg)[0].duration == 100.0
+
+
 def test_split_of_what_cannot_be_decoded(put, room, tmp_path):
     source = put(wav_bytes(tone().astype("<i2")))
     with pytest.raises(CorruptAudio, match="decoded"):
@@ -559,4 +586,5 @@ def test_large_files_may_cost_more_than_small_ones():
     limits = AudioLimits()
     small, middle, large = (limits.decode_of(size) for size in (1000, 3_000_000, 1 << 30))
     assert small.processor_seconds < middle.processor_seconds < large.processor_seconds
+    assert small.wait_seconds < middle.wait_seconds < large.wait_seconds
     assert large == limits.decode
