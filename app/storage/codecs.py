@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 from pydantic import ConfigDict, TypeAdapter
 
@@ -27,11 +28,15 @@ def decode_pieces(stored: bytes) -> tuple[Piece, ...]:
 
 
 def encode_transcript(transcript: Transcript) -> bytes:
-    return zlib.compress(_TRANSCRIPT.dump_json((transcript,)))
+    """Words are written once, with their segments: hours of speech have a hundred thousand."""
+    return zlib.compress(_TRANSCRIPT.dump_json((replace(transcript, words=()),)))
 
 
 def decode_transcript(stored: bytes) -> Transcript:
-    return _TRANSCRIPT.validate_json(zlib.decompress(stored))[0]
+    """Also what releases wrote that kept the words twice."""
+    transcript = _TRANSCRIPT.validate_json(zlib.decompress(stored))[0]
+    words = tuple(word for segment in transcript.segments for word in segment.words)
+    return replace(transcript, words=words)
 
 
 def encode_options(options: TranscriptionOptions) -> str:
