@@ -19,6 +19,16 @@ from app.jobs.obstacles import NO_MODEL
 STATIC = Path(__file__).parent.parent / "static"
 FIGURES = {OK: content({"type": "string"}, "Figures.", "text/plain"), **ERRORS}
 
+# Settings that a client can run into; the others are how the service works.
+LIMITS = (
+    *("max_upload_bytes", "max_audio_seconds", "max_field_bytes", "max_fields"),
+    *("head_seconds", "upload_idle_seconds", "upload_bytes_per_second"),
+    *("uploads_per_key", "waiting_uploads_per_key", "upload_wait_seconds", "upload_turn_seconds"),
+    *("watchers_per_key", "queued_jobs", "queued_jobs_per_key", "running_jobs", "running_requests"),
+    *("disconnect_grace_seconds", "request_grace_seconds", "audio_days", "result_days"),
+    *("webhooks", "webhook_attempts"),
+)
+
 site_routes = APIRouter()
 
 
@@ -68,18 +78,7 @@ async def metrics(service: ServiceIn) -> Response:
 @site_routes.get("/v1/limits", responses=ERRORS)
 async def limits(service: ServiceIn) -> dict[str, Any]:
     """What this service takes."""
-    settings = service.settings
-    return {
-        "max_upload_bytes": settings.max_upload_bytes,
-        "max_audio_seconds": settings.max_audio_seconds,
-        "max_field_bytes": settings.max_field_bytes,
-        "max_fields": settings.max_fields,
-        "uploads_per_key": settings.uploads_per_key,
-        "queued_jobs_per_key": settings.queued_jobs_per_key,
-        "audio_days": settings.audio_days,
-        "result_days": settings.result_days,
-        "webhooks": settings.webhooks,
-    }
+    return {name: getattr(service.settings, name) for name in LIMITS}
 
 
 def mount_files(app: FastAPI) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from app.settings import Settings
 from tests.app.calls import LONG, submit, until
 from tests.app.conftest import Running, Start
 from tests.app.planted import PlantedDecoder, wav
@@ -17,7 +18,29 @@ def test_health_and_readiness(shared: Running):
             "model": "planted",
             "device": "cpu",
         }
-        assert client.get("/v1/limits").json()["max_upload_bytes"] == 2 << 30
+
+
+# Numbers that clients do not run into: how the service works, and on what.
+NO_LIMITS = {
+    *("port", "slots", "threads", "watchdog_seconds", "min_free_bytes", "database_busy_seconds"),
+    *("lone_job_steps", "step_attempts", "fruitless_starts", "sweep_seconds", "shutdown_seconds"),
+    *("keepalive_seconds", "first_byte_seconds", "validation_seconds", "heartbeat_seconds"),
+}
+
+
+def test_every_limit_is_told(start: Start):
+    """A new setting that is a number is a limit, or is named above."""
+    numbers = {
+        name
+        for name, field in Settings.model_fields.items()
+        if field.annotation in {int, float, int | None, float | None}
+    }
+    running = start(max_upload_bytes=12345, watchers_per_key=7)
+    with running.client() as client:
+        told = client.get("/v1/limits").json()
+    assert set(told) == (numbers - NO_LIMITS) | {"webhooks"}
+    assert (told["max_upload_bytes"], told["watchers_per_key"]) == (12345, 7)
+    assert told == {name: getattr(running.settings, name) for name in told}
 
 
 def test_page_and_files(shared: Running):
