@@ -8,6 +8,7 @@ package's own.
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from decoding.types import FULL_SCALE
 from decoding.voice_activity.silero_file import CONTEXT_SAMPLES, FRAME_SAMPLES, model_file
 
+NO_REPORTS = "ORT_DISABLE_TELEMETRY"
 LEAD_IN_FRAMES = 320  # after so many it hardly matters where a cut was
 STATE_SHAPE = (1, 1, 128)
 FRAMES_PER_CALL = 512
@@ -64,7 +66,12 @@ def gain_for(samples: NDArray[np.int16]) -> float:
 
 @functools.cache
 def _session() -> Any:
-    """One session for all threads: it keeps nothing between calls."""
+    """One session for all threads: it keeps nothing between calls.
+
+    Since 1.29 onnxruntime reports its sessions to its maker by default, also on Linux, with an
+    identity that it keeps in the home folder. The variable is heeded before the first import only.
+    """
+    os.environ[NO_REPORTS] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
