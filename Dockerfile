@@ -20,21 +20,24 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 
 FROM base AS build
-ARG TORCH=cuda
 WORKDIR /src
-COPY locks ./locks
 # Nothing is installed that lacks a hash in locks/, and nothing resolved: the locks name every package.
-# What builds and describes the image is in an environment of its own.
-RUN case "$TORCH" in cpu|cuda) ;; *) echo "TORCH must be cpu or cuda, not $TORCH" >&2; exit 1 ;; esac \
-    && python -m venv /opt/tools \
+# What builds and describes the image is in an environment of its own. Layers from what changes least:
+# the tools, torch, the other packages, our own code.
+COPY locks/tools.txt ./locks/
+RUN python -m venv /opt/tools \
     && /opt/tools/bin/pip install --require-hashes --no-deps --only-binary :all: -r locks/tools.txt \
     && python -m venv /opt/venv
-# Layers from what changes least: torch, then the other packages, then our own code. The CPU build of
-# torch comes from pip's own sources where they have it, else from its publisher's index, which uv knows.
-RUN install="install --no-deps --require-hashes --only-binary :all: -r locks/torch-$TORCH.txt" \
+# The CPU build of torch comes from pip's own sources where they have it, else from its publisher's
+# index, which uv knows.
+ARG TORCH=cuda
+COPY locks/torch-*.txt ./locks/
+RUN case "$TORCH" in cpu|cuda) ;; *) echo "TORCH must be cpu or cuda, not $TORCH" >&2; exit 1 ;; esac \
+    && install="install --no-deps --require-hashes --only-binary :all: -r locks/torch-$TORCH.txt" \
     && { /opt/venv/bin/pip $install || { \
         [ "$TORCH" = cpu ] && /opt/tools/bin/uv pip $install --no-cache --torch-backend cpu --python /opt/venv/bin/python; \
     }; }
+COPY locks/run.txt locks/source.txt ./locks/
 # What is published as source alone is built by the tools of the lock, not by what a build would fetch.
 RUN /opt/venv/bin/pip install --no-deps --require-hashes --only-binary :all: -r locks/run.txt \
     && /opt/tools/bin/pip wheel --no-deps --require-hashes --no-build-isolation --wheel-dir /wheels -r locks/source.txt \

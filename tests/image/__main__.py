@@ -1,6 +1,6 @@
 """`make image-check`: build the container image, see that it does what README and compose.yaml say.
 
-    python -m tests.image [cpu|cuda …] [--folder SCRATCH]
+    python -m tests.image [cpu|cuda …] [--folder SCRATCH] [--only STEP]
 
 Needs root on Linux, buildah, mmdebstrap and package registries; no image registry, no engine.
 Where a tool is missing it says so and checks nothing. The CUDA variant is built, measured and run
@@ -22,6 +22,7 @@ from tests.image.checks import Checks, broken_context
 from tests.image.table import Table
 
 TOOLS = ("buildah", "mmdebstrap", "unshare", "nsenter", "setpriv", "ip")
+STAND_IN = "stand-in for the base image"
 MIB = 1 << 20
 LARGEST = {"cpu": 2_000_000_000}  # bytes
 
@@ -36,7 +37,8 @@ def missing() -> list[str]:
 def check(variant: str, store: Store, table: Table) -> None:
     """Every step for one variant; those that need the image are left out where it did not build."""
     tag = f"whisper-longform:{variant}"
-    if not table.step(f"{variant}: builds", lambda: store.build(tag, variant)):
+    build = f"{variant}: builds"
+    if not table.step(build, lambda: store.build(tag, variant), is_needed=True):
         return
     with tempfile.TemporaryDirectory(dir=store.folder) as folder:
         broken = broken_context(Path(folder))
@@ -70,12 +72,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.image", description=__doc__)
     parser.add_argument("variants", nargs="*", default=["cpu"], metavar="cpu|cuda")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/longform-image-check"))
+    parser.add_argument("--only", default="", help="of the steps after the build, those named so")
     given = parser.parse_args()
     if lacks := missing():
         print(f"IMAGE NOT CHECKED: this needs {', '.join(lacks)}", file=sys.stderr)
         return 0
-    store, table = Store(given.folder.absolute()), Table()
-    if store.has_base() or table.step("stand-in for the base image", store.make_base):
+    store, table = Store(given.folder.absolute()), Table(given.only)
+    if store.has_base() or table.step(STAND_IN, store.make_base, is_needed=True):
         for variant in given.variants:
             check(variant, store, table)
     return table.close()

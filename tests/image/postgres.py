@@ -58,7 +58,8 @@ def database(folder: Path) -> Iterator[Database]:
     hosts = folder / "hosts"
     hosts.write_text("127.0.0.1 localhost postgres\n")
     log = folder / "log"
-    _told(folder, "initdb", "--username=longform", "--auth=scram-sha-256", f"--pwfile={secret}")
+    account = ("--username=longform", "--auth=scram-sha-256", f"--pwfile={secret}")
+    _told(folder, "initdb", *account, "--encoding=UTF8")  # as the official image has it
     network = f"longform-{os.getpid()}"
     told(["ip", "netns", "add", network], BRIEF_SECONDS)
     try:

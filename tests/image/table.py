@@ -13,15 +13,18 @@ WIDTH = 52
 
 
 class Table:
-    """Prints a line for each step as it ends."""
+    """Prints a line for each step as it ends; with `only`, of those named so."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: str = "") -> None:
+        self._only = only
         self._failed: list[str] = []
         self._passed = 0
         tell(f"{'step':{WIDTH}} {'seconds':>8}  result")
 
-    def step(self, name: str, run: Callable[[], str | None]) -> bool:
-        """Whether `run` went well; it returns what is worth knowing."""
+    def step(self, name: str, run: Callable[[], str | None], is_needed: bool = False) -> bool:
+        """Whether `run` went well (or was not asked for); it returns what is worth knowing."""
+        if self._only not in name and not is_needed:
+            return True
         start = time.monotonic()
         try:
             said, went_well = run() or "", True
