@@ -14,17 +14,24 @@ from chunking.types import Piece, Window
 from decoding.types import Clip, Decoded, Decoder, ModelCard
 from transcription.engine_vad import vad_of
 from transcription.options import TranscriptionOptions
+from transcription.pace import Pace
 from transcription.types import Recording, VoiceActivityDetector
 from transcription.words import place_words
 
 
 class EngineWindowDecoder:
-    """A `WindowDecoder` on one engine. `group` is what `cancel` cancels; `caller` owns fairness."""
+    """A `WindowDecoder` on one engine. `group` is what `cancel` cancels; `caller` owns fairness.
 
-    def __init__(self, decoder: Decoder, *, group: str, caller: str = "") -> None:
+    `pace` hears of every window, except of those that only tell a language.
+    """
+
+    def __init__(
+        self, decoder: Decoder, *, group: str, caller: str = "", pace: Pace | None = None
+    ) -> None:
         self._decoder = decoder
         self._group = group
         self._caller = caller
+        self.pace = pace or Pace()
         self.windows_left = 1
 
     @property
@@ -49,8 +56,21 @@ class EngineWindowDecoder:
                 seed=seed_of(recording.digest, window),
             )
             future = self._decoder.submit(clip, options.decoding)
+            if options.decoding.task != "lang_id":
+                self.pace.submitted(1)
+                future.add_done_callback(self._note)
             future.add_done_callback(gathered.receiver(position))
         return gathered.future
+
+    def _note(self, future: Future[Decoded]) -> None:
+        self.pace.ended(is_done=not future.cancelled() and future.exception() is None)
+
+    def share(self, windows_ahead: int) -> int:
+        """Slots that this recording has, or will have when so many of its windows are in flight."""
+        engine = self._decoder.statistics()
+        others = max(engine.slots_in_use + engine.queued - self.pace.under_way, 0)
+        ours = max(self.pace.under_way, windows_ahead)
+        return max(round(engine.slots * ours / max(ours + others, 1)), 1)
 
     def cancel(self) -> None:
         self._decoder.cancel(self._group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from app.errors import of_failure
@@ -35,8 +36,18 @@ def progress_document(job: Job) -> dict[str, Any]:
         "windows_planned": job.windows,
         "seconds_done": round(job.seconds_done, 3),
         "seconds_total": None if job.seconds is None else round(job.seconds, 3),
-        "eta_seconds": job.seconds_left,
+        "eta_seconds": _seconds_left(job),
     }
+
+
+def _seconds_left(job: Job) -> float | None:
+    """Until the job's end, counted from now; None while nobody can say, as when it is late."""
+    if job.status == "completed":
+        return 0.0
+    if job.status != "running" or job.end_expected is None:
+        return None
+    left = job.end_expected - time.time()
+    return round(left, 1) if left > 0 else None
 
 
 def _whole(moment: float | None) -> int | None:

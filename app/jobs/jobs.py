@@ -423,7 +423,7 @@ class Jobs:
     # Ending
 
     def _complete(self, job: Job, transcript: Transcript) -> str:
-        values = {**self._times(job.kind), "language": transcript.language, "seconds_left": 0.0}
+        values = {**self._times(job.kind), "language": transcript.language}
         values |= {"seconds": transcript.duration, "seconds_done": transcript.duration}
         values["model"] = transcript.model
         if not self._store.complete(job.id, encode_transcript(transcript), values):

@@ -6,6 +6,7 @@ back, and segments that were kept before are kept as they were.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -16,13 +17,14 @@ from chunking.types import Segment
 from transcription.window_decoder import EngineWindowDecoder
 
 WRITE_EVERY_SECONDS = 0.25
+SHARE_EVERY_SECONDS = 5.0  # the engine is asked how many slots are ours
 
 
 class ProgressReporter:
     """Counts are exact; they reach the store at most four times a second, segments at once.
 
     `engine` is told how many windows remain: those with less to do go first there. `check` raises
-    when the job was stopped.
+    when the job was stopped. `clock`: seconds since 1970.
     """
 
     def __init__(
@@ -32,20 +34,22 @@ class ProgressReporter:
         notifications: Notifications,
         engine: EngineWindowDecoder,
         check: Callable[[], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._check = check
         self._job = job
         self._engine = engine
         self._store = store
         self._notifications = notifications
+        self._clock = clock
         self._seconds = job.seconds
         self._windows = job.windows
         self._seconds_done = job.seconds_done
         self._windows_done = job.windows_done
         self._segments = 0
         self._windows_so_far = 0  # windows of this run, those of earlier runs among them
-        self._fresh_since: tuple[float, int] | None = None
-        self._written = 0.0
+        self._written = -math.inf
+        self._shared = -math.inf
 
     def ingested(self, _seconds: float) -> None:
         """No window is under way yet whose end could tell that the job was stopped."""
@@ -58,14 +62,11 @@ class ProgressReporter:
         self._write()
 
     def decoded(self, windows: int, seconds: float) -> None:
-        now = time.monotonic()
         self._windows_so_far = windows
         self._tell_engine()
-        if windows > self._windows_done:
-            self._fresh_since = self._fresh_since or (now, self._windows_done)
-            self._windows_done = windows
+        self._windows_done = max(self._windows_done, windows)
         self._seconds_done = max(self._seconds_done, seconds)
-        if now - self._written >= WRITE_EVERY_SECONDS:
+        if self._clock() - self._written >= WRITE_EVERY_SECONDS:
             self._write()
 
     def segments(self, segments: Sequence[Segment]) -> None:
@@ -79,24 +80,24 @@ class ProgressReporter:
         self._engine.windows_left = max((self._windows or 0) - self._windows_so_far, 1)
 
     def _write(self) -> None:
-        self._written = time.monotonic()
+        self._written = self._clock()
+        if self._written - self._shared >= SHARE_EVERY_SECONDS:
+            self._shared = self._written
+            self._engine.pace.shares(self._engine.share(self._engine.windows_left))
         values = {
             "seconds": self._seconds,
             "seconds_done": self._seconds_done,
             "windows": self._windows,
             "windows_done": self._windows_done,
-            "seconds_left": self._seconds_left(),
+            "end_expected": self._engine.pace.end_of(self._windows_left()),
         }
         self._store.set_progress(self._job.id, values)
         self._notifications.notify(self._job.id)
 
-    def _seconds_left(self) -> float | None:
-        """By the speed of this run, in which finished windows of earlier runs do not count."""
-        if self._fresh_since is None or self._windows is None:
-            return None
-        since, windows_before = self._fresh_since
-        fresh = self._windows_done - windows_before
-        if fresh <= 0:
-            return None
-        pace = (time.monotonic() - since) / fresh
-        return round(pace * max(self._windows - self._windows_done, 0), 1)
+    def _windows_left(self) -> int:
+        """Neither passed in this run or an earlier one, nor decoded while an earlier one is not."""
+        earlier = self._job.windows_done
+        passed_here = max(self._windows_so_far - earlier, 0)
+        decoded_ahead = max(self._engine.pace.done - passed_here, 0)
+        left = (self._windows or 0) - earlier - passed_here - decoded_ahead
+        return max(left, self._engine.pace.under_way)

@@ -61,7 +61,7 @@ class Job:
     seconds_done: float = 0.0
     windows: int | None = None
     windows_done: int = 0
-    seconds_left: float | None = None
+    end_expected: float | None = None
     language: str | None = None
     error_code: str | None = None
     error_message: str | None = None

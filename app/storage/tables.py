@@ -50,7 +50,7 @@ jobs = sa.Table(
     sa.Column("seconds_done", sa.Float, nullable=False, default=0.0),
     sa.Column("windows", sa.Integer),
     sa.Column("windows_done", sa.Integer, nullable=False, default=0),
-    sa.Column("seconds_left", sa.Float),
+    sa.Column("end_expected", sa.Float),
     sa.Column("language", sa.Text),
     sa.Column("error_code", sa.Text),
     sa.Column("error_message", sa.Text),
@@ -94,8 +94,16 @@ def _create_tables(connection: sa.Connection) -> None:
     metadata.create_all(connection)
 
 
+def _expect_ends(connection: sa.Connection) -> None:
+    """The moment of a job's end in place of the seconds until it, which did not age."""
+    known = {column["name"] for column in sa.inspect(connection).get_columns(jobs.name)}
+    if jobs.c.end_expected.name not in known:
+        kind = jobs.c.end_expected.type.compile(connection.dialect)
+        connection.execute(sa.text(f"ALTER TABLE {jobs.name} ADD COLUMN end_expected {kind}"))
+
+
 # The n-th entry leads from version n to version n + 1. Entries are never changed, only added.
-MIGRATIONS: tuple[Migration, ...] = (_create_tables,)
+MIGRATIONS: tuple[Migration, ...] = (_create_tables, _expect_ends)
 
 
 class DatabaseTooNew(Exception):

@@ -6,7 +6,7 @@ import pytest
 
 from chunking.types import Window
 from decoding.errors import EngineFailed
-from decoding.types import Decoded, DecodedWord, ModelCard
+from decoding.types import Decoded, DecodedWord, DecodingOptions, EngineStatistics, ModelCard
 from transcription.options import TranscriptionOptions
 from transcription.types import Recording
 from transcription.window_decoder import EngineWindowDecoder, seed_of
@@ -104,3 +104,27 @@ def test_seed_depends_on_sound_and_place_alone():
     assert seed_of("a", Window(0, 0.0, 30.0)) != seed_of("b", Window(0, 0.0, 30.0))
     assert seed_of("a", Window(0, 0.0, 30.0)) != seed_of("a", Window(0, 1.0, 30.0))
     assert 0 <= seed_of("a", Window(0, 0.0, 30.0)) < 2**63
+
+
+def test_the_pace_hears_of_every_window_but_of_probes_for_the_language(recording):
+    decoder = HeldDecoder()
+    windows = EngineWindowDecoder(decoder, group="g")
+    windows.submit(recording, WINDOWS, TranscriptionOptions())
+    probe = TranscriptionOptions(decoding=DecodingOptions(task="lang_id"))
+    windows.submit(recording, WINDOWS[:1], probe)
+    assert windows.pace.under_way == len(WINDOWS)
+    decoder.futures[0].set_result(heard("well"))
+    decoder.futures[1].set_exception(EngineFailed("the device is gone"))
+    assert (windows.pace.under_way, windows.pace.done) == (len(WINDOWS) - 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("queued", "in_use", "ahead", "share"),
+    [(0, 0, 32, 8), (0, 8, 8, 4), (24, 8, 32, 4), (0, 0, 1, 8), (500, 8, 1, 1)],
+)
+def test_the_share_of_the_slots(queued, in_use, ahead, share):
+    class Busy(HeldDecoder):
+        def statistics(self):
+            return EngineStatistics(slots=8, slots_in_use=in_use, queued=queued)
+
+    assert EngineWindowDecoder(Busy(), group="g").share(ahead) == share
