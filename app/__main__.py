@@ -50,23 +50,28 @@ def serve(
 @cli.command()
 def check() -> None:
     """Check settings, key file, data folder and where the model is, without starting anything."""
+    from app.engines.names import ModelNames
     from app.storage.folders import FolderUnusable, prepare
     from decoding.errors import ModelNotFound
     from transcription.errors import DecoderFailed
     from transcription.ffmpeg import check_ffmpeg
+    from transcription.model_names import public_name
     from transcription.models import whereabouts
 
     settings = read_settings({})
     try:
         keys = load_keys(settings.api_keys_file)
-        where = whereabouts(settings)
+        places = {one.model: whereabouts(one) for one in settings.each_model()}
+        ModelNames([public_name(name) for name in places], settings.model_aliases)
         check_ffmpeg()
         prepare(settings.data_dir)
     except (ModelNotFound, DecoderFailed, FolderUnusable, ValueError, OSError) as error:
         fail(str(error))
     who = f"{len(keys.hashes)} API keys" if keys.are_required else "no API keys, loopback only"
-    print(f"settings are fine: {settings.host}:{settings.port}, model {settings.model}, {who}")
-    print(f"the model {settings.model} {where}")
+    named = ", ".join(places)
+    print(f"settings are fine: {settings.host}:{settings.port}, model {named}, {who}")
+    for name, where in places.items():
+        print(f"the model {name} {where}")
 
 
 @cli.command()
@@ -149,8 +154,10 @@ def _put_together(settings: Settings, stopping: threading.Event) -> tuple[Engine
     try:
         check_ffmpeg()
         prepare(settings.data_dir)
-        check_model(settings)
-        engines = EnginePool(openings_of(settings, stopping))
+        for one in settings.each_model():
+            check_model(one)
+        idle_seconds = settings.idle_seconds
+        engines = EnginePool(openings_of(settings, stopping), idle_seconds=idle_seconds)
         return engines, create_app(settings, engines)
     except (
         *(ModelNotFound, DecoderFailed, FolderInUse, FolderUnusable, DatabaseTooNew),

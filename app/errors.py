@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.engines.names import ModelNames
 from app.engines.states import Progress
 from app.jobs.obstacles import FULL_DISK, OBSTACLES, Obstacle, obstacle_of
 from decoding.errors import DecodingError, NotFinite, PoisonClip, QueueFull, UnsupportedOption
@@ -91,8 +92,12 @@ def not_found(message: str, code: str = "not_found", param: str | None = None) -
     return ApiError(404, message, code, param)
 
 
-def model_not_found(model: str) -> ApiError:
-    return not_found(f"The model {model!r} does not exist.", "model_not_found", "model")
+def model_not_found(model: str, names: ModelNames) -> ApiError:
+    message = (
+        f"The model {model!r} does not exist. This service has {', '.join(names.listed)}. "
+        f"{names.how_to_add(model)}"
+    )
+    return not_found(message, "model_not_found", "model")
 
 
 def job_not_found(job_id: str) -> ApiError:

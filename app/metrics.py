@@ -93,6 +93,12 @@ class _Gauges(Collector):
         yield _gauge("longform_engine_memory_bytes", "Device memory in use", memory)
         available = obstacle_of_model(self._engines.default) is None
         yield _gauge("longform_engine_available", "0 while no engine can be had", available)
+        loaded = GaugeMetricFamily(
+            "longform_model_loaded", "1 while a model's engine is open", labels=["model"]
+        )
+        for model in self._engines.statuses():
+            loaded.add_metric([model.name], model.state == "open")
+        yield loaded
         deaths = engine.deaths
         yield _counter("longform_engine_deaths", "Engine processes that died or were stuck", deaths)
         yield _counter("longform_engine_steps", "Steps of the engine", engine.steps)

@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from app.engines.names import ModelNames
 from app.engines.pool import EnginePool
 from app.engines.states import ModelStatus
 from app.http.api_keys import ApiKeys
@@ -39,6 +40,7 @@ class Service:
         self.settings = settings
         self.keys = keys
         self.engines = engines
+        self.names = ModelNames(engines.names, settings.model_aliases)
         self.started = int(time.time())
         with ExitStack() as opened:
             self._open_parts(opened, pipeline)
@@ -75,15 +77,23 @@ class Service:
 
     @property
     def model(self) -> ModelStatus:
-        """The model that a request gets."""
+        """The default, which a request gets that names none."""
         return self.engines.default
 
-    def obstacle(self) -> Obstacle | None:
-        """What keeps jobs from running now, as far as is known. Asks nobody.
+    def model_named(self, name: str | None) -> ModelStatus | None:
+        """The model that a request means by `name`, the default for None; None if it means none."""
+        if name is None:
+            return self.model
+        return self.engines.find(self.names.meant_by(name) or name)
+
+    def obstacle(self, model: ModelStatus | None = None) -> Obstacle | None:
+        """What keeps jobs of the model, or of every model, from running now. Asks nobody.
 
         A model that is being loaded is none: who comes now waits for it.
         """
-        return self.jobs.barrier.standing or obstacle_of_model(self.model)
+        models = self.engines.statuses() if model is None else [model]
+        met = [obstacle_of_model(one) for one in models]
+        return self.jobs.barrier.standing or (met[0] if all(met) else None)
 
     def launch(self) -> None:
         """Start the workflows and take up unfinished jobs. Blocks; call it in a thread."""

@@ -14,6 +14,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from transcription.model_names import public_name
 from transcription.settings import Settings as TranscriptionSettings
 
 MIB = 1 << 20
@@ -33,6 +34,22 @@ class Settings(TranscriptionSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    models: str = Field(
+        "",
+        description="Several models, separated by commas, for the field `model` to choose from; "
+        "the first is the default, and loaded at start. LONGFORM_MODEL alone if unset.",
+    )
+    model_aliases: str = Field(
+        "hosted",
+        description="Other names: NAME for the default model, NAME=MODEL, separated by commas; "
+        "hosted stands for those of OpenAI's hosted models.",
+    )
+    idle_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="A model that nobody used for so long is unloaded, and loaded again when "
+        "wanted; never if unset.",
+    )
     allowed_hosts: str = Field(
         "", description="Host names that requests may use, separated by commas; * allows all."
     )
@@ -144,9 +161,28 @@ class Settings(TranscriptionSettings):
                 "LONGFORM_ALLOWED_ORIGINS: any site can make a page whose origin is null; with "
                 "it the service needs LONGFORM_API_KEYS_FILE"
             )
+        names = [public_name(one.model) for one in self.each_model()]
+        if len(set(names)) < len(names):
+            raise ValueError(f"LONGFORM_MODELS names a model twice: {', '.join(names)}")
+        if self.adapter is not None and len(names) > 1:
+            raise ValueError("LONGFORM_ADAPTER is of one model: set LONGFORM_MODEL alone with it")
         if self.webhooks and not self.webhook_secret:
             raise ValueError("LONGFORM_WEBHOOKS needs LONGFORM_WEBHOOK_SECRET to sign them with")
         return self
+
+    def each_model(self) -> tuple[Self, ...]:
+        """These settings once for each model, the default first."""
+        given = tuple(filter(None, (name.strip() for name in self.models.split(","))))
+        if not given:
+            return (self,)
+        first = (self.model,) if self.is_model_named else ()
+        rest = (name for name in given if name not in first)
+        return tuple(self.model_copy(update={"model": name}) for name in (*first, *rest))
+
+    def source_of(self, name: str) -> str:
+        """The setting that names the model called so: its name, or its path."""
+        sources = {public_name(one.model): one.model for one in self.each_model()}
+        return sources.get(name, name)
 
     @property
     def _is_loopback(self) -> bool:

@@ -8,6 +8,7 @@ DecodingError
 ├── QueueFull          try again later
 ├── NotFinite          the model gave no numbers for the clip: its precision overflowed
 └── EngineFailed       the device or its process died and the clip could not be decoded
+    ├── DoesNotFit     the device has not enough free memory for the model
     ├── EngineAway     no engine can be had now; it is being started again: come back
     └── PoisonClip     the engine died of this clip's recording, or stood still at it, twice
 """
@@ -43,6 +44,10 @@ class NotFinite(DecodingError):
 
 class EngineFailed(DecodingError):
     """The device failed for good on this clip."""
+
+
+class DoesNotFit(EngineFailed):
+    """The model needs more memory than is free on its device now."""
 
 
 class EngineAway(EngineFailed):

@@ -5,18 +5,20 @@ Where official weights come from is in model_sources.py; here nothing is downloa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from decoding.device import devices
-from decoding.errors import ModelNotFound
+from decoding.errors import DoesNotFit, ModelNotFound
 from decoding.process.engine_process import EngineProcess
 from decoding.process.replicas import ReplicaSet
 from decoding.process.watchdog import Patience
 from decoding.types import Decoder
 from transcription import model_sources
 from transcription.fetch_report import ConsoleReport, FetchReport, Silent
-from transcription.model_names import OFFICIAL_MEGABYTES
+from transcription.model_names import OFFICIAL_MEGABYTES, public_name
 from transcription.model_packages import CATALOGUE
 from transcription.official_download import download_official
 from transcription.settings import Settings
@@ -150,16 +152,34 @@ def open_decoder(
 
 def open_checked_engine(settings: Settings, device: str) -> Decoder:
     """As `open_engine`, after it has decoded a second of known sound. Raises `ModelUnreadable` for
-    a model that gives no numbers."""
+    a model that gives no numbers, and `DoesNotFit`."""
     from decoding.self_test import check_engine
 
-    engine = open_engine(settings, device)
+    with _told_if_it_does_not_fit(settings.model, device):
+        engine = open_engine(settings, device)
+        try:
+            check_engine(engine)
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+
+@contextmanager
+def _told_if_it_does_not_fit(name: str, device: str) -> Iterator[None]:
+    from decoding.engine.memory import free_gigabytes, ran_out
+
     try:
-        check_engine(engine)
-    except BaseException:
-        engine.close()
-        raise
-    return engine
+        yield
+    except Exception as error:
+        if not ran_out(error):
+            raise
+        free = free_gigabytes(device)
+        told = "" if free is None else f", of which {free:.1f} GB are free"
+        raise DoesNotFit(
+            f"{public_name(name)} does not fit into the memory of {device}{told}: serve fewer or "
+            "smaller models there, or bound LONGFORM_SLOTS"
+        ) from error
 
 
 def open_engine(settings: Settings, device: str) -> Decoder:

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 
 from app.engines.pool import Opening
 from app.engines.states import Progress
+from app.settings import Settings
 from decoding.types import Decoder
 from transcription.fetch_report import Moved
 from transcription.model_names import public_name
-from transcription.settings import Settings
+from transcription.settings import Settings as TranscriptionSettings
 
 Tell = Callable[[Progress], None]
 
@@ -28,14 +29,14 @@ class Abandoned(Exception):
 
 def openings_of(settings: Settings, stopping: threading.Event) -> Mapping[str, Opening]:
     """How to open each model of the settings, the default first. A download ends at `stopping`."""
-    return {public_name(settings.model): ModelOpening(settings, stopping)}
+    return {public_name(one.model): ModelOpening(one, stopping) for one in settings.each_model()}
 
 
 class ModelOpening:
     """Opens the engine of one model; what it had to be replaced by, it stays."""
 
     def __init__(self, settings: Settings, stopping: threading.Event) -> None:
-        self._settings = settings
+        self._settings: TranscriptionSettings = settings
         self._stopping = stopping
 
     def __call__(self, tell: Tell) -> Decoder:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 from app.engines.states import WAITING, ModelStatus, Progress, State
-from decoding.errors import EngineFailed, ModelUnavailable
+from decoding.errors import DoesNotFit, EngineFailed, ModelUnavailable
 from decoding.types import Decoder, EngineStatistics, ModelCard
 
+LOOK_SECONDS = 0.1  # between two looks whether there is room
+ROOM_SECONDS = 0.5  # an engine is spared for so long after it was opened or used
 COUNTERS = ("windows_decoded", "windows_retried", "tokens_decoded", "audio_seconds", "steps")
 PASSING = (ModelUnavailable, EngineFailed, OSError)  # failures after which it tries again
 
@@ -102,7 +104,7 @@ class EnginePool:
         self._pauses = pauses or Pauses()
         self._clock = clock
         self._lock = threading.RLock()
-        self._one_opens = threading.Lock()  # or two would measure the same free memory
+        self._needs_room: _Engine | None = None
         self._closing = threading.Event()
         self.changed: list[Changed] = []
 
@@ -134,8 +136,13 @@ class EnginePool:
             return engine.status if engine else None
 
     def startable(self) -> set[str]:
-        """All names of models whose jobs can begin now."""
+        """All names of models whose jobs can begin now.
+
+        None while a model waits for room: who begins now would keep it waiting.
+        """
         with self._lock:
+            if self._needs_room is not None:
+                return set()
             able = [engine.status for engine in self._engines.values()]
             return {name for status in able if status.takes_jobs for name in status.names}
 
@@ -147,7 +154,7 @@ class EnginePool:
                 return
             if engine.state == "closing":
                 engine.is_wanted = True
-            if engine.state == "closed":
+            if engine.state == "closed" and self._needs_room is None:  # else it is wanted later
                 self._begin_opening(engine)
 
     @contextmanager
@@ -169,15 +176,16 @@ class EnginePool:
                 engine.users -= 1
                 engine.idle_since = self._clock()
 
+    def hold(self, name: str) -> ExitStack:
+        """A lease that ends when what is returned is closed."""
+        held = ExitStack()
+        held.enter_context(self.lease(name))
+        return held
+
     def tend(self) -> None:
         """Call it now and then: engines that nobody has used for long are closed."""
-        if self._idle_seconds is None:
-            return
-        with self._lock:
-            for engine in self._engines.values():
-                is_idle = engine.state == "open" and not engine.users
-                if is_idle and self._clock() - engine.idle_since >= self._idle_seconds:
-                    self._begin_closing(engine)
+        if self._idle_seconds is not None:
+            self._close_idle(self._engines.values(), self._idle_seconds)
 
     def statistics(self) -> EngineStatistics:
         """Sums over all engines, those closed since included in what is counted."""
@@ -209,6 +217,10 @@ class EnginePool:
             try:
                 decoder = self._opened(engine)
             except Exception as error:  # noqa: BLE001 - whatever it was, somebody waits to be told
+                has_tried_alone = isinstance(engine.failure, DoesNotFit)
+                is_tight = isinstance(error, DoesNotFit) and not has_tried_alone
+                if is_tight and self._make_room(engine):
+                    continue
                 pause = self._failed(engine, error)
                 if pause is None or self._closing.wait(pause):
                     return
@@ -236,6 +248,7 @@ class EnginePool:
             engine.decoder, engine.card = decoder, decoder.model
             engine.state, engine.failure, engine.tries = "open", None, 0
             engine.idle_since = self._clock()
+            self._had_its_turn(engine)
 
     def _failed(self, engine: _Engine, error: Exception) -> float | None:
         """Seconds until the next try; None if there is none."""
@@ -243,6 +256,7 @@ class EnginePool:
         with self._lock:
             engine.failure = error
             engine.tries += 1
+            self._had_its_turn(engine)
             engine.state = "unavailable" if is_passing else "unusable"
             pause = self._pauses.after(engine.tries) if is_passing else None
             engine.next_try = time.monotonic() + (pause or 0.0)
@@ -251,6 +265,42 @@ class EnginePool:
         log.error("model cannot be had", extra={"fields": fields})
         self._tell(engine)
         return pause
+
+    def _make_room(self, engine: _Engine) -> bool:
+        """Have all other engines closed as soon as they are idle; False if there are none.
+
+        It waits for the jobs that use them. Those that wait for these engines come later: what was
+        closed is opened again when they are next, and may need room in its turn.
+        """
+        others = [one for one in self._engines.values() if one is not engine]
+        if not any(one.decoder for one in others):
+            return False
+        engine.progress = Progress("waiting_for_room")
+        self._log(f"model {engine.progress.sentence}", engine)
+        while not self._is_next_for_room(engine) and not self._closing.wait(LOOK_SECONDS):
+            pass
+        while any(one.decoder for one in others) and not self._closing.wait(LOOK_SECONDS):
+            self._close_idle(others, ROOM_SECONDS)
+        return True
+
+    def _is_next_for_room(self, engine: _Engine) -> bool:
+        """One after another: whose turn it is, keeps it until it is open or cannot be."""
+        with self._lock:
+            self._needs_room = self._needs_room or engine
+            return self._needs_room is engine
+
+    def _had_its_turn(self, engine: _Engine) -> None:
+        if self._needs_room is engine:
+            self._needs_room = None
+
+    def _close_idle(self, engines: Iterable[_Engine], seconds: float) -> None:
+        """Close those that nobody has used for so long."""
+        with self._lock:
+            now = self._clock()
+            for engine in engines:
+                is_idle = engine.state == "open" and not engine.users
+                if is_idle and now - engine.idle_since >= seconds:
+                    self._begin_closing(engine)
 
     # Closing
 
@@ -268,7 +318,7 @@ class EnginePool:
             engine.before = _counted(engine.before, last)
             engine.decoder, engine.state = None, "closed"
             self._log("model is unloaded", engine)
-            if engine.is_wanted and not self._closing.is_set():
+            if engine.is_wanted and self._needs_room is None and not self._closing.is_set():
                 self._begin_opening(engine)
 
     def _named(self, name: str) -> _Engine | None:
@@ -296,6 +346,8 @@ def _trouble(error: Exception) -> str:
     """What may be told to everybody; the log has the error's own words."""
     if isinstance(error, ModelUnavailable):
         return "could not be downloaded"
+    if isinstance(error, DoesNotFit):
+        return "does not fit into the device's memory"
     return "could not be loaded" if isinstance(error, PASSING) else "cannot be used"
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from decoding.types import ModelCard
 
 State = Literal["closed", "opening", "open", "closing", "unavailable", "unusable"]
-Phase = Literal["waiting", "downloading", "loading", "warming_up"]
+Phase = Literal["waiting", "downloading", "loading", "warming_up", "waiting_for_room"]
 MB = 1_000_000
 
 
@@ -38,6 +38,8 @@ class Progress:
                 return "is being loaded"
             case "warming_up":
                 return "is loaded and warms up"
+            case "waiting_for_room":
+                return "does not fit beside the other models and waits for them to be unloaded"
 
 
 WAITING = Progress("waiting")

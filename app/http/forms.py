@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 
-from app.errors import ApiError, bad_request, model_not_found
+from app.errors import ApiError, bad_request
 from chunking.options import CueOptions, PlanKind, WindowOptions
 from decoding.types import DecodingOptions, ModelCard, Task
 from transcription.documents import Granularity
@@ -28,7 +28,6 @@ from transcription.options import (
 )
 from transcription.render import FORMATS, RESPONSE_FORMATS, STREAMABLE, SUBTITLES
 
-ALIASES = ("whisper-1",)
 AUTOMATIC = {"", "auto"}  # as many clients say that no language is given
 UNSTREAMED = "whisper-1"  # OpenAI ignores `stream` for it
 CUE_FIELDS = ("max_line_length", "max_lines", "max_cue", "reading_speed")
@@ -154,15 +153,6 @@ def read_form(
     if is_whole:
         _check_together(fields, asked)
     return asked
-
-
-def check_model(fields: Fields, known: Collection[str], *, is_required: bool = True) -> None:
-    """Raise unless the form names the model by one of its names, or an alias of it."""
-    name = fields.text("model")
-    if name is None and is_required:
-        raise bad_request("model is required.", param="model", code="missing_required_parameter")
-    if name not in {None, *known, *ALIASES}:
-        raise model_not_found(name[:100] if name else "")
 
 
 def _options(fields: Fields, task: Task) -> TranscriptionOptions:

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from app.errors import OK, model_not_found
 from app.http.dependencies import ERRORS, CallerIn, ServiceIn, note_job
-from app.http.forms import ALIASES
 from app.http.responses import StreamedAnswer, WholeAnswer, pace_of
 from app.http.schemas import TRANSCRIPT_TYPES, form_body
 from app.http.submission import accept_request, take_form
@@ -46,16 +45,17 @@ async def translations(request: Request, service: ServiceIn, caller: CallerIn) -
 
 @openai_routes.get("/models", responses=ERRORS)
 async def models(service: ServiceIn) -> dict[str, Any]:
-    """The loaded model and the names it answers to."""
-    data = [_model_document(service, name) for name in _model_names(service)]
-    return {"object": "list", "data": data}
+    """The models and the names that they answer to."""
+    shown = [one.shown_name for one in service.engines.statuses()]
+    names = dict.fromkeys((*shown, *service.names.listed))
+    return {"object": "list", "data": [_model_document(service, name) for name in names]}
 
 
 @openai_routes.get("/models/{name:path}", responses=ERRORS)
 async def one_model(service: ServiceIn, name: str) -> dict[str, Any]:
-    """One model."""
-    if name not in _model_names(service):
-        raise model_not_found(name[:100])
+    """One model, by any of its names."""
+    if service.model_named(name) is None:
+        raise model_not_found(name[:100], service.names)
     return _model_document(service, name)
 
 
@@ -68,17 +68,14 @@ async def _transcribe(request: Request, service: Service, caller: str, task: Tas
     return kind(service, job, taken.asked, pace_of(request.headers, service))
 
 
-def _model_names(service: Service) -> tuple[str, ...]:
-    return (service.model.shown_name, *ALIASES)
-
-
 def _model_document(service: Service, name: str) -> dict[str, Any]:
+    model = service.model_named(name) or service.model
     return {
         "id": name,
         "object": "model",
         "created": service.started,
         "owned_by": "whisper-longform",
-        **_limits(service.model.shown_name),
+        **_limits(model.shown_name),
     }
 
 

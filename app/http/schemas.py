@@ -55,7 +55,7 @@ def _form_fields(task: Task) -> dict[str, Schema]:
     ]
     return {
         "file": {"type": "string", "format": "binary", "description": "The recording."},
-        "model": _STRING | {"description": "The loaded model, or whisper-1."},
+        "model": _STRING | {"description": "One of /v1/models, by any of its names."},
         "language": _STRING
         | {"description": "ISO-639-1; detected if not given. zh-CN and zh-TW choose the script."},
         "languages[]": _strings() | {"description": "Languages that may occur."},

@@ -14,8 +14,9 @@ from typing import Protocol
 
 from starlette.requests import Request
 
-from app.errors import bad_request, conflicting_key, hindered, too_busy
-from app.http.forms import Asked, Fields, check_model, read_form
+from app.engines.states import ModelStatus
+from app.errors import bad_request, conflicting_key, hindered, model_not_found, too_busy
+from app.http.forms import Asked, Fields, read_form
 from app.http.middleware import declared_bytes
 from app.http.places import Turn
 from app.http.uploads import Upload, check_room, on_disk, receive_form, receive_raw, tidy_on_disk
@@ -42,15 +43,15 @@ class Taken:
     job_id: str
     asked: Asked
     upload: Upload
+    model: ModelStatus
 
 
 async def take_form(service: Service, request: Request, task: Task, kind: Kind) -> Taken:
     """Read a form to its end. Raises `ApiError`, and then nothing is left behind."""
-    is_model_required = kind == "request"
 
     def judge(fields: Fields, *, is_whole: bool) -> Asked:
-        check_model(fields, service.model.names, is_required=is_model_required and is_whole)
-        asked = read_form(fields, service.model.card, task, is_whole=is_whole)
+        model = _chosen(service, fields, is_required=is_whole and kind == "request")
+        asked = read_form(fields, model.card, task, is_whole=is_whole)
         if is_whole:
             service.webhooks.check(asked.webhook_url)
         return asked
@@ -64,7 +65,7 @@ async def take_form(service: Service, request: Request, task: Task, kind: Kind) 
         if upload is None:
             message = "file is required."
             raise bad_request(message, param="file", code="missing_required_parameter")
-        return Taken(job_id, asked, upload)
+        return Taken(job_id, asked, upload, _chosen(service, fields, is_required=False))
 
     return await _take(service, request, kind, receive)
 
@@ -72,16 +73,27 @@ async def take_form(service: Service, request: Request, task: Task, kind: Kind) 
 async def take_raw(service: Service, request: Request, task: Task) -> Taken:
     """Read a body that is the file; the options stand in the query."""
     fields = Fields(request.query_params.multi_items())
-    check_model(fields, service.model.names, is_required=False)
-    asked = await asyncio.to_thread(read_form, fields, service.model.card, task)
+    model = _chosen(service, fields, is_required=False)
+    asked = await asyncio.to_thread(read_form, fields, model.card, task)
     await asyncio.to_thread(service.webhooks.check, asked.webhook_url)
 
     async def receive(job_id: str, folder: JobFolder, turn: Turn) -> Taken:
         name = fields.text("filename") or "audio"
         upload = await receive_raw(request, turn, folder.upload, service.settings, name)
-        return Taken(job_id, asked, upload)
+        return Taken(job_id, asked, upload, model)
 
     return await _take(service, request, "job", receive)
+
+
+def _chosen(service: Service, fields: Fields, *, is_required: bool) -> ModelStatus:
+    """The model that the form names, the default if it names none."""
+    name = fields.text("model")
+    if name is None and is_required:
+        raise bad_request("model is required.", param="model", code="missing_required_parameter")
+    model = service.model_named(name)
+    if model is None:
+        raise model_not_found((name or "")[:100], service.names)
+    return model
 
 
 async def _take(
@@ -91,7 +103,7 @@ async def _take(
     receive: Receive,
 ) -> Taken:
     if kind == "request" and (obstacle := service.obstacle()) is not None:
-        raise hindered(obstacle)
+        raise hindered(obstacle)  # before it costs anyone the upload
     caller, peer = request.state.caller, request.client.host if request.client else ""
     async with service.uploads.taken(caller, peer) as turn:
         await asyncio.to_thread(_check_queue, service, caller, kind)
@@ -112,6 +124,8 @@ async def _received(
         taken = await receive(job_id, folder)
         if not taken.upload.size:
             raise bad_request("The file is empty.", param="file", code="empty_file")
+        if kind == "request" and (obstacle := service.obstacle(taken.model)) is not None:
+            raise hindered(obstacle)
     except BaseException:
         await tidy_on_disk(folder.remove)
         raise
@@ -179,18 +193,19 @@ def _job(service: Service, caller: str, taken: Taken, kind: Kind) -> Job:
         kind=kind,
         status="queued",
         created=time.time(),
-        fingerprint=_fingerprint(service, taken.upload, options),
+        fingerprint=_fingerprint(service, taken, options),
         file_name=taken.upload.name,
         file_bytes=taken.upload.size,
-        model=service.model.shown_name,
+        model=taken.model.shown_name,
         options=options,
         webhook_url=taken.asked.webhook_url if kind == "job" else None,
     )
 
 
-def _fingerprint(service: Service, upload: Upload, options: str) -> str:
+def _fingerprint(service: Service, taken: Taken, options: str) -> str:
     settings = service.settings
-    whole = "\n".join((upload.digest, settings.model, str(settings.adapter), options))
+    source = settings.source_of(taken.model.name)
+    whole = "\n".join((taken.upload.digest, source, str(settings.adapter), options))
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
@@ -202,7 +217,7 @@ def _asks_the_same(service: Service, known: Job, taken: Taken) -> bool:
     """
     if decode_options(known.options) != taken.asked.options:
         return False
-    return known.fingerprint == _fingerprint(service, taken.upload, known.options)
+    return known.fingerprint == _fingerprint(service, taken, known.options)
 
 
 def _check_queue(service: Service, caller: str, kind: Kind) -> None:

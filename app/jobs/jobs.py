@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -91,6 +92,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._joining = threading.Lock()
         self._running: dict[str, Kind] = {}
+        self._held: dict[str, ExitStack] = {}  # engines of jobs that are about to begin
         self._at_work: dict[str, _Work] = {}
         self._startable: set[str] = set()  # models whose jobs could begin at the last look
         self._is_stopping = False
@@ -230,10 +232,10 @@ class Jobs:
         What stands in the way of all is no reason to fail for whoever calls: the jobs wait.
         """
         try:
-            for name in self._store.queued_models(self._workflows.executor):
-                self._engines.want(name)
             for job in self._choose():
                 self._begin(job)
+            for name in self._store.queued_models(self._workflows.executor):
+                self._engines.want(name)
         except Exception as error:
             obstacle = obstacle_of(error)
             if obstacle is None:
@@ -247,6 +249,8 @@ class Jobs:
                 return []
             chosen = [job for kind in KINDS for job in self._next(kind)]
             self._running.update({job.id: job.kind for job in chosen})
+            for job in chosen:  # so that it is not closed before the job's own thread has come
+                self._held[job.id] = self._engines.hold(job.model)
         for job in chosen:
             self._turns.enter(job.id)
         return chosen
@@ -263,9 +267,7 @@ class Jobs:
             else:
                 self._workflows.start(TRANSCRIBE, job.id, job.id)
         except BaseException:
-            with self._lock:
-                self._running.pop(job.id, None)
-            self._turns.leave(job.id)
+            self._let_go(job.id)
             raise
 
     def _next(self, kind: Kind) -> list[Job]:
@@ -391,10 +393,16 @@ class Jobs:
             self._folders.of(job_id).remove()
 
     def _leave(self, job_id: str) -> None:
+        self._let_go(job_id)
+        self.dispatch()
+
+    def _let_go(self, job_id: str) -> None:
         self._turns.leave(job_id)
         with self._lock:
             self._running.pop(job_id, None)
-        self.dispatch()
+            held = self._held.pop(job_id, None)
+        if held is not None:
+            held.close()
 
     # Models
 

@@ -70,6 +70,19 @@ def lasting(like: Tensor, shape: tuple[int, ...], default: float) -> Tensor:
     return torch.from_numpy(memory).view(like.dtype).view(shape).fill_(default)
 
 
+def ran_out(error: BaseException) -> bool:
+    """Whether memory ran out, of the device or of the machine."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError)
+
+
+def free_gigabytes(device: str) -> float | None:
+    """Free memory of a graphics processor; None of another device."""
+    if not device.startswith("cuda"):
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    return free / 1e9
+
+
 def used_bytes(device: torch.device) -> int:
     """Memory that tensors hold on the device; 0 on the CPU, where it is not counted."""
     return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0

@@ -16,9 +16,16 @@ QUICK = Pauses(first=0.01, longest=0.05)
 class PlantedOpening:
     """Opens a planted engine called `name` as soon as `may_open`; `failures` come first."""
 
-    def __init__(self, name: str, *failures: Exception, is_held: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        *failures: Exception,
+        is_held: bool = False,
+        free_windows: int | None = None,
+    ) -> None:
         self.name = name
         self.failures = list(failures)
+        self.free_windows = free_windows
         self.may_open = threading.Event()
         self.engines: list[PlantedDecoder] = []
         self.progress = Progress("downloading", 5_000_000, 20_000_000)
@@ -30,7 +37,7 @@ class PlantedOpening:
         assert self.may_open.wait(60)
         if self.failures:
             raise self.failures.pop(0)
-        engine = PlantedDecoder()
+        engine = PlantedDecoder(free_windows=self.free_windows)
         engine.model = replace(engine.model, name=self.name)
         self.engines.append(engine)
         return engine
