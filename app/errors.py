@@ -104,6 +104,14 @@ def job_not_found(job_id: str) -> ApiError:
     return not_found(f"There is no job {job_id!r}.", "job_not_found")
 
 
+def file_not_found(file_id: str) -> ApiError:
+    return not_found(f"There is no file {file_id!r}.", "file_not_found")
+
+
+def batch_not_found(batch_id: str) -> ApiError:
+    return not_found(f"There is no batch {batch_id!r}.", "batch_not_found")
+
+
 def not_ready(message: str) -> ApiError:
     return ApiError(409, message, "not_ready", headers={"x-should-retry": "false"})
 

@@ -17,6 +17,8 @@ from starlette.responses import Response
 from app.engines.pool import EnginePool
 from app.errors import ApiError, bad_request, hindered, http_error, internal, unavailable
 from app.http.api_keys import load_keys
+from app.http.batches_api import batch_routes
+from app.http.files_api import file_routes
 from app.http.jobs_api import job_routes
 from app.http.middleware import RequestGuard
 from app.http.openai_api import openai_routes
@@ -28,6 +30,8 @@ from app.service import Service
 from app.settings import Settings
 from app.storage.tables import DATABASE_ERRORS
 from transcription.types import Transcript
+
+ROUTES = (openai_routes, file_routes, batch_routes, job_routes, result_routes, site_routes)
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +63,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    for routes in (openai_routes, job_routes, result_routes, site_routes):
+    for routes in ROUTES:
         app.include_router(routes)
     mount_files(app)
     app.state.service = service

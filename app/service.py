@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from app.batches.running import finish_batches, sweep_files
 from app.engines.names import ModelNames
 from app.engines.pool import EnginePool
 from app.engines.states import ModelStatus
@@ -18,10 +19,12 @@ from app.http.api_keys import ApiKeys
 from app.http.places import PlaceLimits, Places, Seats
 from app.jobs.jobs import Jobs, Pipeline
 from app.jobs.obstacles import Obstacle, obstacle_of, obstacle_of_model
+from app.jobs.sources import Sources
 from app.jobs.webhooks import Webhooks
 from app.jobs.workflows import Workflows, executor_of
 from app.metrics import Metrics
 from app.settings import Settings
+from app.storage.batch_store import BatchStore
 from app.storage.folders import Folders
 from app.storage.store import Store
 from app.storage.tables import sqlite_url
@@ -70,9 +73,13 @@ class Service:
         self.executor = executor_of(settings.data_dir, f"executor-{uuid.uuid4().hex[:12]}")
         self.store = Store(url, busy_seconds=settings.database_busy_seconds)
         opened.callback(self.store.close)
+        self.files = BatchStore(url, busy_seconds=settings.database_busy_seconds)
+        opened.callback(self.files.close)
+        self.sources = Sources(settings, self.files, self.folders)
         self.workflows = Workflows(url, self.executor, settings.step_attempts)
         opened.callback(self.workflows.close)
         self.jobs = Jobs(settings, self.store, self.folders, self.workflows, self.engines, pipeline)
+        self.jobs.bring = self.sources.bring
         self.webhooks = Webhooks(settings, self.store, self.workflows)
 
     @property
@@ -148,12 +155,14 @@ class Service:
         """Remove what has expired, for ever. Goes by the state of jobs, never by age alone."""
         while True:
             await self._try(asyncio.to_thread(sweep, self))
+            await self._try(asyncio.to_thread(sweep_files, self))
             await asyncio.sleep(self.settings.sweep_seconds)
 
     async def _tend(self) -> None:
         """Let jobs go on when what they wait for is there again, for ever."""
         while True:
             await self._try(asyncio.to_thread(self.jobs.tend))
+            await self._try(asyncio.to_thread(finish_batches, self))
             await asyncio.sleep(TEND_SECONDS)
 
     async def _try(self, work: Coroutine[None, None, None]) -> None:

@@ -145,6 +145,14 @@ class Settings(TranscriptionSettings):
         None, description="Signing secret of webhooks (Standard Webhooks, whsec_…)."
     )
     webhook_attempts: int = Field(8, ge=1, le=20, description="Tries of one webhook.")
+    audio_urls: bool = Field(
+        True, description="Allow batches to name audio by https URL (outgoing requests)."
+    )
+    audio_hosts: str = Field(
+        "", description="Inward hosts that audio may be fetched from all the same, host:port, …"
+    )
+    max_batch_bytes: int = Field(16 * MIB, ge=1024, description="Largest input file of a batch.")
+    files_per_key: int = Field(1000, ge=1, description="Files of one API key in the Files API.")
     webhook_hosts: str = Field(
         "", description="Inward hosts that webhooks may reach all the same, host:port, commas."
     )

@@ -36,7 +36,7 @@ from app.jobs.turns import Turns
 from app.jobs.workflows import Workflows, webhook_id
 from app.settings import DAY, Settings
 from app.storage.codecs import decode_options, encode_transcript
-from app.storage.folders import Folders
+from app.storage.folders import Folders, JobFolder
 from app.storage.store import Job, Kind, Status, Store
 from app.storage.tables import DATABASE_ERRORS
 from decoding.types import Decoder
@@ -51,6 +51,8 @@ LEAVING_SECONDS = 2.0
 ALL = 1_000_000  # jobs
 KINDS: tuple[Kind, ...] = ("request", "job")
 JobEnded = Callable[[Job], None]
+# Id, owner, folder, and what raises when the job is over; bytes, or None: its sound was sent.
+Bring = Callable[[str, str, JobFolder, Callable[[], None]], int | None]
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +108,7 @@ class Jobs:
         )
         self.notifications = Notifications()
         self.on_end: list[JobEnded] = []
+        self.bring: Bring = _bring_nothing
         workflows.register(TRANSCRIBE, self._run)
         engines.changed.append(self._model_changed)
 
@@ -353,6 +356,7 @@ class Jobs:
         work = _Work(engine, windows)
         self._enter(job.id, work)
         try:
+            self._bring_sound(job, folder, windows.check)
             transcript = self._pipeline(
                 folder.upload,
                 decode_options(job.options),
@@ -373,6 +377,12 @@ class Jobs:
             windows.close()
             with self._lock:
                 self._at_work.pop(job.id, None)
+
+    def _bring_sound(self, job: Job, folder: JobFolder, check: Callable[[], None]) -> None:
+        """Fetch the sound of a job that only says where it is."""
+        size = self.bring(job.id, job.owner, folder, check)
+        if size is not None:
+            self._store.set_progress(job.id, {"file_bytes": size})
 
     def _enter(self, job_id: str, work: _Work) -> None:
         with self._lock:
@@ -495,6 +505,10 @@ class Jobs:
             log.info("job ended", extra={"fields": _figures(job)})
             for watcher in self.on_end:
                 watcher(job)
+
+
+def _bring_nothing(*_given: object) -> None:
+    """Where every job's sound is sent."""
 
 
 @dataclass(frozen=True, slots=True)

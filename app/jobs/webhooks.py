@@ -1,7 +1,7 @@
 """Tells an address of the owner's choice that a job has ended (Standard Webhooks). Off by default.
 
-Outgoing requests are made for a stranger, so: https, every address behind the name public, the
-connection made to the address that was checked, no redirects, little time, no body read.
+Outgoing requests are made for a stranger, so: public addresses alone (app/jobs/outward.py), no
+redirects, little time, no body read.
 The scheme: https://www.standardwebhooks.com.
 """
 
@@ -10,17 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 import logging
-import socket
 import time
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import httpx
 
 from app.errors import bad_request
+from app.jobs.outward import InwardAddress, hosts_in, resolve
 from app.jobs.workflows import Workflows, webhook_id
 from app.settings import Settings
 from app.storage.store import Job, Store
@@ -31,12 +28,6 @@ TIMEOUT_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 5.0
 PAUSE_GROWTH = 4.0
 LONGEST_PAUSE_SECONDS = 6 * 3600.0
-MAX_URL = 2000
-GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-# Their last 32 bits are an IPv4 address: mapped, and what NAT64 makes of public names.
-EMBEDDING = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96")))
-# 6to4 and Teredo lead to IPv4 addresses too, by relays that nobody needs any more.
-TUNNELS = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32")))
 RETRIED_REFUSALS = {
     httpx.codes.REQUEST_TIMEOUT,
     httpx.codes.TOO_EARLY,
@@ -46,18 +37,6 @@ RETRIED_REFUSALS = {
 log = logging.getLogger(__name__)
 
 
-class InwardAddress(Exception):
-    """The webhook's address is not one that the public may be sent to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where to connect: the checked address, and the name that the request is for."""
-
-    url: httpx.URL
-    host: str
-
-
 class Webhooks:
     """Delivers the ends of jobs, each as a durable workflow with growing pauses."""
 
@@ -65,7 +44,7 @@ class Webhooks:
         self._settings = settings
         self._store = store
         self._workflows = workflows
-        self._inward = frozenset(filter(None, settings.webhook_hosts.replace(" ", "").split(",")))
+        self._inward = hosts_in(settings.webhook_hosts)
         workflows.register(DELIVER, self._deliver)
 
     def open(self, executor: str) -> None:
@@ -111,13 +90,9 @@ class Webhooks:
         body = _body(job)
         try:
             target = resolve(job.webhook_url, self._inward)
-            headers = self._headers(job.id, body) | {"Host": target.host}
+            headers = self._headers(job.id, body)
             with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-                name = urlsplit(job.webhook_url).hostname or ""
-                extensions = {"sni_hostname": name}
-                request = client.build_request(
-                    "POST", target.url, content=body, headers=headers, extensions=extensions
-                )
+                request = target.request(client, "POST", content=body, headers=headers)
                 answer = client.send(request, stream=True)
                 answer.close()
         except InwardAddress:
@@ -146,40 +121,6 @@ def sign(secret: str, message_id: str, stamp: str, body: bytes) -> str:
         key = secret.encode()
     signed = hmac.new(key, f"{message_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(signed).decode()}"
-
-
-def resolve(url: str, inward: frozenset[str] = frozenset()) -> Target:
-    """Look the host up once and check every address. `inward` hosts (host:port) are trusted."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        raise InwardAddress("a webhook's address must be a URL") from None
-    host = parts.hostname
-    if not host or len(url) > MAX_URL or parts.username or parts.password:
-        raise InwardAddress("a webhook's address must be a plain https URL")
-    is_trusted = f"{host}:{port}" in inward
-    if parts.scheme != "https" and not (is_trusted and parts.scheme == "http"):
-        raise InwardAddress("a webhook's address must begin with https://")
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise InwardAddress(f"the webhook's host {host[:100]!r} is not known") from None
-    addresses = [str(entry[4][0]) for entry in found]
-    if not is_trusted and not all(map(is_public, addresses)):
-        raise InwardAddress("a webhook's address must be a public one")
-    target = httpx.URL(url).copy_with(host=addresses[0], port=port)
-    return Target(target, parts.netloc)
-
-
-def is_public(address: str) -> bool:
-    """Whether the address, and an IPv4 address that a gateway finds in it, is one of the public."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        if any(ip in network for network in EMBEDDING):
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)))
-        return ip in GLOBAL_UNICAST and ip.is_global and not any(ip in one for one in TUNNELS)
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
 def _verdict(answer: httpx.Response) -> str:

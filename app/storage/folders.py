@@ -113,9 +113,15 @@ class Folders:
         prepare(root)
         self.root = root
         self.jobs = root / "jobs"
+        self.files = root / "files"
         with _told(root):
             self.jobs.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            self.files.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
             self._lock = self._take_lock()
+
+    def file(self, file_id: str) -> Path:
+        """Where the content of a file of the Files API lies."""
+        return self.files / file_id
 
     def of(self, job_id: str) -> JobFolder:
         return JobFolder(self.jobs / job_id)

@@ -87,10 +87,62 @@ transcripts = sa.Table(
     sa.Column("transcript", sa.LargeBinary, nullable=False),
 )
 
-OF_A_JOB = (checkpoints, segments, transcripts)
+files = sa.Table(
+    "longform_files",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("executor", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("expires", sa.Float, nullable=False),
+    sa.Index("longform_files_by_owner", "owner", "created"),
+)
+
+batches = sa.Table(
+    "longform_batches",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("executor", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("window", sa.Text, nullable=False),
+    sa.Column("input_file", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("expires", sa.Float, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("completed", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("cancelling", sa.Float),
+    sa.Column("ended", sa.Float),
+    sa.Column("output_file", sa.Text),
+    sa.Column("error_file", sa.Text),
+    sa.Column("errors", sa.Text, nullable=False),
+    sa.Column("metadata", sa.Text, nullable=False),
+    sa.Index("longform_batches_by_owner", "owner", "created"),
+    sa.Index("longform_batches_by_status", "status", "executor"),
+)
+
+batch_requests = sa.Table(
+    "longform_batch_requests",
+    metadata,
+    sa.Column("job", sa.Text, primary_key=True),
+    sa.Column("batch", sa.Text, nullable=False),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("custom_id", sa.Text, nullable=False),
+    sa.Column("form", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Index("longform_batch_requests_by_batch", "batch", "line"),
+)
+
+OF_A_JOB = (checkpoints, segments, transcripts, batch_requests)
 
 
 def _create_tables(connection: sa.Connection) -> None:
+    """Those that are not there."""
     metadata.create_all(connection)
 
 
@@ -103,7 +155,7 @@ def _expect_ends(connection: sa.Connection) -> None:
 
 
 # The n-th entry leads from version n to version n + 1. Entries are never changed, only added.
-MIGRATIONS: tuple[Migration, ...] = (_create_tables, _expect_ends)
+MIGRATIONS: tuple[Migration, ...] = (_create_tables, _expect_ends, _create_tables)
 
 
 class DatabaseTooNew(Exception):

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from app.jobs import webhooks
-from app.jobs.webhooks import InwardAddress, is_public, resolve, sign
+from app.jobs.outward import InwardAddress, is_public, resolve
+from app.jobs.webhooks import sign
 from tests.app.calls import submit
 from tests.app.conftest import Running, Start
 from tests.app.planted import GIVE_UP_SECONDS

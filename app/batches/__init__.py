@@ -1,0 +1,1 @@
+"""Batches: many requests in one file, worked off as jobs, their answers in another file."""
