@@ -68,5 +68,5 @@ def imported_by(path):
             names.add(node.value.partition(":")[0])
     parts = [name.split(".") for name in names if name and re.fullmatch(r"\w+(\.\w+)*", name)]
     found = {ROOT.joinpath(*folders, f"{name}.py") for *folders, name in parts}
-    found |= {ROOT.joinpath(*folders, "__main__.py") for folders in parts}
+    found |= {ROOT.joinpath(*one, file) for one in parts for file in ("__init__.py", "__main__.py")}
     return {one for one in found if one.is_file()}
