@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from app.engines.pool import EnginePool
 from app.engines.states import ModelStatus
 from app.errors import Failure, failure_of, failure_of_obstacle
 from app.jobs.checkpoints import DurableWindowDecoder, Interrupted
+from app.jobs.endings import Endings
 from app.jobs.notifications import Notifications
 from app.jobs.obstacles import (
     BUSY_DATABASE,
@@ -34,8 +35,8 @@ from app.jobs.obstacles import (
 from app.jobs.progress import ProgressReporter
 from app.jobs.turns import Turns
 from app.jobs.workflows import Workflows, webhook_id
-from app.settings import DAY, Settings
-from app.storage.codecs import decode_options, encode_transcript
+from app.settings import Settings
+from app.storage.codecs import decode_options
 from app.storage.folders import Folders, JobFolder
 from app.storage.store import Job, Kind, Status, Store
 from app.storage.tables import DATABASE_ERRORS
@@ -50,7 +51,6 @@ TRANSCRIBE = "transcribe"
 LEAVING_SECONDS = 2.0
 ALL = 1_000_000  # jobs
 KINDS: tuple[Kind, ...] = ("request", "job")
-JobEnded = Callable[[Job], None]
 # Id, owner, folder, and what raises when the job is over; bytes, or None: its sound was sent.
 Bring = Callable[[str, str, JobFolder, Callable[[], None]], int | None]
 
@@ -107,7 +107,8 @@ class Jobs:
             }
         )
         self.notifications = Notifications()
-        self.on_end: list[JobEnded] = []
+        self._endings = Endings(settings, store, self.notifications)
+        self.on_end = self._endings.watchers
         self.bring: Bring = _bring_nothing
         workflows.register(TRANSCRIBE, self._run)
         engines.changed.append(self._model_changed)
@@ -182,7 +183,7 @@ class Jobs:
 
     def cancel(self, job_id: str) -> bool:
         """End an unfinished job now; its windows leave the engine. False if it had ended."""
-        was_running = self._finish(job_id, "cancelled", failure=_CANCELLED)
+        was_running = self._endings.finish(job_id, "cancelled", _CANCELLED)
         with self._lock:
             work = self._at_work.get(job_id)
         if work is not None:
@@ -348,7 +349,7 @@ class Jobs:
     def _transcribe(self, job: Job, decoder: Decoder) -> str:
         if job.starts > self._settings.fruitless_starts:
             log.error("job %s: given up after %d fruitless starts", job.id, job.starts - 1)
-            self._finish(job.id, "failed", failure=_GIVEN_UP)
+            self._endings.finish(job.id, "failed", _GIVEN_UP)
             return "failed"
         folder = self._folders.of(job.id)
         engine = EngineWindowDecoder(decoder, group=job.id, caller=job.owner)
@@ -368,9 +369,11 @@ class Jobs:
                 limits=AudioLimits(max_seconds=self._settings.max_audio_seconds),
             )
             folder.keep_sound(windows.recordings)
-            outcome = self._complete(job, transcript)
+            has_ended = self._endings.complete(job, transcript)
+            if has_ended:
+                self.barrier.got_through()
             self._tidy(job.id)
-            return outcome
+            return "completed" if has_ended else "over"
         except Exception as error:  # noqa: BLE001 - the outermost place: every job must end
             return self._fail_unless_hindered(job, error, work)
         finally:
@@ -435,20 +438,10 @@ class Jobs:
         executor = self._workflows.executor
         for kind in kinds:
             for job in self._store.next_queued(executor, kind, ALL, status.names):
-                self._finish(job.id, "failed", failure=failure)
+                self._endings.finish(job.id, "failed", failure)
                 self._folders.of(job.id).remove()
 
     # Ending
-
-    def _complete(self, job: Job, transcript: Transcript) -> str:
-        values = {**self._times(job.kind), "language": transcript.language}
-        values |= {"seconds": transcript.duration, "seconds_done": transcript.duration}
-        values["model"] = transcript.model
-        if not self._store.complete(job.id, encode_transcript(transcript), values):
-            return "over"
-        self.barrier.got_through()
-        self._ended(job.id)
-        return "completed"
 
     def _fail_unless_hindered(self, job: Job, error: Exception, work: _Work) -> str:
         """End the job badly. Raises what it can wait for; then none of its steps goes on."""
@@ -472,39 +465,10 @@ class Jobs:
         if failure.is_ours and not is_cancel and obstacle is None:
             log.error("job %s failed: %s", job.id, failure.code, exc_info=error)
         status: Status = "cancelled" if is_cancel else "failed"
-        self._finish(job.id, status, failure=failure)
+        self._endings.finish(job.id, status, failure)
         work.engine.cancel()  # windows that are still under way are for nobody
         self._folders.of(job.id).remove()
         return status
-
-    def _finish(self, job_id: str, status: Status, *, failure: Failure) -> bool:
-        job = self._store.find(job_id)
-        if job is None:
-            return False
-        values = {f"error_{name}": value for name, value in asdict(failure).items()}
-        has_ended = self._store.finish(job_id, status, {**self._times(job.kind), **values})
-        if has_ended:
-            self._ended(job_id)
-        return has_ended
-
-    def _times(self, kind: Kind) -> dict[str, Any]:
-        now = time.time()
-        if kind == "request":
-            expires = now + self._settings.request_grace_seconds
-            return {"finished": now, "expires": expires, "audio_expires": expires}
-        return {
-            "finished": now,
-            "expires": now + self._settings.result_days * DAY,
-            "audio_expires": now + self._settings.audio_days * DAY,
-        }
-
-    def _ended(self, job_id: str) -> None:
-        self.notifications.notify(job_id)
-        job = self._store.find(job_id)
-        if job is not None:
-            log.info("job ended", extra={"fields": _figures(job)})
-            for watcher in self.on_end:
-                watcher(job)
 
 
 def _bring_nothing(*_given: object) -> None:
@@ -522,17 +486,6 @@ class _Work:
         """Start no further step; what is in the engine leaves it."""
         self.windows.stop(reason)
         self.engine.cancel()
-
-
-def _figures(job: Job) -> dict[str, Any]:
-    """What the log says of a job that ended: nothing of its content."""
-    return {
-        "job": job.id,
-        "status": job.status,
-        "code": job.error_code,
-        "sound_seconds": job.seconds,
-        "windows": job.windows_done,
-    }
 
 
 _CANCELLED = Failure("cancelled", "The job was cancelled.", is_ours=True)
