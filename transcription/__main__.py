@@ -22,6 +22,7 @@ from transcription.batch import (
     Outcome,
     SameTranscript,
     find_audio,
+    find_passed_over,
     transcribe_all,
     transcribe_file,
     written,
@@ -391,6 +392,7 @@ def _write_all(
 ) -> None:
     found = find_audio(files)
     if not found:
+        _name_passed_over(files, console)
         _stop(console, "no files of sound found there", PROBLEM)
     with ProgressBars(console, is_shown=not quiet) as bars:
         outcomes = transcribe_all(found, batch, bars)
@@ -399,6 +401,13 @@ def _write_all(
             console.print(f"\n{outcome.source.name}", style="bold", markup=False)
             console.print(report(outcome.transcript), highlight=False, markup=False)
     _summarise(outcomes, batch.output, console)
+    _name_passed_over(files, console)
+
+
+def _name_passed_over(files: list[Path], console: Console) -> None:
+    for path in find_passed_over(files):
+        text = f"{path}: passed over, {path.suffix.lower()} is not read"
+        console.print(text, style="yellow", markup=False)
 
 
 def _summarise(outcomes: list[Outcome], output: Path, console: Console) -> None:

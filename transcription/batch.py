@@ -28,11 +28,24 @@ from transcription.window_decoder import EngineWindowDecoder
 
 # fmt: off
 AUDIO_SUFFIXES = frozenset((
-    ".aac", ".aif", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac", ".m4a", ".m4b", ".mka", ".mkv",
-    ".mov", ".mp2", ".mp3", ".mp4", ".mpeg", ".mpga", ".oga", ".ogg", ".opus", ".wav", ".webm",
-    ".wma",
+    ".3g2", ".3ga", ".3gp", ".3gpp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape",
+    ".asf", ".au", ".avi", ".awb", ".caf", ".divx", ".eac3", ".ec3", ".f4a", ".f4b", ".f4v",
+    ".flac", ".flv", ".m2t", ".m2ts", ".m4a", ".m4b", ".m4r", ".m4v", ".mj2", ".mk3d", ".mka",
+    ".mkv", ".mod", ".mov", ".mp1", ".mp2", ".mp3", ".mp4", ".mpa", ".mpeg", ".mpg", ".mpga",
+    ".mts", ".nist", ".oga", ".ogg", ".ogm", ".ogv", ".ogx", ".opus", ".qt", ".qta", ".rf64",
+    ".snd", ".sph", ".spx", ".tod", ".trp", ".ts", ".tta", ".vob", ".w64", ".wav", ".wave",
+    ".weba", ".webm", ".wma", ".wmv", ".wv",
+))
+# Sound and video that we do not read: passed over with a word, so that nobody believes it was heard.
+MEDIA_NOT_READ = frozenset((
+    ".aa", ".aax", ".ds2", ".dsd", ".dss", ".dts", ".dsf", ".mid", ".midi", ".mlp", ".mpc",
+    ".mxf", ".nsf", ".ra", ".ram", ".rm", ".rmvb", ".swf", ".thd", ".voc", ".wrf", ".wtv",
+    ".xm",
 ))
 # fmt: on
+TRANSPORT_STREAMS = frozenset((".ts", ".mts", ".m2ts"))  # and TypeScript, which many folders hold
+SYNC = b"G"
+SYNC_OFFSETS = (0, 4)
 EVERYTHING: tuple[Granularity, ...] = ("segment", "word")
 """What verbose_json holds when it is a file: nobody can ask for the words later."""
 
@@ -83,9 +96,27 @@ def find_audio(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
     return list(found.values())
 
 
+def find_passed_over(paths: Sequence[Path]) -> list[Path]:
+    """Sound and video in the folders of `paths` that `find_audio` leaves out, sorted."""
+    inside = {file for path in paths if path.is_dir() for file in path.resolve().rglob("*")}
+    return sorted(file for file in inside if _is_visible(file, MEDIA_NOT_READ))
+
+
 def _is_audio(path: Path) -> bool:
+    return _is_visible(path, AUDIO_SUFFIXES) and not _is_program_text(path)
+
+
+def _is_visible(path: Path, suffixes: frozenset[str]) -> bool:
     is_hidden = path.name.startswith(".")
-    return path.suffix.lower() in AUDIO_SUFFIXES and not is_hidden and path.is_file()
+    return path.suffix.lower() in suffixes and not is_hidden and path.is_file()
+
+
+def _is_program_text(path: Path) -> bool:
+    if path.suffix.lower() not in TRANSPORT_STREAMS:
+        return False
+    with path.open("rb") as file:
+        head = file.read(8)
+    return not any(head.startswith(SYNC, offset) for offset in SYNC_OFFSETS)
 
 
 def transcribe_all(

@@ -5,8 +5,18 @@ import pytest
 from rich.console import Console
 
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
+from tests.transcription.kinds import CLOSED_UP, ON_THE_CLOCK
 from transcription.audio import AudioLimits
-from transcription.batch import Batch, SameTranscript, find_audio, transcribe_all, write_whole
+from transcription.batch import (
+    AUDIO_SUFFIXES,
+    MEDIA_NOT_READ,
+    Batch,
+    SameTranscript,
+    find_audio,
+    find_passed_over,
+    transcribe_all,
+    write_whole,
+)
 from transcription.console import ProgressBars
 from transcription.options import SpeechOptions, TranscriptionOptions
 
@@ -92,3 +102,27 @@ def test_missing_file_is_a_problem_of_its_own(batch, tmp_path):
 def test_write_whole_leaves_no_partial(tmp_path):
     write_whole(tmp_path / "a" / "b.txt", "text")
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.txt"]
+
+
+def test_every_kind_that_is_read_is_found_in_a_folder(tmp_path):
+    suffixes = {Path(kind.name).suffix for kind in (*ON_THE_CLOCK, *CLOSED_UP)} - {""}
+    assert suffixes <= AUDIO_SUFFIXES
+    assert not AUDIO_SUFFIXES & MEDIA_NOT_READ
+    for suffix in AUDIO_SUFFIXES:
+        (tmp_path / f"talk{suffix.upper()}").write_bytes(b"G" + bytes(10))
+    assert len(find_audio([tmp_path])) == len(AUDIO_SUFFIXES)
+
+
+def test_program_text_is_no_transport_stream(tmp_path):
+    (tmp_path / "index.ts").write_text("import x from 'y';")
+    (tmp_path / "talk.ts").write_bytes(b"\x47\x40" + bytes(186))
+    (tmp_path / "camera.mts").write_bytes(bytes(4) + b"\x47" + bytes(187))
+    assert [path.name for path, _ in find_audio([tmp_path])] == ["camera.mts", "talk.ts"]
+
+
+def test_media_that_are_passed_over_are_named(tmp_path):
+    for name in ("deep/dictation.DS2", "old.rm", "notes.txt", ".hidden.ds2", "talk.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    passed_over = find_passed_over([tmp_path, tmp_path / "talk.wav"])
+    assert [path.name for path in passed_over] == ["dictation.DS2", "old.rm"]
