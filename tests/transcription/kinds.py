@@ -306,3 +306,71 @@ def tone_of(samples: np.ndarray) -> float:
     loud = np.flatnonzero(np.abs(whole @ wave) * 2 / frame > 2000)
     assert loud.size, "the tone is there"
     return float(loud[0]) * frame / 16_000
+
+
+REFUSED = (
+    ("Encrypted (DRM) files", "`encrypted_audio`",
+     "they decode to noise, in which a model hears words"),
+    ("Video without sound, pictures", "`no_audio_track`", "there is nothing to hear"),
+    ("Playlists, and films whose sound lies in another file", "`unsupported_media`",
+     "only the file that was sent is opened"),
+    ("Olympus DS2 (`.ds2`)", "`unsupported_media`",
+     "its codec is the maker's secret; DSS Player saves it as WAV or MP3"),
+    ("RealMedia, MIDI, trackers, game music, TrueHD, Musepack, DSD", "`unsupported_media`",
+     "decoders that few people need and nobody has hardened"),
+    ("Below 1 kHz, above 384 kHz, more than 32 channels or 64 tracks", "`invalid_audio_parameters`",
+     "no speech is recorded so; bombs are"),
+    ("More than 12 hours", "`audio_too_long`", "`LONGFORM_MAX_AUDIO_SECONDS` changes it"),
+    ("Cut off before an index that lies at the end, or damaged all over", "`corrupt_audio`",
+     "without it nobody finds a sample"),
+)  # fmt: skip
+
+HEAD = """# What is read, on which clock, and what is refused
+
+This page is made of the table that the tests go through (`python tests/transcription/kinds.py`
+writes it): each file below is built by ffmpeg, decoded, and must have its length and a marker
+tone within 0.1 s of where a player shows them. Names and suffixes mean nothing to the service,
+which looks at the bytes; a folder is searched by suffix.
+
+The clock is a player's: it begins where the first track of the file begins, in MP4 and QuickTime
+where their own clock does. Where the file has no sound there is silence. It is believed up to a
+bound: a gap of an hour, 6 hours in all, an hour and a second per 750 bytes of the file. Gaps of
+half a second and more, damage and disbelief are in the `warnings` of the transcript.
+
+Of several audio tracks the one that the file flags is heard, the first that can be decoded if
+that cannot; a warning names the others, `audio_track=N` chooses, `channels=tracks` hears each as
+a speaker.
+"""
+
+
+SECTIONS = (
+    ("Read", PLAIN),
+    ("Gaps stay gaps", GAPS),
+    ("Starts stay where they are", STARTS),
+    ("Damage where a file has times: what follows stays in place", DAMAGED),
+    ("Damage where it has none: what follows moves up, and a warning says from where", CLOSED_UP),
+)
+
+
+def page() -> str:
+    """The text of docs/formats.md."""
+    parts = [HEAD]
+    for title, kinds in SECTIONS:
+        parts.append(f"\n## {title}\n\n| file | what it is | length, s | tone at, s |\n")
+        parts.append("|---|---|---|---|\n")
+        parts += [
+            _row(kind, "earlier" if kinds is CLOSED_UP else f"{kind.tone:g}") for kind in kinds
+        ]
+    parts.append("\n## Refused\n\n| what | code | why |\n|---|---|---|\n")
+    parts += [f"| {what} | {code} | {why} |\n" for what, code, why in REFUSED]
+    return "".join(parts)
+
+
+def _row(kind: Kind, tone: str) -> str:
+    length = "less" if tone == "earlier" else f"{kind.duration:g}"
+    name = kind.name if len(kind.name) < 40 else f"{kind.name[:8]}…"
+    return f"| `{name}` | {kind.what} | {length} | {tone} |\n"
+
+
+if __name__ == "__main__":
+    (Path(__file__).parents[2] / "docs" / "formats.md").write_text(page(), encoding="utf-8")

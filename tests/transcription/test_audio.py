@@ -162,6 +162,11 @@ def test_not_sound_at_all(put, room, content):
     assert is_refused(put(content), room, UnsupportedMedia).code == "unsupported_media"
 
 
+def test_dictation_of_a_secret_codec_is_named(put, room):
+    error = is_refused(put(b"\x03ds2" + bytes(2000), "talk.ds2"), room, UnsupportedMedia)
+    assert ".ds2" in str(error)
+
+
 def test_random_bytes(put, room):
     noise = np.random.default_rng(5).integers(0, 256, 65536).astype(np.uint8).tobytes()
     is_refused(put(noise), room, UnreadableAudio)

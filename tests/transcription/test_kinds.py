@@ -1,11 +1,12 @@
 """Every kind of file is read whole, and every sound in it stands where a player shows it."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.transcription.kinds import CLOSED_UP, ON_THE_CLOCK, SECONDS, TONE, tone_of
+from tests.transcription.kinds import CLOSED_UP, ON_THE_CLOCK, SECONDS, TONE, page, tone_of
 from transcription.audio import AudioStream
 
 
@@ -40,3 +41,8 @@ def test_damage_of_a_file_without_times_is_placed(kind, tmp_path):
     placed = re.search(r"the first about (\d+) s into it", warnings[0])
     assert placed
     assert 0 <= int(placed[1]) <= 3
+
+
+def test_the_page_of_formats_is_this_table():
+    written = Path(__file__).parents[2] / "docs" / "formats.md"
+    assert written.read_text("utf-8") == page(), "python tests/transcription/kinds.py writes it"
