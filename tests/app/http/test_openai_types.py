@@ -7,8 +7,10 @@ somebody has decided about it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import anyio
@@ -23,11 +25,12 @@ from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 
 from app.errors import ApiError
-from app.http.forms import Asked, Fields, read_form
+from app.http.forms import Asked, Fields, field_name, read_form
 from decoding.types import ModelCard
 from tests.app.conftest import Running
 from tests.app.planted import text_of, wav
 from transcription.options import SpeechOptions
+from transcription.render import RESPONSE_FORMATS
 
 CARD = ModelCard("planted", True, ("en", "de"), 0, "cpu", "fp32")
 SPLIT = {"response_format": "diarized_json", "extra_body": {"channels": "split"}}
@@ -138,6 +141,14 @@ def test_every_field_of_a_request_is_known():
     for kind in get_args(audio.TranscriptionCreateParams):
         assert fields_of(kind) == known
     assert fields_of(audio.TranslationCreateParams) <= known
+
+
+def test_the_guide_for_whisper_1_names_every_field_and_format():
+    guide = (Path(__file__).parents[3] / "docs" / "from-whisper-1.md").read_text("utf-8")
+    named = {field_name(name) for name in re.findall(r"`([a-z0-9_\[\]]+)[=`]", guide)}
+    spoken_of_elsewhere = {"model", "known_speaker_names"}
+    assert {*HONOURED, *REFUSED, *OF_EVERY_REQUEST} - spoken_of_elsewhere <= named
+    assert set(RESPONSE_FORMATS) <= named
 
 
 @pytest.mark.parametrize("name", HONOURED)
