@@ -9,7 +9,7 @@ SUPPLY := .venv-supply
 ROOMS  := app benchmarks chunking decoding training transcription
 
 .DEFAULT_GOAL := check
-.PHONY: help setup demo serve test quick check lint types layers cover processors format bench recordings image image-check lock audit sbom peers clean
+.PHONY: help setup demo serve test quick check lint types layers cover processors trust trust-long format bench recordings image image-check lock audit sbom peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,7 +49,13 @@ layers: $(TOOLS)
 	$(BIN)/lint-imports
 
 cover: $(TOOLS)
-	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-report=xml
+	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-report=xml --table test-artifacts
+
+trust: $(TOOLS)  ## the tests of docs/trust.md alone, and their table (`make check` runs them too)
+	$(BIN)/python -m pytest -q -m row --table test-artifacts
+
+trust-long: $(TOOLS)  ## nightly: the same with the nightly amounts (NIGHT=0.1: a tenth of them)
+	$(BIN)/python -m pytest -q -m row --table test-artifacts --night $(or $(NIGHT),1)
 
 processors: $(TOOLS)  ## the numeric tests, once for each instruction set that the processor can pretend to have
 	$(BIN)/python tests/processors

@@ -1,5 +1,23 @@
 import signal
 
+from tests.trust.table import (
+    pytest_addoption,
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    row,
+)
+
+__all__ = [
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_runtest_makereport",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "row",
+]
+
 # Started in the background, a shell lets its children ignore Ctrl-C, and theirs inherit that.
 # Tests that interrupt a command need it to listen, wherever the tests themselves were started.
 signal.signal(signal.SIGINT, signal.default_int_handler)

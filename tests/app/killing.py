@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import operator
+import os
 import random
 import signal
 import subprocess
@@ -36,6 +37,10 @@ SLACK_WINDOWS = 8  # that a planted engine may be ahead of a kill
 LAST_SHARE = 0.8  # of all windows: later, jobs could end before the kill
 
 
+class DidNotStart(Exception):
+    """The service ended before it served."""
+
+
 class Killable:
     """The service as a process that can be killed and started again on the same folder."""
 
@@ -47,27 +52,44 @@ class Killable:
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
         self.options: dict[str, str] = {}  # of every job
+        self.environment: dict[str, str] = {}  # LONGFORM_… of every start
         self.starts: list[dict[str, float]] = []
 
     def start(self, *more: str) -> None:
         self._process = subprocess.Popen(
-            [*self._command, *more], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [*self._command, *more],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, "the service did not start"
+        if not line:
+            self._process.stdout.close()
+            self._process.wait(PATIENCE_SECONDS)
+            raise DidNotStart
         self.starts.append(json.loads(line))
         self.url = f"http://127.0.0.1:{self.starts[-1]['port']}"
         with self.client() as client:
             assert client.get("/ready").status_code == 200
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self, number: int = signal.SIGKILL) -> int:
         """Send the signal; returns when the process and its engine's process are gone."""
         assert self._process is not None
+        assert self._process.stdout is not None
         children = self._children()
         self._process.send_signal(number)
         code = self._process.wait(PATIENCE_SECONDS)
-        assert self._process.stdout is not None
         self._process.stdout.close()
         give_up = time.monotonic() + PATIENCE_SECONDS
         while any(Path(f"/proc/{child}").exists() for child in children):

@@ -63,6 +63,7 @@ class PlantedDecoder:
         self.model = ModelCard("planted", is_multilingual, languages, 1, "cpu", "fp32")
         self.seconds_per_window = seconds_per_window
         self.fail = fail
+        self.words_per_window = WORDS_PER_WINDOW
         self.queue_limit = 10_000
         self.decoded = 0
         self.clips: list[bytes] = []
@@ -132,7 +133,8 @@ class PlantedDecoder:
             self.options.append(options)
         if (error := self.fail(count)) is not None:
             raise error
-        return heard_in(clip.samples, clip.seconds, options.language or "en")
+        language = options.language or "en"
+        return heard_in(clip.samples, clip.seconds, language, self.words_per_window)
 
     def _pass_the_gate(self, clip: Clip) -> None:
         with self._lock:
@@ -146,13 +148,16 @@ class PlantedDecoder:
         return self._free_windows >= 0
 
 
-def heard_in(samples: np.ndarray, seconds: float, language: str = "en") -> Decoded:
-    """Words made of the hash of the samples."""
+def heard_in(
+    samples: np.ndarray, seconds: float, language: str = "en", count: int = WORDS_PER_WINDOW
+) -> Decoded:
+    """So many words made of the hash of the samples."""
     digest = hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
-    step = seconds / WORDS_PER_WINDOW
+    step = seconds / count
+    places = [4 * i % len(digest) for i in range(count)]
     words = tuple(
-        DecodedWord(f" w{digest[4 * i : 4 * i + 4]}", step * i, step * (i + 1), 0.5 + i / 10, (i,))
-        for i in range(WORDS_PER_WINDOW)
+        DecodedWord(f" w{digest[at : at + 4]}", step * i, step * (i + 1), 0.5 + i % 4 / 10, (i,))
+        for i, at in enumerate(places)
     )
     text = "".join(word.text for word in words)
     return Decoded(text, (), words, (), language, -0.2, 0.01, 1.2, 0.0, False, ())

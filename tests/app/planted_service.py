@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import threading
 import time
 from concurrent.futures import Future
@@ -18,12 +20,20 @@ from typing import Any
 
 from app.engines.pool import EnginePool
 from app.http.server import server_of
+from app.jobs.jobs import Pipeline
 from app.main import create_app
 from app.settings import Settings
 from decoding.types import Clip, Decoded, Decoder, DecodingOptions, EngineStatistics
-from tests.app.planted import PlantedDecoder, transcribe_plainly
+from tests.app.planted import WORDS_PER_WINDOW, PlantedDecoder, transcribe_plainly
+from tests.trust.claimed_sound import transcribe_claimed
+from tests.trust.durable_steps import DurableSteps
 
 NEW_LIFE = "life"
+PIPELINES: dict[str, Pipeline | None] = {
+    "plain": transcribe_plainly,
+    "claimed": transcribe_claimed,
+    "whole": None,
+}
 
 
 class LoggingDecoder:
@@ -83,6 +93,8 @@ def name_of(clip: Clip) -> str:
 def main() -> None:
     began = time.monotonic()
     given = _arguments().parse_args()
+    if given.kill_at is not None:
+        DurableSteps(given.folder, lambda number, _kind: _die(number == given.kill_at))
     settings = Settings(
         port=0,
         data_dir=given.folder,
@@ -94,7 +106,7 @@ def main() -> None:
     )
     decoder = _decoder(given, settings)
     opened = time.monotonic()
-    pipeline = transcribe_plainly if given.model == "planted" else None
+    pipeline = PIPELINES[given.pipeline] if given.model == "planted" else None
     app: Any = create_app(settings, EnginePool.of(LoggingDecoder(decoder, given.log)), pipeline)
     server = server_of(app, settings)
 
@@ -118,13 +130,23 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--pace", type=float, default=0.0, help="seconds of a planted window")
     parser.add_argument("--threads", type=int, default=1, help="of a real engine")
     parser.add_argument("--hold-at", type=int, help="planted: decode so many windows in all")
+    parser.add_argument("--pipeline", choices=PIPELINES, default="plain", help="planted: the way")
+    parser.add_argument("--words", type=int, default=WORDS_PER_WINDOW, help="planted: in a window")
+    parser.add_argument("--kill-at", type=int, help="end before this step that lasts on disk")
     parser.add_argument("--database", help="postgresql://…, SQLite if not given")
     return parser
 
 
+def _die(is_time: bool) -> None:
+    if is_time:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _decoder(given: argparse.Namespace, settings: Settings) -> Decoder:
     if given.model == "planted":
-        return HoldingDecoder(given.pace, given.log, given.hold_at)
+        decoder = HoldingDecoder(given.pace, given.log, given.hold_at)
+        decoder.words_per_window = given.words
+        return decoder
     from transcription.models import open_decoder  # loads torch, which the planted engine spares
 
     return open_decoder(settings, own_process=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.planted import Planted
@@ -331,6 +332,7 @@ def test_the_demo_model_brings_something_to_try(service: StubService, open_page:
     page.wait_for_function("() => Math.round(document.querySelector('#audio').duration) === 90")
 
 
+@pytest.mark.row("S2")
 def test_a_violation_would_be_noticed(service: StubService, open_page: OpenPage) -> None:
     """The other tests expect none; this one proves that they look."""
     page = open_page(service.url)

@@ -40,6 +40,7 @@ def position(page: Page) -> float:
     return float(page.locator("#seek").input_value())
 
 
+@pytest.mark.row("S2")
 def test_markup_is_shown_as_text(
     service: StubService, open_page: OpenPage, recording: Path, shoot: Shoot
 ) -> None:

@@ -384,6 +384,7 @@ ENDLESS = r"""printf '\000\012SMJPEG\000\000\000\000\000\000\000\000HEND'
 while :; do printf 'sndD\000\000\000\000\000\000\175\000'; head -c 32000 /dev/zero; done"""
 
 
+@pytest.mark.row("F5")
 @pytest.mark.parametrize(
     ("script", "error"),
     [
@@ -413,6 +414,7 @@ def test_child_that_misbehaves(put, room, tmp_path, script, error):
     assert list(room.iterdir()) == []
 
 
+@pytest.mark.row("F5")
 @pytest.mark.parametrize(
     "script",
     [

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.app.calls import submit, until
 from tests.app.conftest import Start
 from tests.app.planted import PlantedDecoder, text_of, wav
@@ -27,6 +29,7 @@ def held(folder: Path) -> Iterator[None]:
         holder.close()
 
 
+@pytest.mark.row("F9")
 def test_clients_come_back_and_the_job_goes_on(start: Start, tmp_path: Path):
     decoder = PlantedDecoder(free_windows=4)
     running = start(decoder, database_busy_seconds=0.2)
@@ -53,6 +56,7 @@ def test_clients_come_back_and_the_job_goes_on(start: Start, tmp_path: Path):
         assert client.post("/v1/audio/transcriptions", **FORM).status_code == 200
 
 
+@pytest.mark.row("F9")
 def test_a_short_hold_is_waited_for(start: Start, tmp_path: Path):
     decoder = PlantedDecoder(free_windows=4)
     running = start(decoder)

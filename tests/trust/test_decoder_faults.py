@@ -35,6 +35,7 @@ def decode_with(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.row("F5")
 def test_the_client_is_not_blamed(start: Start, tmp_path: Path, fault: str):
     ffmpeg = tmp_path / "ffmpeg"
     if FAULTS[fault] is not None:

@@ -48,6 +48,7 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
+@pytest.mark.row("F4")
 def test_a_job_goes_on_when_there_is_room_for_its_sound(disk: Path, start: Start):
     running = start(data_dir=disk)
     service = running.service
@@ -71,6 +72,7 @@ def test_a_job_goes_on_when_there_is_room_for_its_sound(disk: Path, start: Start
         assert client.get("/ready").status_code == 200
 
 
+@pytest.mark.row("F4")
 def test_jobs_go_on_when_there_is_room_for_their_checkpoints(disk: Path, start: Start):
     """Those that wait give back what they decoded, which may be room enough for the others."""
     decoder = PlantedDecoder(free_windows=0)

@@ -47,6 +47,7 @@ def lose(engine: EngineProcess, room: Path) -> None:
     until(lambda: not engine.is_alive, "the engine is away")
 
 
+@pytest.mark.row("F6")
 def test_jobs_wait_and_requests_come_back(start: Start, engine: EngineProcess, room: Path):
     running = start(engine)
     with running.client() as client:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+import pytest
+
 from tests.app.calls import until
 from tests.app.conftest import Running, Start
 from tests.app.planted import GIVE_UP_SECONDS, wav
@@ -38,6 +40,7 @@ def dripping(running: Running) -> Iterator[socket.socket]:
             thread.join()
 
 
+@pytest.mark.row("F8")
 def test_slow_uploads_keep_nobody_out(start: Start):
     running = start(
         uploads_per_key=2, upload_turn_seconds=0.2, upload_idle_seconds=10 * GIVE_UP_SECONDS

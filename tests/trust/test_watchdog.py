@@ -39,6 +39,7 @@ def engine(tmp_path: Path) -> Iterator[EngineProcess]:
     process.close()
 
 
+@pytest.mark.row("F6")
 def test_a_stopped_process_is_replaced_and_nothing_is_lost(engine: EngineProcess):
     victim = engine.pid
     assert victim is not None
@@ -50,6 +51,7 @@ def test_a_stopped_process_is_replaced_and_nothing_is_lost(engine: EngineProcess
     assert engine.statistics().deaths == 1
 
 
+@pytest.mark.row("F6")
 def test_a_loop_that_stands_still_is_seen_although_the_process_answers(engine: EngineProcess):
     stalls = engine.submit(clip(STALLS, group="poison"), OPTIONS)
     assert engine.statistics().slots == 1  # the process answers
@@ -73,6 +75,7 @@ def test_a_slow_engine_that_takes_steps_is_left_alone(engine: EngineProcess, tmp
 
 
 @pytest.mark.parametrize("first", [KILLS, STALLS], ids=["kills", "stalls"])
+@pytest.mark.row("F6")
 def test_a_poison_recording_fails_alone(start: Start, engine: EngineProcess, first: int):
     poison = np.frombuffer(SOUND[44:], "<i2").copy()
     poison[: 30 * 16_000] = sound_that(first, 30)

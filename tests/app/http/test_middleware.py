@@ -97,6 +97,7 @@ def test_compressed_bodies_are_refused(shared: Running):
         assert answer.status_code == 415
 
 
+@pytest.mark.row("S1")
 def test_keys_are_checked_before_the_body_is_read(
     start: Start, tmp_path: Path, key_file: tuple[str, Path]
 ):

@@ -269,6 +269,7 @@ def test_an_error_in_a_stream_is_told_in_it(start: Start):
     assert caught.value.code == "engine_failed"
 
 
+@pytest.mark.row("F7")
 def test_a_client_that_goes_frees_the_engine_after_the_grace(start: Start):
     decoder = PlantedDecoder(slots=1, free_windows=0)
     running = start(decoder, disconnect_grace_seconds=0.3)
@@ -290,6 +291,7 @@ def test_a_client_that_goes_frees_the_engine_after_the_grace(start: Start):
     assert decoder.decoded <= 1  # the one that was in the only slot
 
 
+@pytest.mark.row("S3")
 def test_sound_and_text_of_a_request_are_deleted(start: Start, tmp_path: Path):
     running = start(request_grace_seconds=0.2, sweep_seconds=0.1)
     marker = create(running).text.split()[0].encode()

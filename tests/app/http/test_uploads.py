@@ -233,11 +233,3 @@ def test_uploads_do_not_grow_the_process(start: Start):
     running = start(upload_idle_seconds=GIVE_UP_SECONDS)
     upload_many(running, 8, 2 * MIB)  # buffers that stay
     assert upload_many(running, 8, 24 * MIB) < 100 * MIB
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_eight_large_uploads_at_once(start: Start):
-    running = start(upload_idle_seconds=GIVE_UP_SECONDS)
-    upload_many(running, 8, 2 * MIB)
-    assert upload_many(running, 8, 128 * MIB) < 100 * MIB

@@ -234,6 +234,7 @@ def test_sound_goes_first_and_jobs_later(start: Start):
         assert job["id"] not in running.service.folders.names()
 
 
+@pytest.mark.row("S3")
 def test_nothing_of_a_deleted_job_is_left_on_disk(start: Start, tmp_path: Path):
     marker = b"secretprompt" + bytes(np.arange(97, 110, dtype=np.uint8))
     running = start()

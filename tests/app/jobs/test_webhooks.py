@@ -75,6 +75,7 @@ def test_off_by_default(shared: Running):
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, "webhook_url")
 
 
+@pytest.mark.row("F11")
 def test_a_signed_message_when_a_job_ends(start: Start, receiver: Receiver):
     running = started(start, receiver)
     with running.client() as client:
@@ -95,6 +96,7 @@ def test_a_signed_message_when_a_job_ends(start: Start, receiver: Receiver):
     assert headers["webhook-signature"] == f"v1,{expected}"
 
 
+@pytest.mark.row("F11")
 def test_tried_again_with_the_same_id(
     start: Start, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ):
@@ -148,6 +150,7 @@ def test_tried_again_with_the_same_id(
         "nonsense",
     ],
 )
+@pytest.mark.row("F11")
 def test_inward_and_odd_addresses(url: str):
     with pytest.raises(InwardAddress):
         resolve(url)

@@ -179,6 +179,7 @@ def test_a_lost_device_fails_everything_and_nothing_hangs(engine, gate, monkeypa
         engine.submit(noise(0, 2), BRIEF)
 
 
+@pytest.mark.row("F6")
 def test_out_of_memory_halves_the_slots_and_loses_nothing(small, monkeypatch):
     import torch
 

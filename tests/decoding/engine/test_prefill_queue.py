@@ -192,6 +192,7 @@ def test_closed_while_heard(engine):
             future.result(LIMIT_SECONDS)
 
 
+@pytest.mark.row("F6")
 def test_memory_that_runs_out_while_some_are_heard_loses_nobody(engine, monkeypatch):
     """The step fails while one window sits and others are on their way; all start again."""
     engine.late.asks, step, on_their_way = 3, Batch.step, []
