@@ -18,16 +18,22 @@ TWO_TOKENS = DecodingOptions(language="en", sample_len=2, temperatures=(0.0, 0.6
 
 
 def phases_of(model, options, **policy):
-    """The phases of one window at every moment that its batch can be asked, without repeats."""
+    """The phases of one window at every moment that its batch can be asked, without repeats.
+
+    Beside it is one that does not end before it: nobody alone waits to be timed.
+    """
     policy = dataclasses.replace(ALONE, **policy)
-    batch = Batch(model, 1, policy=policy, side_stream=Late(asks=1))
-    request = WindowRequest(noise(1, 5), options)
+    batch = Batch(model, 2, policy=policy, side_stream=Late(asks=1))
+    endless = DecodingOptions(
+        language="en", temperatures=(0.0,), suppress_tokens=(-1, model.vocabulary.eot)
+    )
+    request, other = (WindowRequest(noise(at, 5), one) for at, one in ((1, options), (2, endless)))
     phases = [request.phase]
     with torch.inference_mode():
-        batch.admit([request])
+        batch.admit([request, other])
         phases.append(request.phase)
-        while len(batch):
-            assert batch.in_flight == [request]
+        while request in batch.in_flight:
+            assert other in batch.in_flight
             batch.step()
             phases.append(request.phase)
     return [phase for at, phase in enumerate(phases) if phase not in phases[:at]], request
