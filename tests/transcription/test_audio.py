@@ -379,8 +379,9 @@ LOOK = r"""case "$*" in *framecrc*) printf '#codec_id 0: x\n#sample_rate 0: 1600
 '; exit 0;; esac"""
 
 
-# Blocks of a second, without end, as ffmpeg writes them.
-ENDLESS = r"""printf '\000\012SMJPEG\000\000\000\000\000\000\000\000HEND'
+# Blocks of samples as ffmpeg writes them: how they begin, and blocks of a second without end.
+HEAD = r"printf '\000\012SMJPEG\000\000\000\000\000\000\000\000HEND'"
+ENDLESS = rf"""{HEAD}
 while :; do printf 'sndD\000\000\000\000\000\000\175\000'; head -c 32000 /dev/zero; done"""
 
 
@@ -418,15 +419,16 @@ def test_child_that_misbehaves(put, room, tmp_path, script, error):
 @pytest.mark.parametrize(
     "script",
     [
-        "for n in $(seq 40); do printf xx; sleep 0.05; done",
-        "for n in $(seq 40); do echo complaint >&2; sleep 0.05; done; head -c 64000 /dev/zero",
+        r"for n in $(seq 40); do printf 'sndD\000\000\000\000\000\000\000\002xx'; sleep 0.05; done",
+        r"for n in $(seq 40); do echo complaint >&2; sleep 0.05; done; "
+        r"printf 'sndD\000\000\000\000\000\000\000\002xx'",
     ],
     ids=["dribbles", "talks"],
 )
 def test_child_that_gives_too_little(put, room, tmp_path, script):
     """It would come to a good end, and could as well take for ever."""
     source = put(wav_bytes(tone().astype("<i2")))
-    ffmpeg = stand_in(tmp_path, f"{LOOK}\n{script}")
+    ffmpeg = stand_in(tmp_path, f"{LOOK}\n{HEAD}\n{script}")
     patient = AudioLimits(decode=ChildLimits())
     assert decode_audio(source, room, limits=patient, ffmpeg=ffmpeg)[0].samples
     short = ChildLimits(stall_seconds=0.5, least_bytes_per_second=8000)
@@ -435,10 +437,11 @@ def test_child_that_gives_too_little(put, room, tmp_path, script):
 
 
 def test_child_that_works_in_bursts_keeps_its_pace(put, room, tmp_path):
-    bursts = "for n in $(seq 10); do head -c 320000 /dev/zero; sleep 0.1; done"
+    block = r"printf 'sndD\000\000\000\000\000\004\342\000'; head -c 320000 /dev/zero"
+    bursts = f"for n in $(seq 10); do {block}; sleep 0.1; done"
     source = put(wav_bytes(tone().astype("<i2")))
     limits = AudioLimits(decode=ChildLimits(stall_seconds=30.0, least_bytes_per_second=8000))
-    ffmpeg = stand_in(tmp_path, f"{LOOK}\n{bursts}")
+    ffmpeg = stand_in(tmp_path, f"{LOOK}\n{HEAD}\n{bursts}")
     assert decode_audio(source, room, limits=limits, ffmpeg=ffmpeg)[0].duration == 100.0
 
 
