@@ -146,7 +146,7 @@ class Settings(TranscriptionSettings):
     )
     webhook_attempts: int = Field(8, ge=1, le=20, description="Tries of one webhook.")
     audio_urls: bool = Field(
-        True, description="Allow batches to name audio by https URL (outgoing requests)."
+        False, description="Allow batches to name audio by https URL (outgoing requests)."
     )
     audio_hosts: str = Field(
         "", description="Inward hosts that audio may be fetched from all the same, host:port, …"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 ENDPOINTS = {"/v1/audio/transcriptions": "transcribe", "/v1/audio/translations": "translate"}
 SOURCES = ("url", "file_id")
@@ -106,10 +106,10 @@ def _source(body: Mapping[str, Any]) -> str:
     if len(given) != 1 or not _is_text(given[0]):
         message = "body names its sound by url (https://…), or by file_id (a file uploaded here)."
         raise _Wrong("missing_audio", message, "body.url")
-    return str(given[0])
+    return given[0]
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value.isprintable()
 
 

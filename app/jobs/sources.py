@@ -60,7 +60,10 @@ class Sources:
     def check(self, url: str) -> None:
         """Raise `SourceUnavailable` for an address that is not fetched from."""
         if not self._settings.audio_urls:
-            raise SourceUnavailable("Fetching audio by URL is turned off on this service.")
+            raise SourceUnavailable(
+                "Fetching audio by URL is turned off on this service (LONGFORM_AUDIO_URLS); upload "
+                "it as a file and name that by file_id."
+            )
         try:
             resolve(url, self._inward, what=WHAT)
         except (InwardAddress, OSError) as error:

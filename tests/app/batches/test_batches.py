@@ -112,7 +112,7 @@ def lines_of(client: openai.OpenAI, file_id: str | None) -> dict[str, dict[str, 
 
 
 def test_a_batch_from_file_to_file(start: Start, audio: AudioServer):
-    client = start(audio_hosts=audio.host).openai()
+    client = start(audio_urls=True, audio_hosts=audio.host).openai()
     sound = client.files.create(file=("talk.wav", SOUND), purpose="user_data")
     words = {"response_format": "verbose_json", "timestamp_granularities": ["word"]}
     content = requests(
@@ -174,7 +174,7 @@ def test_a_batch_from_file_to_file(start: Start, audio: AudioServer):
     ],
 )
 def test_inward_addresses_are_refused(start: Start, url: str):
-    client = start().openai()
+    client = start(audio_urls=True).openai()
     done = ended(client, begin(client, requests({"one": {"url": url}})))
     error = lines_of(client, done.error_file_id)["one"]["response"]["body"]["error"]
     assert error["code"] == "audio_unavailable"
@@ -182,7 +182,7 @@ def test_inward_addresses_are_refused(start: Start, url: str):
 
 def test_a_redirect_inward_is_refused(start: Start, audio: AudioServer):
     """What the first address may, the second may not."""
-    client = start(audio_hosts=audio.host).openai()
+    client = start(audio_urls=True, audio_hosts=audio.host).openai()
     inward = {"url": f"{audio.url}/to/http://127.0.0.1:1/a.wav"}
     endless = {"url": f"{audio.url}/to/" * (MOST_REDIRECTS + 1)}
     done = ended(client, begin(client, requests({"inward": inward, "endless": endless})))
@@ -192,8 +192,8 @@ def test_a_redirect_inward_is_refused(start: Start, audio: AudioServer):
     assert "redirects too often" in messages["endless"]
 
 
-def test_fetching_can_be_turned_off_and_is_bounded(start: Start, audio: AudioServer):
-    client = start(audio_hosts=audio.host, audio_urls=False).openai()
+def test_fetching_is_off_by_default(start: Start, audio: AudioServer):
+    client = start(audio_hosts=audio.host).openai()
     done = ended(client, begin(client, requests({"one": {"url": f"{audio.url}/a.wav"}})))
     error = lines_of(client, done.error_file_id)["one"]["response"]["body"]["error"]
     assert "turned off" in error["message"]
@@ -201,7 +201,7 @@ def test_fetching_can_be_turned_off_and_is_bounded(start: Start, audio: AudioSer
 
 
 def test_a_sound_that_is_too_large_is_not_kept(start: Start, audio: AudioServer):
-    client = start(audio_hosts=audio.host, max_upload_bytes=100_000).openai()
+    client = start(audio_urls=True, audio_hosts=audio.host, max_upload_bytes=100_000).openai()
     done = ended(client, begin(client, requests({"one": {"url": f"{audio.url}/a.wav"}})))
     error = lines_of(client, done.error_file_id)["one"]["response"]["body"]["error"]
     assert error["code"] == "audio_too_long"
