@@ -55,10 +55,13 @@ class Clip:
 class DecodingOptions:
     """How one clip is decoded; every row of a batch may have its own.
 
-    Defaults are openai-whisper's command line (beam 5, temperature fallback, thresholds).
+    Defaults are openai-whisper's command line (beam 5, temperature fallback, thresholds), but for
+    `needs_language`.
     `language` None means detect, among `languages` when given. `length_penalty` None divides the
     score by the length; a number is the exponent of the GNMT penalty ((5 + n) / 6) ** alpha.
-    `sample_len` None means all of the context that the prompt leaves free.
+    `sample_len` None means all of the context that the prompt leaves free. `needs_language`:
+    short or improbable text is none where no speech is likelier than any language; without it,
+    openai-whisper's rules alone.
     """
 
     task: Task = "transcribe"
@@ -80,6 +83,7 @@ class DecodingOptions:
     compression_ratio_threshold: float | None = 2.4
     logprob_threshold: float | None = -1.0
     no_speech_threshold: float | None = 0.6
+    needs_language: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.beam_size <= 16:

@@ -47,7 +47,8 @@ class Written:
 
 @dataclass
 class OursSequential:
-    """One engine; `spec.previous_text` prompts each window with the text of the one before."""
+    """One engine, by openai-whisper's rules alone; `spec.previous_text` prompts each window with
+    the text of the one before."""
 
     spec: PeerSpec
     decoder: Decoder
@@ -75,7 +76,9 @@ class OursSequential:
         self.decoder.close()
 
     def _pieces(self, recording: Recording, language: str | None) -> Iterator[Piece]:
-        options = DecodingOptions(language=language, beam_size=self.spec.beam_size)
+        options = DecodingOptions(
+            language=language, beam_size=self.spec.beam_size, needs_language=False
+        )
         start = 0.0
         number = 0
         while start < recording.duration - 1 / SAMPLE_RATE:

@@ -25,7 +25,9 @@ from transcription.models import checkpoint_of
 Windows = Sequence[NDArray[np.int16]]
 Jobs = Sequence[tuple[NDArray[np.int16], DecodingOptions]]
 SCORE_TOLERANCE: Final = 1e-4  # of the average log probability
-OPTIONS: Final = DecodingOptions(language="en", temperatures=(0.0,), word_timestamps=False)
+OPTIONS: Final = DecodingOptions(
+    language="en", temperatures=(0.0,), word_timestamps=False, needs_language=False
+)
 PROMPT: Final = "A meeting about the harbour"
 COMPANY: Final = (
     OPTIONS,

@@ -12,7 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from decoding.engine.quality import best_attempt, compression_ratio, is_final, judge
+from decoding.engine.quality import (
+    Sounds,
+    best_attempt,
+    compression_ratio,
+    is_doubtful,
+    is_final,
+    judge,
+)
 from decoding.engine.window_request import WindowRequest
 from decoding.model.vocabulary import Vocabulary
 from decoding.search.hypotheses import Hypothesis
@@ -59,19 +66,23 @@ def _uniforms(request: WindowRequest, steps: int, beams: int) -> Tensor:
 
 
 def judge_attempt(
-    request: WindowRequest, hypothesis: Hypothesis, no_speech_prob: float, vocabulary: Vocabulary
+    request: WindowRequest, hypothesis: Hypothesis, sounds: Sounds, vocabulary: Vocabulary
 ) -> bool:
     """Record what the due attempt found. Returns whether the window needs no other."""
-    if math.isnan(no_speech_prob):
-        hypothesis, no_speech_prob = replace(hypothesis, is_finite=False), 0.0
-    request.no_speech_prob = no_speech_prob
+    if math.isnan(sounds.no_speech_prob):
+        hypothesis, sounds = replace(hypothesis, is_finite=False), Sounds(0.0)
+    request.no_speech_prob = sounds.no_speech_prob
     ratio = compression_ratio(vocabulary.text_of(hypothesis.tokens).strip())
-    verdict = judge(hypothesis.avg_logprob, no_speech_prob, ratio, request.options)
+    num_tokens = sum(token < vocabulary.eot for token in hypothesis.tokens)
+    verdict = judge(hypothesis.avg_logprob, num_tokens, sounds, ratio, request.options)
+    is_last = len(request.tried) + 1 == len(request.options.temperatures)
     if not hypothesis.is_finite:
         verdict = "improbable"
+    elif is_last and verdict == "improbable" and is_doubtful(sounds, request.options):
+        verdict = "no_speech"
     attempt = Attempt(due_temperature(request), hypothesis.avg_logprob, ratio, verdict)
     request.tried.append((attempt, hypothesis))
-    return is_final(verdict) or len(request.tried) == len(request.options.temperatures)
+    return is_last or is_final(verdict)
 
 
 def best_result(request: WindowRequest, vocabulary: Vocabulary) -> Decoded | None:

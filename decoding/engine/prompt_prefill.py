@@ -1,4 +1,4 @@
-"""The prompt's half of the prefill: KV cache, first logits, probability of no speech.
+"""The prompt's half of the prefill: KV cache, first logits, whether anybody speaks.
 
 Several windows at once, or one. Where the result waits and when it gets a slot is not known here.
 """
@@ -25,6 +25,7 @@ class PrefilledWindow:
     text: list[KeyValue]  # of the prompt, each [1, heads, len(prompt), width]
     first_logits: Tensor  # [columns]
     no_speech_prob: Tensor  # one number, still on the device
+    language_prob: Tensor  # of the likeliest language, likewise
 
     def tensors(self) -> Iterator[Tensor]:
         for layers in (self.audio, self.text):
@@ -32,6 +33,7 @@ class PrefilledWindow:
                 yield from pair
         yield self.first_logits
         yield self.no_speech_prob
+        yield self.language_prob
 
 
 class _PromptCache:
@@ -59,6 +61,7 @@ def prefill_prompts(
     logits = decoder.logits(hidden.gather(1, ends[..., None].expand(-1, -1, hidden.shape[-1])))
     probabilities = (logits[:, 0] + columns.plain_bias).softmax(-1)
     no_speech = probabilities[:, columns.of([model.vocabulary.no_speech])[0]]
+    language = _likeliest_language(model, logits[:, 0])
     return [
         PrefilledWindow(
             audio=[(key[at : at + 1], value[at : at + 1]) for key, value in audio],
@@ -66,9 +69,20 @@ def prefill_prompts(
             text=_of_window(cache.layers, at, len(prompt.tokens)),
             first_logits=logits[at, 1].clone(),
             no_speech_prob=no_speech[at],
+            language_prob=language[at],
         )
         for at, prompt in enumerate(prompts)
     ]
+
+
+def _likeliest_language(model: LoadedModel, logits: Tensor) -> Tensor:
+    """The probability of the likeliest of the model's languages, [w]; `logits` [w, columns] are
+    those of the transcript's start. 1 for a model that knows English alone."""
+    if not model.dimensions.is_multilingual:
+        return logits.new_ones(len(logits))
+    tokens = [model.vocabulary.language_token(code) for code in model.vocabulary.languages]
+    columns = send(model.decoder.columns.of(tokens), model.device)
+    return logits.index_select(-1, columns).softmax(-1).amax(-1)
 
 
 def _of_window(layers: Sequence[KeyValue], at: int, length: int) -> list[KeyValue]:

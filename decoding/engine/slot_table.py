@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from decoding.engine.fallback import judge_attempt
+from decoding.engine.quality import Sounds
 from decoding.engine.slots import SlotGroup, TokenSuppression
 from decoding.engine.window_request import Phase, WindowRequest
 from decoding.model.loaded_model import LoadedModel
@@ -71,14 +72,18 @@ class Slot:
 
 def judge(model: LoadedModel, slots: Sequence[Slot]) -> list[bool]:
     """Whether the window in each slot, whose search is over, needs no further attempt."""
-    searches, no_speech = on_host(
+    searches, numbers = on_host(
         [slot.table.slot_group.search_of(slot.at) for slot in slots],
-        [slot.table.slot_group.no_speech_prob_of(slot.at) for slot in slots],
+        [
+            *(slot.table.slot_group.no_speech_prob_of(slot.at) for slot in slots),
+            *(slot.table.slot_group.language_prob_of(slot.at) for slot in slots),
+        ],
     )
+    no_speech, language = numbers[: len(slots)], numbers[len(slots) :]
     verdicts = []
-    for slot, search, probability in zip(slots, searches, no_speech, strict=True):
+    for slot, search, *sounds in zip(slots, searches, no_speech, language, strict=True):
         hypothesis = best_hypothesis(search, slot.request.options.length_penalty)
         tokens = model.decoder.columns.tokens(hypothesis.tokens)
         hypothesis = replace(hypothesis, tokens=tokens)
-        verdicts.append(judge_attempt(slot.request, hypothesis, probability, model.vocabulary))
+        verdicts.append(judge_attempt(slot.request, hypothesis, Sounds(*sounds), model.vocabulary))
     return verdicts

@@ -173,6 +173,10 @@ class SlotGroup:
         """One number, still on the device."""
         return self._slots[at].prefilled.no_speech_prob
 
+    def language_prob_of(self, at: int) -> Tensor:
+        """How likely the likeliest language is, one number on the device."""
+        return self._slots[at].prefilled.language_prob
+
     # -- steps ------------------------------------------------------------------------------
 
     def step(self) -> None:

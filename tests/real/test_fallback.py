@@ -36,7 +36,13 @@ def repeated(text, pause):
 
 
 def decoded(official, samples, **options):
-    options = {"temperatures": LADDER, "sample_len": BUDGET, "word_timestamps": False, **options}
+    options = {
+        "temperatures": LADDER,
+        "sample_len": BUDGET,
+        "word_timestamps": False,
+        "needs_language": False,  # a rule of ours
+        **options,
+    }
     return official.decode(samples, language="en", **options)
 
 
@@ -81,6 +87,19 @@ def test_an_improbable_window_climbs(base):
     ours = decoded(base, samples)
     assert_judged_alike(base, samples, ours)
     assert ours.attempts[0].verdict == "improbable"
+
+
+def test_nobody_speaks_where_no_language_is_heard(base):
+    """A coffee shop, in which openai-whisper thanks its viewers."""
+    samples = window_of("human/nonspeech-ambience/coffee-shop.ogg")
+    assert decoded(base, samples).text
+    heard = decoded(base, samples, needs_language=True)
+    assert (heard.verdict, heard.words, len(heard.attempts)) == ("no_speech", (), 1)
+
+
+def test_a_language_is_heard_in_speech_that_is_noisy_or_short(base):
+    for name in ("human/rosehill-noise/crying-child.mp3", "fsdd-test/8_jackson_1.wav"):
+        assert decoded(base, window_of(name), needs_language=True).text
 
 
 def test_speech_does_not_climb(base):

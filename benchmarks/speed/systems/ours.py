@@ -24,6 +24,7 @@ def open_windows(work: WindowWork) -> Runnable:
         compression_ratio_threshold=None,
         logprob_threshold=None,
         no_speech_threshold=None,
+        needs_language=False,
     )
     clips = [Clip(samples) for samples in sound.windows(work.batch)]
 

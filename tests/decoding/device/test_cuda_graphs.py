@@ -224,7 +224,12 @@ def test_a_step_takes_nothing_from_the_host(tmp_path):
     layers = range(dims.n_text_layer)
     bias = decoder.columns.plain_bias
     prefilled = PrefilledWindow(
-        [(sound, sound) for _ in layers], prompt, [(text, text) for _ in layers], bias, bias[0]
+        [(sound, sound) for _ in layers],
+        prompt,
+        [(text, text) for _ in layers],
+        bias,
+        bias[0],
+        bias[0],
     )
     recorder = OperationRecorder()
     with torch.inference_mode():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from decoding.engine import prompt_prefill
 from decoding.engine.batch import Batch
 from decoding.errors import NotFinite
 from decoding.loading.loader import load_model
@@ -27,7 +28,12 @@ from tests.decoding.speech import window
 # openai-whisper sorts tensors with numpy, which NumPy 2 deplores
 pytestmark = pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")
 
-ONCE = {"temperatures": (0.0,), "no_speech_threshold": None, "language": "en"}
+ONCE = {
+    "temperatures": (0.0,),
+    "no_speech_threshold": None,
+    "needs_language": False,
+    "language": "en",
+}
 MIXED = [
     DecodingOptions(**ONCE),
     DecodingOptions(beam_size=3, prompt="the harbour", **ONCE),
@@ -150,7 +156,11 @@ def test_language_is_chosen_among_those_allowed(small):
 
 def test_only_what_fails_climbs_and_the_best_attempt_stays(small):
     options = DecodingOptions(
-        language="en", temperatures=(0.0, 0.5, 1.0), logprob_threshold=0.0, no_speech_threshold=2.0
+        language="en",
+        temperatures=(0.0, 0.5, 1.0),
+        logprob_threshold=0.0,
+        no_speech_threshold=2.0,
+        needs_language=False,
     )
     decoded = decode_one(small, noise(1), options)
     assert [attempt.temperature for attempt in decoded.attempts] == [0.0, 0.5, 1.0]
@@ -165,6 +175,17 @@ def test_silence_has_no_words(small):
     assert decoded.verdict == "no_speech"
     assert len(decoded.attempts) == 1
     assert (decoded.text, decoded.words, decoded.timed_text) == ("", (), ())
+
+
+def test_no_speech_that_is_likelier_than_any_language_has_no_words(small, monkeypatch):
+    options = {"language": "en", "temperatures": (0.0,), "sample_len": 4}
+    assert decode_one(small, noise(1), DecodingOptions(**options)).text
+    none = torch.full((1,), -1.0)
+    monkeypatch.setattr(prompt_prefill, "_likeliest_language", lambda *_: none)
+    decoded = decode_one(small, noise(1), DecodingOptions(**options))
+    assert (decoded.verdict, decoded.text, decoded.words) == ("no_speech", "", ())
+    unchecked = DecodingOptions(needs_language=False, **options)
+    assert decode_one(small, noise(1), unchecked).text
 
 
 def test_samples_repeat_for_a_seed_and_differ_between_seeds(small):

@@ -9,6 +9,7 @@ import torch
 
 from decoding.engine.fallback import best_result, due_beams, judge_attempt, plan_attempt
 from decoding.engine.language_detection import DetectedLanguage
+from decoding.engine.quality import Sounds
 from decoding.engine.window_request import WindowRequest
 from decoding.search.hypotheses import Hypothesis
 from decoding.types import DecodingOptions
@@ -29,7 +30,7 @@ def request(**options):
 
 def tried(vocabulary, one, *hypotheses, no_speech=0.0):
     """Whether each of the hypotheses ended the attempts."""
-    return [judge_attempt(one, found, no_speech, vocabulary) for found in hypotheses]
+    return [judge_attempt(one, found, Sounds(no_speech), vocabulary) for found in hypotheses]
 
 
 def test_the_first_attempt_searches_the_later_ones_sample(small):

@@ -18,6 +18,7 @@ from decoding.engine import prefill
 from decoding.engine.fallback import judge_attempt, plan_attempt
 from decoding.engine.language_detection import DetectedLanguage
 from decoding.engine.prefill import Prefiller
+from decoding.engine.quality import Sounds
 from decoding.engine.slots import SlotGroup
 from decoding.engine.token_suppression import TokenSuppressions
 from decoding.engine.window_request import WindowRequest
@@ -118,6 +119,7 @@ def test_hearing_several(numberless, watched):
     with watched:
         prefiller.prompt(prefiller.encode(requests))
     assert [one.prefilled.no_speech_prob.shape for one in requests] == [()] * 3
+    assert [one.prefilled.language_prob.shape for one in requests] == [()] * 3
 
 
 def test_hearing_languages_up_to_their_way_to_the_host(numberless, watched):
@@ -131,7 +133,8 @@ def test_words_up_to_their_way_to_the_host(numberless, watched):
     finished = window_requests(language="en", temperatures=(0.0,))
     for at, one in enumerate(finished):
         one.language = DetectedLanguage("en")
-        judge_attempt(one, Hypothesis(SPOKEN[: 4 + at], -1.0, False), 0.0, numberless.vocabulary)
+        hypothesis = Hypothesis(SPOKEN[: 4 + at], -1.0, False)
+        judge_attempt(one, hypothesis, Sounds(0.0), numberless.vocabulary)
     leaving = WordTimingQueue(numberless, 2)
     with watched:
         leaving.start(finished, [audio] * 3)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from whisper.utils import compression_ratio as openai_ratio
 
-from decoding.engine.quality import best_attempt, compression_ratio, is_final, judge
-from decoding.types import Attempt, DecodingOptions
+from decoding.engine.fallback import judge_attempt
+from decoding.engine.quality import Sounds, best_attempt, compression_ratio, is_final, judge
+from decoding.engine.window_request import WindowRequest
+from decoding.search.hypotheses import Hypothesis
+from decoding.types import Attempt, Clip, DecodingOptions
 
 ENGLISH = (
     "The committee met on Tuesday to discuss the new library. Most members liked the plan, "
@@ -51,15 +55,64 @@ def test_no_text():
     ],
 )
 def test_verdicts(logprob, no_speech, ratio, verdict):
-    assert judge(logprob, no_speech, ratio, DEFAULT) == verdict
+    assert judge(logprob, 40, Sounds(no_speech), ratio, DEFAULT) == verdict
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "language", "verdict"),
+    [
+        (0.72, 0.37, "no_speech"),  # a boat that knocks, "수고하셨습니다."
+        (0.48, 0.22, "no_speech"),  # a coffee shop, "ご視聴ありがとうございました"
+        (0.49, 0.79, "accepted"),  # one digit of 0.4 s
+        (0.41, 0.42, "accepted"),  # six digits with pauses
+        (0.10, 0.32, "accepted"),  # verse in a language that the model hardly knows
+    ],
+)
+def test_short_text_where_no_speech_is_likelier_than_any_language(no_speech, language, verdict):
+    sounds = Sounds(no_speech, language)
+    assert judge(-0.4, 8, sounds, 1.0, DEFAULT) == verdict
+    assert judge(-0.4, 8, sounds, 1.0, DecodingOptions(needs_language=False)) == "accepted"
+
+
+def test_long_text_is_believed_as_long_as_it_is_probable():
+    digits = Sounds(0.95, 0.59)  # thirty seconds of them, with pauses
+    assert judge(-0.24, 60, digits, 1.7, DEFAULT) == "accepted"
+    assert judge(-1.09, 22, Sounds(0.48, 0.22), 1.1, DEFAULT) == "no_speech"
+
+
+class Texts:
+    """A vocabulary that says the same whatever the tokens are."""
+
+    eot = 50257
+
+    def text_of(self, tokens: tuple[int, ...]) -> str:
+        return "We will see you in the next video."
+
+
+def climbed(sounds, **options):
+    """The verdicts of a window whose every attempt is improbable."""
+    asked = DecodingOptions(temperatures=(0.0, 0.5), language="en", **options)
+    request = WindowRequest(Clip(np.zeros(8, np.int16)), asked)
+    hypothesis = Hypothesis((1, 2), -9.0, is_truncated=False)
+    while not judge_attempt(request, hypothesis, sounds, Texts()):
+        pass
+    return [attempt.verdict for attempt in request.attempts]
+
+
+def test_what_is_improbable_to_the_last_is_no_speech_where_there_is_doubt():
+    music, lone_word = Sounds(0.26, 0.56), Sounds(0.09, 0.9)
+    assert climbed(music) == ["improbable", "no_speech"]
+    assert climbed(lone_word) == ["improbable", "improbable"]
+    assert climbed(music, needs_language=False) == ["improbable", "improbable"]
 
 
 def test_thresholds_can_be_switched_off():
     off = DecodingOptions(
         compression_ratio_threshold=None, logprob_threshold=None, no_speech_threshold=None
     )
-    assert judge(-9.0, 1.0, 9.0, off) == "accepted"
-    assert judge(-0.1, 0.7, 1.0, DecodingOptions(logprob_threshold=None)) == "no_speech"
+    assert judge(-9.0, 40, Sounds(1.0), 9.0, off) == "accepted"
+    without = DecodingOptions(logprob_threshold=None)
+    assert judge(-0.1, 40, Sounds(0.7), 1.0, without) == "no_speech"
 
 
 def attempt(temperature, logprob, ratio, verdict):
