@@ -22,7 +22,7 @@ GOALS = {
     "job goes on, the watcher resumes",
     "F4": "No room at every write in turn: 507, 503 or a job that ends; nothing left; the next "
     "small job succeeds",
-    "F5": "ffmpeg missing, killed, hung, dribbling, silent, talkative (night: 20 times each): the "
+    "F5": "ffmpeg missing, killed, hung, dribbling, silent, talkative: the "
     "right code, no child left",
     "F6": "Out of memory, a dead or wedged engine, a recording that stops it: the others finish",
     "F7": "Clients that vanish at random bytes, 200 times: nothing left on disk, no job",
