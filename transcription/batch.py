@@ -36,7 +36,7 @@ AUDIO_SUFFIXES = frozenset((
     ".snd", ".sph", ".spx", ".tod", ".trp", ".ts", ".tta", ".vob", ".w64", ".wav", ".wave",
     ".weba", ".webm", ".wma", ".wmv", ".wv",
 ))
-# Sound and video that we do not read: passed over with a word, so that nobody believes it was heard.
+# Sound and video that we do not read: passed over with a word, lest somebody believes it was heard.
 MEDIA_NOT_READ = frozenset((
     ".aa", ".aax", ".ds2", ".dsd", ".dss", ".dts", ".dsf", ".mid", ".midi", ".mlp", ".mpc",
     ".mxf", ".nsf", ".ra", ".ram", ".rm", ".rmvb", ".swf", ".thd", ".voc", ".wrf", ".wtv",
