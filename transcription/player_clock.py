@@ -20,6 +20,8 @@ HOUR = 3600.0
 MOST_SILENCE = 6 * HOUR
 MOST_GAP = 3600  # seconds; in streams of broadcasters a longer one is a clock that was set anew
 SILENCE_OF_ANY_FILE = 1 * HOUR
+SILENCE_OF_LITTLE_SOUND = 60.0
+SILENCE_PER_SOUND = 60  # seconds between sounds, per second of sound before
 BYTES_PER_SECOND = 750  # of the thinnest speech that people record
 
 
@@ -49,6 +51,8 @@ class PlayerClock:
         self._budget_ms = round(budget * 1000)
         self._shift_ms = round(start * 1000)
         self._samples = 0
+        self._sound = 0
+        self._filled_ms = 0
 
     @property
     def seconds(self) -> float:
@@ -60,6 +64,7 @@ class PlayerClock:
         late_ms = due_ms + self._shift_ms - self._samples // SAMPLES_PER_MS
         silence = self._fill(late_ms) if late_ms > TOLERANCE_MS else 0
         self._samples += silence + samples
+        self._sound += samples
         return silence
 
     def restart(self, start: float) -> None:
@@ -68,14 +73,21 @@ class PlayerClock:
 
     def _fill(self, late_ms: int) -> int:
         gap = Gap(self.seconds, late_ms / 1000)
-        if late_ms > min(self._budget_ms, MOST_GAP * 1000):
+        if late_ms > min(self._budget_ms, MOST_GAP * 1000) or not self._is_in_proportion(late_ms):
             self.disbelieved.append(gap)
             self._shift_ms -= late_ms
             return 0
         self._budget_ms -= late_ms
-        if self._samples and gap.seconds >= WORTH_A_WORD:
+        self._filled_ms += late_ms if self._sound else 0
+        if self._sound and gap.seconds >= WORTH_A_WORD:
             self.gaps.append(gap)
         return late_ms * SAMPLES_PER_MS
+
+    def _is_in_proportion(self, late_ms: int) -> bool:
+        """To the sound so far; a late start is not, for people join late."""
+        heard = self._sound / SAMPLE_RATE
+        most_ms = (SILENCE_OF_LITTLE_SOUND + SILENCE_PER_SOUND * heard) * 1000
+        return not self._sound or self._filled_ms + late_ms <= most_ms
 
     def warnings(self) -> list[str]:
         """What whoever reads the transcript should know of its times."""

@@ -334,8 +334,9 @@ which looks at the bytes; a folder is searched by suffix.
 
 The clock is a player's: it begins where the first track of the file begins, in MP4 and QuickTime
 where their own clock does. Where the file has no sound there is silence. It is believed up to a
-bound: a gap of an hour, 6 hours in all, an hour and a second per 750 bytes of the file. Gaps of
-half a second and more, damage and disbelief are in the `warnings` of the transcript.
+bound: a gap of an hour, and of a minute and 60 times the sound before it; in all 6 hours, and an
+hour and a second per 750 bytes of the file. Gaps of half a second and more, damage and disbelief
+are in the `warnings` of the transcript.
 
 Of several audio tracks the one that the file flags is heard, the first that can be decoded if
 that cannot; a warning names the others, `audio_track=N` chooses, `channels=tracks` hears each as

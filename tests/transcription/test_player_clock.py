@@ -66,6 +66,25 @@ def test_a_lying_table_is_not_filled():
     assert "jumps by 82000 s" in clock.warnings()[0]
 
 
+def test_a_lie_of_a_few_minutes_for_every_block_is_not_filled():
+    clock = PlayerClock(most_silence(32_000))
+    for n in range(44):
+        clock.place(n * 225_000, 371)
+    assert clock.seconds == pytest.approx(44 * 371 / SAMPLE_RATE)
+
+
+def test_who_spoke_a_minute_may_be_silent_for_most_of_an_hour():
+    clock = PlayerClock(most_silence(60 * 4000))
+    clock.place(0, 60 * SECOND)
+    assert clock.place(3_500_000, SECOND) == 3440 * SECOND
+    assert len(clock.warnings()) == 1
+
+
+def test_who_joins_late_is_late():
+    clock = PlayerClock(most_silence(1000))
+    assert clock.place(3_000_000, SECOND) == 3000 * SECOND
+
+
 def test_gaps_behind_one_that_is_not_believed_are():
     clock = PlayerClock(HOUR)
     clock.place(0, SECOND)
