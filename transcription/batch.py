@@ -29,7 +29,7 @@ from transcription.window_decoder import EngineWindowDecoder
 # fmt: off
 AUDIO_SUFFIXES = frozenset((
     ".3g2", ".3ga", ".3gp", ".3gpp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape",
-    ".asf", ".au", ".avi", ".awb", ".caf", ".divx", ".eac3", ".ec3", ".f4a", ".f4b", ".f4v",
+    ".asf", ".au", ".avi", ".awb", ".caf", ".divx", ".dss", ".eac3", ".ec3", ".f4a", ".f4b", ".f4v",
     ".flac", ".flv", ".m2t", ".m2ts", ".m4a", ".m4b", ".m4r", ".m4v", ".mj2", ".mk3d", ".mka",
     ".mkv", ".mod", ".mov", ".mp1", ".mp2", ".mp3", ".mp4", ".mpa", ".mpeg", ".mpg", ".mpga",
     ".mts", ".nist", ".oga", ".ogg", ".ogm", ".ogv", ".ogx", ".opus", ".qt", ".qta", ".rf64",
@@ -38,7 +38,7 @@ AUDIO_SUFFIXES = frozenset((
 ))
 # Sound and video that we do not read: passed over with a word, lest somebody believes it was heard.
 MEDIA_NOT_READ = frozenset((
-    ".aa", ".aax", ".ds2", ".dsd", ".dss", ".dts", ".dsf", ".mid", ".midi", ".mlp", ".mpc",
+    ".aa", ".aax", ".ds2", ".dsd", ".dts", ".dsf", ".mid", ".midi", ".mlp", ".mpc",
     ".mxf", ".nsf", ".ra", ".ram", ".rm", ".rmvb", ".swf", ".thd", ".voc", ".wrf", ".wtv",
     ".xm",
 ))

@@ -33,7 +33,7 @@ from transcription.errors import DecoderFailed
 DEMUXERS = (
     "wav,w64,aiff,au,caf,flac,ogg,mp3,aac,mov,mp4,m4a,3gp,3g2,mj2,mov,mp4,m4a,3gp,3g2,mj2,"
     "matroska,webm,matroska,webm,asf,amr,amrnb,amrwb,avi,ac3,eac3,mpegts,mpeg,flv,wv,tta,ape,"
-    "nistsphere"
+    "nistsphere,dss"
 )
 DECODERS = (
     "mp3,mp3float,mp2,mp2float,mp1,mp1float,aac,aac_latm,flac,alac,opus,libopus,vorbis,libvorbis,"
@@ -41,7 +41,7 @@ DECODERS = (
     "pcm_u16le,pcm_u16be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_mulaw,pcm_alaw,pcm_dvd,"
     "pcm_bluray,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,g722,g726,g726le,gsm,gsm_ms,amrnb,amrwb,"
     "libopencore_amrnb,libopencore_amrwb,wmav1,wmav2,wmapro,wmavoice,wavpack,ape,tta,speex,"
-    "libspeex,nellymoser,shorten"
+    "libspeex,nellymoser,shorten,g723_1,g729,truespeech,dss_sp"
 )
 MAX_STREAMS = 64
 MAX_PIXELS = 40_000_000

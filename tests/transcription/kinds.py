@@ -182,6 +182,8 @@ PLAIN = (
     Kind("a-law.wav", "WAV, A-law (telephone)", coded("-c:a", "pcm_alaw", *NARROW)),
     Kind("adpcm.wav", "WAV, Microsoft's ADPCM", coded("-c:a", "adpcm_ms")),
     Kind("ima.wav", "WAV, IMA ADPCM (dictaphones)", coded("-c:a", "adpcm_ima_wav")),
+    Kind("g723.wav", "WAV, G.723.1 (telephone systems)",
+         coded("-c:a", "g723_1", "-b:a", "6300", *NARROW)),
     Kind("96-kHz.wav", "WAV, 96 kHz", coded(rate=96_000)),
     Kind("8-kHz.wav", "WAV, 8 kHz", coded(*NARROW)),
     Kind("six-channels.flac", "FLAC, 6 channels", coded("-ac", "6")),
