@@ -93,8 +93,8 @@ sbom: $(READY) $(SUPPLY)/.ready  ## sbom.cdx.json: what is installed here, as Cy
 image:  ## the container image
 	docker build -t whisper-longform .
 
-image-check:  ## nightly: build the CPU image (VARIANTS="cpu cuda": both) without a registry of images, and try it
-	@$(PYTHON) -m tests.image $(VARIANTS)
+image-check:  ## nightly: build the CPU image (VARIANTS="cpu cuda": both; STEP=name: that step) without a registry of images, and try it
+	@$(PYTHON) -m tests.image $(VARIANTS) $(if $(STEP),--only "$(STEP)")
 
 clean:  ## remove the environment and everything the tools left
 	rm -rf $(VENV) $(SUPPLY) sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-output test-artifacts
