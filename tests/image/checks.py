@@ -116,7 +116,7 @@ class Checks:
             mounts = {Path("/etc/hosts"): served.hosts}
             run = replace(run, settings=settings, network=served.network, mounts=mounts)
             survived = self._survives(run)
-            jobs = served.count("jobs")
+            jobs = served.count("longform_jobs")
         assert jobs == 1, f"PostgreSQL holds {jobs} jobs"
         assert not [*run.data.glob("*.db")], "there is an SQLite database too"
         return survived
