@@ -26,7 +26,7 @@ LIMITS = (
     *("uploads_per_key", "waiting_uploads_per_key", "upload_wait_seconds", "upload_turn_seconds"),
     *("watchers_per_key", "queued_jobs", "queued_jobs_per_key", "running_jobs", "running_requests"),
     *("disconnect_grace_seconds", "request_grace_seconds", "audio_days", "result_days"),
-    *("webhooks", "webhook_attempts"),
+    *("files_per_key", "max_batch_bytes", "webhooks", "webhook_attempts"),
 )
 
 site_routes = APIRouter()

@@ -14,7 +14,8 @@ CARD = ModelCard("demo", False, ("en",), 1, "cpu", "fp32")
 
 def document(card: ModelCard) -> dict[str, Any]:
     status = ModelStatus(card.name, "open", card=card)
-    return _model_document(cast(Service, SimpleNamespace(model=status, started=1)), "whisper-1")
+    service = SimpleNamespace(model_named=lambda _: status, started=1)
+    return _model_document(cast(Service, service), "whisper-1")
 
 
 def test_the_demo_model_is_said_not_to_understand_people() -> None:
