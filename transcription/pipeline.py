@@ -76,11 +76,12 @@ def transcribe_recording(
     # 3. Decode and merge; decode again where windows disagree, where one was cut short, where
     #    nobody heard speech; let go of what can no longer change.
     merger = Merger(
+        plan.windows,
         options=options.merge,
         evidence=detected.evidence,
         speech=detected.speech if skip_silence else None,
         duration=recording.duration,
-        is_whole=False,
+        is_whole=plan.is_whole,
     )
     builder = SegmentBuilder(options.segments)
     repairs = Repairs(merger, progress)

@@ -116,6 +116,15 @@ def test_words_invented_in_silence_are_dropped(tmp_path):
     dreaming.close()
 
 
+@pytest.mark.parametrize("plan", ["grid", "chains"])
+def test_silence_is_heard_in_no_window(decoder, tmp_path, plan):
+    source = write_wav(tmp_path / "silence.wav", np.zeros(40 * 16_000, np.float32))
+    options = TranscriptionOptions(windows=WindowOptions(plan=plan))
+    transcript = run(source, decoder, tmp_path, options)
+    assert (transcript.text, transcript.words, transcript.windows) == ("", (), 0)
+    assert (transcript.duration, decoder.clips) == (40.0, 0)
+
+
 def test_a_file_that_is_no_sound(decoder, tmp_path):
     source = tmp_path / "letter.mp3"
     source.write_text("Dear Sir or Madam,\n" * 50)
