@@ -16,7 +16,9 @@ from app.settings import Settings
 MAX_NAME = 200
 MAX_HEADER_BYTES = 8192
 FILE_FIELD = "file"
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def clean_name(name: str) -> str:

@@ -149,6 +149,8 @@ def start(tmp_path: Path, keeper: Shared) -> Iterator[Start]:
             running = Running(
                 Settings(**{**chosen, **settings}), decoder or PlantedDecoder(), pipeline, engines
             )
+            if engines is not None:  # they stay the caller's to close, after the service
+                until.callback(engines.close)
             return until.enter_context(running)
 
         yield start_one

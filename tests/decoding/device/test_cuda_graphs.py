@@ -66,6 +66,11 @@ def short(monkeypatch):
 # -- whole batches ------------------------------------------------------------------------------
 
 
+def complaints_of_decoding(caplog):
+    """Its own: threads of other tests may still end."""
+    return [record for record in caplog.records if record.name.startswith("decoding")]
+
+
 @pytest.mark.usefixtures("dispatched", "short")
 @pytest.mark.parametrize("slots", [pytest.param(8, marks=pytest.mark.slow), 3])
 def test_recorded_windows_are_the_plain_ones(small, monkeypatch, caplog, slots):
@@ -83,7 +88,7 @@ def test_recorded_windows_are_the_plain_ones(small, monkeypatch, caplog, slots):
     assert {key for key in plain if recorded[key] != plain[key]} == set()
     assert sum(one.replays for one in recorders) > sum(one.recordings for one in recorders) >= 3
     assert any(one.forgotten for one in recorders)
-    assert not caplog.records
+    assert complaints_of_decoding(caplog) == []
 
 
 # -- slots, step by step ------------------------------------------------------------------------
@@ -380,4 +385,4 @@ def test_graphs_are_the_plain_steps(tmp_path, monkeypatch, caplog, slots):
     for key, one in plain.items():
         assert graphs[key].tokens == one.tokens
         assert graphs[key].avg_logprob == pytest.approx(one.avg_logprob, abs=1e-4)
-    assert not caplog.records  # not even that they could not be recorded
+    assert complaints_of_decoding(caplog) == []  # not even that they could not be recorded
