@@ -149,7 +149,8 @@ class Jobs:
             log.info("jobs go on")
             self._write_back()
             self.dispatch()
-        elif is_changed:  # an engine went away, or came back by itself
+        elif is_changed or self._put_back:
+            # An engine went away or came back by itself, perhaps both between two looks.
             self.dispatch()
 
     def obstacle_of_storage(self) -> Obstacle | None:
