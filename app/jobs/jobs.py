@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class Jobs:
         self._running: dict[str, Kind] = {}
         self._held: dict[str, ExitStack] = {}  # engines of jobs that are about to begin
         self._at_work: dict[str, _Work] = {}
-        self._startable: set[str] = set()  # models whose jobs could begin at the last look
+        self._startable: set[str] = set()  # models whose jobs could begin at the last dispatch
         self._is_stopping = False
         self._put_back: set[str] = set()  # jobs whose workflow is over and which are not
         self._unwritten: set[str] = set()  # of these, jobs that the store takes for running
@@ -127,7 +127,7 @@ class Jobs:
                 self._store.change_model(job.id, self._engines.default.name)
         with self._lock:
             self._running = {job.id: job.kind for job in unfinished if job.status == "running"}
-            first = [*self._running, *(job.id for kind in KINDS for job in self._next(kind))]
+            first = [*self._running, *(job.id for job in self._next(self._engines.startable()))]
         for job_id in first:
             self._turns.enter(job_id)
 
@@ -143,14 +143,11 @@ class Jobs:
     def tend(self) -> None:
         """Call it now and then: jobs that wait for an obstacle to go, go on when it has gone."""
         self._engines.tend()
-        startable = self._engines.startable()
-        is_changed, self._startable = startable != self._startable, startable
         if self.barrier.look():
             log.info("jobs go on")
             self._write_back()
             self.dispatch()
-        elif is_changed or self._put_back:
-            # An engine went away or came back by itself, perhaps both between two looks.
+        elif self._engines.startable() != self._startable:  # an engine went away, or came back
             self.dispatch()
 
     def obstacle_of_storage(self) -> Obstacle | None:
@@ -250,9 +247,10 @@ class Jobs:
     def _choose(self) -> list[Job]:
         """Jobs that start now; they count as running."""
         with self._lock:
+            self._startable = self._engines.startable()
             if self._is_stopping or self.barrier.standing is not None:
                 return []
-            chosen = [job for kind in KINDS for job in self._next(kind)]
+            chosen = self._next(self._startable)
             self._running.update({job.id: job.kind for job in chosen})
             for job in chosen:  # so that it is not closed before the job's own thread has come
                 self._held[job.id] = self._engines.hold(job.model)
@@ -275,7 +273,11 @@ class Jobs:
             self._let_go(job.id)
             raise
 
-    def _next(self, kind: Kind) -> list[Job]:
+    def _next(self, models: Collection[str]) -> list[Job]:
+        """Queued jobs of these models for which there is room."""
+        return [job for kind in KINDS for job in self._next_of(kind, models)]
+
+    def _next_of(self, kind: Kind, models: Collection[str]) -> list[Job]:
         settings = self._settings
         limit = settings.running_jobs if kind == "job" else settings.running_requests
         room = limit - sum(running == kind for running in self._running.values())
@@ -283,7 +285,6 @@ class Jobs:
             return []
         # A chosen job is marked as running by its own thread, a moment after it was chosen.
         limit = room + len(self._running)
-        models = self._engines.startable()
         queued = self._store.next_queued(self._workflows.executor, kind, limit, models)
         return [job for job in queued if job.id not in self._running][:room]
 

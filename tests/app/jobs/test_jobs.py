@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.app.calls import SOUND, events_of, submit
-from tests.app.conftest import Running
-from tests.app.planted import text_of, wav
+from tests.app.conftest import Running, Start
+from tests.app.planted import PlantedDecoder, text_of, wav
 from transcription.render import FORMATS
 
 
@@ -199,3 +199,19 @@ def test_events_resume_behind_the_last_one_heard(shared: Running):
         assert ids == [2]
         assert client.get(path, headers={"Last-Event-ID": "end"}).status_code == 204
         assert client.get(path, headers={"Last-Event-ID": "garbage"}).status_code == 200
+
+
+def test_a_job_goes_on_although_nobody_saw_its_engine_away(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+):
+    """The engine died and came back between two looks, and the job came just then."""
+    monkeypatch.setattr("app.service.TEND_SECONDS", 3600.0)  # looks are taken here
+    engine = PlantedDecoder()
+    running = start(engine)
+    running.service.jobs.tend()
+    engine.is_alive = False
+    with running.client() as client:
+        job = submit(client).json()["id"]
+    engine.is_alive = True
+    running.service.jobs.tend()
+    assert running.wait(job)["status"] == "completed"
