@@ -27,6 +27,7 @@ import httpx
 
 from tests.app.calls import events_of
 from tests.app.planted_service import NEW_LIFE
+from tests.trust.processes import children_of
 from transcription.in_flight import GROUP_WINDOWS
 
 ROOT = Path(__file__).parents[2]
@@ -146,11 +147,10 @@ class Killable:
                 lives[-1].add(line)
         return [len(life & set().union(*lives[i:])) for i, life in enumerate(lives[:-1], start=1)]
 
-    def _children(self) -> list[str]:
+    def _children(self) -> list[int]:
         assert self._process is not None
-        pid = self._process.pid
         with suppress(OSError):
-            return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            return children_of(self._process.pid)
         return []
 
 
