@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,7 @@ from app.http.forms import Fields
 from app.http.multipart import FormReader, boundary_of, clean_name
 from app.http.places import Turn
 from app.settings import Settings
-from app.storage.folders import PRIVATE_FILE, Folders
+from app.storage.folders import Folders, create_private
 
 BATCH_BYTES = 1 << 20
 DISK_THREADS = 4
@@ -137,8 +136,7 @@ class _Sink:
         return Upload(name, self._size, self._hash.hexdigest())
 
     def _open(self) -> None:
-        descriptor = os.open(self._target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, PRIVATE_FILE)
-        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self._file = create_private(self._target, buffering=0)
 
     def _close(self, *, is_whole: bool) -> None:
         with self._writing:

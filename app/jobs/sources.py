@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +15,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
-from app.jobs.outward import InwardAddress, hosts_in, resolve
+from app.jobs.outward import InwardAddress, Target, hosts_in, resolve
 from app.settings import Settings
 from app.storage.batch_store import BatchStore
-from app.storage.folders import PRIVATE_FILE, Folders, JobFolder
+from app.storage.folders import Folders, JobFolder, create_private
 from transcription.errors import AudioTooLong, TranscriptionError
 
 FILE_PREFIX = "file-"
@@ -59,13 +58,16 @@ class Sources:
 
     def check(self, url: str) -> None:
         """Raise `SourceUnavailable` for an address that is not fetched from."""
+        self._target(url)
+
+    def _target(self, url: str) -> Target:
         if not self._settings.audio_urls:
             raise SourceUnavailable(
                 "Fetching audio by URL is turned off on this service (LONGFORM_AUDIO_URLS); upload "
                 "it as a file and name that by file_id."
             )
         try:
-            resolve(url, self._inward, what=WHAT)
+            return resolve(url, self._inward, what=WHAT)
         except (InwardAddress, OSError) as error:
             raise SourceUnavailable(f"{error}.") from error
 
@@ -113,8 +115,7 @@ class Sources:
         timeout = httpx.Timeout(self._settings.upload_idle_seconds, connect=CONNECT_SECONDS)
         with httpx.Client(timeout=timeout, trust_env=False) as client:
             for _ in range(MOST_REDIRECTS):
-                self.check(url)
-                request = resolve(url, self._inward, what=WHAT).request(client, "GET")
+                request = self._target(url).request(client, "GET")
                 answer = client.send(request, stream=True)
                 try:
                     if not answer.has_redirect_location:
@@ -131,9 +132,8 @@ class Sources:
             raise _Passing(f"its server answered {code}")
         if not answer.is_success:
             raise SourceUnavailable(f"The audio could not be fetched: its server answered {code}.")
-        descriptor = os.open(target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, PRIVATE_FILE)
         size = 0
-        with os.fdopen(descriptor, "wb") as file:
+        with create_private(target) as file:
             for block in answer.iter_raw(BLOCK_BYTES):
                 check()
                 size += len(block)
@@ -144,5 +144,5 @@ class Sources:
         limit = self._settings.max_upload_bytes
         if size > limit:
             raise AudioTooLong(f"The audio has more than {limit} bytes.")
-        if shutil.disk_usage(self._folders.root).free < self._settings.min_free_bytes:
+        if self._folders.free_bytes() < self._settings.min_free_bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -13,13 +13,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from transcription.audio_cache import NOTE
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 PROBE_BYTES = 64 << 10
+
+
+def create_private(path: Path, *, buffering: int = -1) -> BinaryIO:
+    """The file, empty, open for writing; the service alone may read it."""
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, PRIVATE_FILE)
+    return os.fdopen(descriptor, "wb", buffering)
 
 
 class FolderInUse(Exception):
