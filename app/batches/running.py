@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,7 +32,7 @@ from app.jobs.sources import FILE_PREFIX, SourceUnavailable, name_in
 from app.settings import DAY
 from app.storage.batch_store import Batch, BatchRequest, BatchStatus, StoredFile
 from app.storage.codecs import decode_transcript, encode_options
-from app.storage.folders import PRIVATE_FILE
+from app.storage.folders import create_private
 from app.storage.store import Job
 from decoding.types import Task
 from transcription.options import TranscriptionOptions
@@ -203,9 +203,10 @@ def _check_source(service: Service, batch: Batch, source: str) -> None:
 
 def _finish(service: Service, batch: Batch) -> None:
     """Write the two files, then end the batch; a crash in between makes them anew."""
-    requests = service.files.requests_of(batch.id)
-    completed = (one for one in requests if _status(service, one) == "completed")
-    failed = (one for one in requests if _status(service, one) not in ("completed", None))
+    found = [(one, service.store.find(one.job)) for one in service.files.requests_of(batch.id)]
+    ended = [(request, job) for request, job in found if job is not None]
+    completed = [one for one in ended if one[1].status == "completed"]
+    failed = [one for one in ended if one[1].status != "completed"]
     values: dict[str, Any] = {
         "output_file": _write(service, batch, "output", completed),
         "error_file": _write(service, batch, "error", failed),
@@ -215,21 +216,15 @@ def _finish(service: Service, batch: Batch) -> None:
     service.files.change_batch(batch.id, {**values, "status": status, "ended": time.time()})
 
 
-def _status(service: Service, request: BatchRequest) -> str | None:
-    job = service.store.find(request.job)
-    return job.status if job else None
-
-
 def _write(
-    service: Service, batch: Batch, kind: str, requests: Iterator[BatchRequest]
+    service: Service, batch: Batch, kind: str, done: Sequence[tuple[BatchRequest, Job]]
 ) -> str | None:
     """The file of these requests' answers; None where there are none."""
     file_id = f"{FILE_PREFIX}{kind}-{batch.id.removeprefix('batch_')}"
     path = service.folders.file(file_id)
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, PRIVATE_FILE)
-    with os.fdopen(descriptor, "wb") as file:
-        for request in requests:
-            line = json.dumps(_answer(service, batch, request), ensure_ascii=False)
+    with create_private(path) as file:
+        for request, job in done:
+            line = json.dumps(_answer(service, batch, request, job), ensure_ascii=False)
             file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
@@ -246,12 +241,11 @@ def _write(
     return file_id
 
 
-def _answer(service: Service, batch: Batch, request: BatchRequest) -> dict[str, Any]:
+def _answer(service: Service, batch: Batch, request: BatchRequest, job: Job) -> dict[str, Any]:
     """One line: the answer that the request would have got."""
     response: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
-    job = service.store.find(request.job)
-    if job is None or job.status == "cancelled":
+    if job.status == "cancelled":
         error = {"code": "batch_cancelled", "message": "This request was not carried out."}
     elif job.failure is not None:
         failure = of_failure(job.failure)
