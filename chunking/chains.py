@@ -8,13 +8,13 @@ sound or text, only at where text was written.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from math import inf
 
 from chunking.options import WindowOptions
-from chunking.spans import clip, total
+from chunking.spans import clip
 from chunking.types import Piece, Span
+from chunking.windows import Terrain
 
 UNHEARD = 0.5
 """Seconds of speech behind the last text of a window before a silence that another window hears."""
@@ -22,33 +22,6 @@ LEAST_SHARED = 1.0
 """A window that wrote up to its end shares at least so much with the next one."""
 PAUSE_SHARE = 1 / 3
 """Where two chains meet may move by this part of a window to lie in a long pause."""
-CLEAR = 0.1
-"""Seconds without speech on either side of a cut between words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terrain:
-    """Where windows may lie: `islands` are worth hearing, `speech` tells pauses in them."""
-
-    islands: tuple[Span, ...]
-    speech: tuple[Span, ...]
-    pauses: tuple[Span, ...]
-
-    def speech_in(self, start: float, end: float) -> float:
-        """Seconds of speech from `start` to `end`."""
-        return total(clip(self.speech, Span(start, end))) if start < end else 0.0
-
-    def island_behind(self, time: float) -> Span | None:
-        """The first island that ends after `time`."""
-        place = bisect_right(self.islands, time, key=_end)
-        return self.islands[place] if place < len(self.islands) else None
-
-    def cuts_island(self, time: float) -> bool:
-        island = self.island_behind(time)
-        return island is not None and island.start < time
-
-    def is_pause(self, time: float) -> bool:
-        return self.speech_in(max(time - CLEAR, 0.0), time + CLEAR) == 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +105,7 @@ def _window_from(
     reach = min(start + length, chain.limit + shared)
     if chain.limit <= reach < chain.limit + shared:
         reach = chain.limit
-    islands = terrain.islands
-    last = bisect_left(islands, reach, key=lambda island: island.start) - 1
-    last = max(last, bisect_right(islands, start, key=_end))
+    islands, last = terrain.islands, terrain.last_within(start, reach)
     if islands[last].start > max(start, reach - options.overlap) and islands[last].end > reach:
         return Span(start, islands[last - 1].end)  # the next window hears it from its first word
     return Span(start, min(islands[last].end, reach))
-
-
-def _end(span: Span) -> float:
-    return span.end

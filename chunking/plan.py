@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Protocol
 
-from chunking.chains import Chain, Terrain, first_window, lay_chains, next_window
+from chunking.chains import Chain, first_window, lay_chains, next_window
 from chunking.options import WindowOptions
-from chunking.spans import clip, gaps, unite
 from chunking.types import Piece, Span, Window
-from chunking.windows import find_islands, plan_windows
+from chunking.windows import Terrain, lay_grid, lay_terrain
 
 
 class Plan(Protocol):
@@ -53,14 +52,11 @@ def plan_for(
     speech: Sequence[Span], duration: float, options: WindowOptions, *, skip_silence: bool = True
 ) -> Plan:
     """The plan that `options` ask for, over the `speech` of a recording of `duration` seconds."""
-    grid = plan_windows(speech, duration, options, skip_silence=skip_silence)
+    terrain = lay_terrain(speech, duration, options, skip_silence=skip_silence)
+    grid = lay_grid(terrain, options)
     if options.plan == "grid" or not grid:
         return GridPlan(grid)
-    whole = Span(0.0, duration)
-    spans = clip(unite(speech), whole)
-    is_short = duration <= options.window and options.phase == 0.0
-    islands = find_islands(spans, whole) if skip_silence and not is_short else (whole,)
-    return ChainPlan(Terrain(islands, spans, gaps(spans, whole)), options, grid)
+    return ChainPlan(terrain, options, grid)
 
 
 class GridPlan:

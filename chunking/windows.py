@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from chunking.options import WindowOptions
-from chunking.spans import clip, gaps, unite, widen
+from chunking.spans import clip, gaps, total, unite, widen
 from chunking.types import Span, Window
 
 MARGIN = 0.5
@@ -22,6 +23,38 @@ LAST_SHARE = 2 / 3
 full where the speech ends is taken for cut off, and its last sentence is not written."""
 EDGE_SLACK = 1.0
 """An edge moves at most this far to lie in a pause."""
+CLEAR = 0.1
+"""Seconds without speech on either side of a cut between words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terrain:
+    """Where windows may lie: `islands` are worth hearing, `speech` tells pauses in them."""
+
+    islands: tuple[Span, ...]
+    speech: tuple[Span, ...]
+    pauses: tuple[Span, ...]
+
+    def speech_in(self, start: float, end: float) -> float:
+        """Seconds of speech from `start` to `end`."""
+        return total(clip(self.speech, Span(start, end))) if start < end else 0.0
+
+    def island_behind(self, time: float) -> Span | None:
+        """The first island that ends after `time`."""
+        place = bisect_right(self.islands, time, key=lambda island: island.end)
+        return self.islands[place] if place < len(self.islands) else None
+
+    def last_within(self, start: float, reach: float) -> int:
+        """The last island that begins before `reach`, or else the first that ends after `start`."""
+        last = bisect_left(self.islands, reach, key=lambda island: island.start) - 1
+        return max(last, bisect_right(self.islands, start, key=lambda island: island.end))
+
+    def cuts_island(self, time: float) -> bool:
+        island = self.island_behind(time)
+        return island is not None and island.start < time
+
+    def is_pause(self, time: float) -> bool:
+        return self.speech_in(max(time - CLEAR, 0.0), time + CLEAR) == 0.0
 
 
 def plan_windows(
@@ -34,18 +67,30 @@ def plan_windows(
     into a window, so seams are independent of each other. Without `skip_silence` the whole
     recording is covered and `speech` only says where the pauses are.
     """
+    return lay_grid(lay_terrain(speech, duration, options, skip_silence=skip_silence), options)
+
+
+def lay_terrain(
+    speech: Sequence[Span], duration: float, options: WindowOptions, *, skip_silence: bool = True
+) -> Terrain:
+    """What there is to hear; what one window can hear whole is one island, silence and all."""
     if duration <= 0.0:
-        return ()
+        return Terrain((), (), ())
     whole = Span(0.0, duration)
-    speech_spans = clip(unite(speech), whole)
-    islands = find_islands(speech_spans, whole) if skip_silence else (whole,)
+    spans = clip(unite(speech), whole)
+    islands = _find_islands(spans, whole) if skip_silence else (whole,)
     if islands and duration <= options.window and options.phase == 0.0:
-        return (Window(0, 0.0, duration),)
-    spans = _Planner(islands, gaps(speech_spans, whole), options).plan()
+        islands = (whole,)
+    return Terrain(islands, spans, gaps(spans, whole))
+
+
+def lay_grid(terrain: Terrain, options: WindowOptions) -> tuple[Window, ...]:
+    """Windows as `plan_windows` gives them."""
+    spans = _Planner(terrain, options).plan()
     return tuple(Window(index, span.start, span.end) for index, span in enumerate(spans))
 
 
-def find_islands(speech_spans: Sequence[Span], whole: Span) -> tuple[Span, ...]:
+def _find_islands(speech_spans: Sequence[Span], whole: Span) -> tuple[Span, ...]:
     """Speech with its margins; silences too short to skip are part of an island."""
     return clip(unite(widen(speech_spans, MARGIN), bridge=SHORTEST_SKIP), whole)
 
@@ -53,11 +98,10 @@ def find_islands(speech_spans: Sequence[Span], whole: Span) -> tuple[Span, ...]:
 class _Planner:
     """Walks from left to right; each window is as long as it may be."""
 
-    def __init__(
-        self, islands: Sequence[Span], pauses: Sequence[Span], options: WindowOptions
-    ) -> None:
-        self._islands = islands
-        self._pauses = pauses
+    def __init__(self, terrain: Terrain, options: WindowOptions) -> None:
+        self._terrain = terrain
+        self._islands = terrain.islands
+        self._pauses = terrain.pauses
         self._options = options
         # Windows k and k + 2 must not meet, however far the edges of k + 1 move.
         self._slack = min(EDGE_SLACK, (options.window - 2 * options.overlap) / 3)
@@ -83,8 +127,7 @@ class _Planner:
 
     def _end_window(self, start: float, reach: float) -> tuple[float, float | None, bool]:
         """(end of the window, start of the next one, whether that one begins after a silence)."""
-        last = bisect_left(self._islands, reach, key=lambda island: island.start) - 1
-        last = max(last, bisect_right(self._islands, start, key=lambda island: island.end))
+        last = self._terrain.last_within(start, reach)
         island = self._islands[last]
         if island.end <= reach:
             return island.end, *self._begin_after(last)
