@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from app.http.api_keys import new_key
 from app.jobs.sources import MOST_REDIRECTS
 from tests.app.calls import until
 from tests.app.conftest import Start
+from tests.app.loopback import Exchange, LoopbackServer
 from tests.app.planted import PlantedDecoder, text_of, wav
 
 ENDPOINT = "/v1/audio/transcriptions"
@@ -25,47 +24,24 @@ SOUND = wav(40, seed=3)
 LONG = wav(400, seed=5)
 
 
-class AudioServer:
+class AudioServer(LoopbackServer):
     """A loopback server with sounds, redirects and faults."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        outer = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked.append(self.path)
-                kind, _, rest = self.path[1:].partition("/")
-                if kind == "busy" and outer.asked.count(self.path) == 1:
-                    self._answer(503)
-                elif kind == "to":
-                    self._answer(302, Location=rest)
-                elif kind == "missing":
-                    self._answer(404)
-                else:
-                    self._answer(200, SOUND)
-
-            def _answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self.url = f"http://{self.host}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def respond(self, exchange: Exchange) -> None:
+        self.asked.append(exchange.path)
+        kind, _, rest = exchange.path[1:].partition("/")
+        if kind == "busy" and self.asked.count(exchange.path) == 1:
+            exchange.answer(503)
+        elif kind == "to":
+            exchange.answer(302, Location=rest)
+        elif kind == "missing":
+            exchange.answer(404)
+        else:
+            exchange.answer(200, SOUND)
 
 
 @pytest.fixture

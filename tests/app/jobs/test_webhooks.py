@@ -8,8 +8,6 @@ import hmac
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
@@ -18,44 +16,28 @@ from app.jobs.outward import InwardAddress, is_public, resolve
 from app.jobs.webhooks import sign
 from tests.app.calls import submit
 from tests.app.conftest import Running, Start
+from tests.app.loopback import Exchange, LoopbackServer
 from tests.app.planted import GIVE_UP_SECONDS
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
 
 
-class Receiver:
+class Receiver(LoopbackServer):
     """A loopback server that keeps what it is sent and answers as told."""
 
     def __init__(self) -> None:
         self.answers: list[int] = []
         self.received: list[tuple[dict[str, str], bytes]] = []
         self.came = threading.Event()
-        outer = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.received.append(({k.lower(): v for k, v in self.headers.items()}, body))
-                status = outer.answers.pop(0) if outer.answers else 204
-                self.send_response(status)
-                self.send_header("Location", "http://127.0.0.1:1/inward")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                if status == 204:
-                    outer.came.set()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        self.host = f"127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def respond(self, exchange: Exchange) -> None:
+        body = exchange.rfile.read(int(exchange.headers["Content-Length"]))
+        self.received.append(({k.lower(): v for k, v in exchange.headers.items()}, body))
+        status = self.answers.pop(0) if self.answers else 204
+        exchange.answer(status, Location="http://127.0.0.1:1/inward")
+        if status == 204:
+            self.came.set()
 
 
 @pytest.fixture
