@@ -200,9 +200,9 @@ def sweep(service: Service) -> None:
 
 
 def _is_old(path: Path, now: float, settings: Settings) -> bool:
-    """Whether a folder is older than an upload can last without a byte arriving."""
+    """Whether a folder is one that no upload adds to any more."""
     try:
         newest = max(entry.stat().st_mtime for entry in (path, *path.iterdir()))
     except OSError:
         return False
-    return now - newest > 2 * settings.upload_idle_seconds + settings.sweep_seconds
+    return now - newest > settings.abandoned_seconds

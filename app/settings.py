@@ -208,6 +208,11 @@ class Settings(TranscriptionSettings):
         return frozenset(_origin(origin) for origin in given if origin)
 
     @property
+    def abandoned_seconds(self) -> float:
+        """What no upload has added to for so long belongs to none."""
+        return 2 * self.upload_idle_seconds + self.sweep_seconds
+
+    @property
     def host_names(self) -> tuple[str, ...] | None:
         """Names that the Host header may carry, without port; None allows every name."""
         given = tuple(filter(None, self.allowed_hosts.lower().replace(" ", "").split(",")))

@@ -105,7 +105,7 @@ def sweep_files(service: Service) -> None:
     for file in service.files.expired_files(service.executor, now):
         delete_file(service, file)
     service.files.delete_expired_batches(service.executor, now)
-    oldest = now - 2 * service.settings.upload_idle_seconds - service.settings.sweep_seconds
+    oldest = now - service.settings.abandoned_seconds
     for path in service.folders.files.iterdir():
         if path.name in service.receiving or path.stat().st_mtime > oldest:
             continue
