@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from app.batches.running import finish_batches, sweep_files
 from app.engines.pool import EnginePool
 from app.errors import ApiError, bad_request, hindered, http_error, internal, unavailable
 from app.http.api_keys import load_keys
@@ -46,6 +48,8 @@ def create_app(
     """
     keys = load_keys(settings.api_keys_file)
     service = Service(settings, keys, engines, pipeline or _transcribe)
+    service.sweeps.append(partial(sweep_files, service))
+    service.tends.append(partial(finish_batches, service))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

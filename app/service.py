@@ -7,11 +7,11 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
-from app.batches.running import finish_batches, sweep_files
 from app.engines.names import ModelNames
 from app.engines.pool import EnginePool
 from app.engines.states import ModelStatus
@@ -30,6 +30,8 @@ from app.storage.store import Store
 from app.storage.tables import sqlite_url
 
 TEND_SECONDS = 0.5
+
+Chore = Callable[[], None]
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,9 @@ class Service:
         self.watchers = Seats(settings.watchers_per_key, "event streams")
         self.metrics = Metrics(self.store, engines, self.uploads)
         self.jobs.on_end += [self.metrics.ended, self.webhooks.job_ended]
+        # What is done again and again while the service is open; each may block.
+        self.sweeps: list[Chore] = [partial(sweep, self)]  # removes what has expired
+        self.tends: list[Chore] = [self.jobs.tend]  # lets go on what waited
         self.is_open = False
         self._waiting: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,8 +116,8 @@ class Service:
 
     async def open(self) -> None:
         await asyncio.to_thread(self.launch)
-        self._keep(self._sweep())
-        self._keep(self._tend())
+        self._keep(self._repeat(self.sweeps, self.settings.sweep_seconds))
+        self._keep(self._repeat(self.tends, TEND_SECONDS))
         for job in await asyncio.to_thread(self.store.unfinished, self.executor):
             if job.kind == "request":  # its client went down with the service, or will come again
                 self._keep(self._cancel_unless_waited_for(job.id))
@@ -151,19 +156,12 @@ class Service:
         if not self._waiting[job_id]:
             await asyncio.to_thread(self.jobs.cancel, job_id)
 
-    async def _sweep(self) -> None:
-        """Remove what has expired, for ever. Goes by the state of jobs, never by age alone."""
+    async def _repeat(self, chores: Sequence[Chore], seconds: float) -> None:
+        """Do these now, and again after every pause, for ever."""
         while True:
-            await self._try(asyncio.to_thread(sweep, self))
-            await self._try(asyncio.to_thread(sweep_files, self))
-            await asyncio.sleep(self.settings.sweep_seconds)
-
-    async def _tend(self) -> None:
-        """Let jobs go on when what they wait for is there again, for ever."""
-        while True:
-            await self._try(asyncio.to_thread(self.jobs.tend))
-            await self._try(asyncio.to_thread(finish_batches, self))
-            await asyncio.sleep(TEND_SECONDS)
+            for chore in chores:
+                await self._try(asyncio.to_thread(chore))
+            await asyncio.sleep(seconds)
 
     async def _try(self, work: Coroutine[None, None, None]) -> None:
         """Housekeeping that fails now is done another time."""
@@ -183,7 +181,10 @@ class Service:
 
 
 def sweep(service: Service) -> None:
-    """Delete expired jobs, expired sound, and folders that belong to no job."""
+    """Delete expired jobs, expired sound, and folders that belong to no job.
+
+    Goes by the state of jobs, never by age alone.
+    """
     now = time.time()
     whole, sound = service.store.expired(service.executor, now)
     for job in whole:

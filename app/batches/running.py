@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from app.batches.requests import ENDPOINTS, Line, read_lines
 from app.errors import (
@@ -29,6 +29,7 @@ from app.http.bodies import body_of
 from app.http.forms import Asked, Fields, read_form
 from app.http.multipart import clean_name
 from app.jobs.sources import FILE_PREFIX, SourceUnavailable, name_in
+from app.service import Service
 from app.settings import DAY
 from app.storage.batch_store import Batch, BatchRequest, BatchStatus, StoredFile
 from app.storage.codecs import decode_transcript, encode_options
@@ -37,9 +38,6 @@ from app.storage.store import Job
 from decoding.types import Task
 from transcription.options import TranscriptionOptions
 from transcription.render import FORMATS
-
-if TYPE_CHECKING:
-    from app.service import Service
 
 RETRY_SECONDS = 60.0
 OUTPUT = "batch_output"
