@@ -26,8 +26,8 @@ from app.http.middleware import RequestGuard
 from app.http.openai_api import openai_routes
 from app.http.results_api import result_routes
 from app.http.site import mount_files, site_routes
-from app.jobs.jobs import Pipeline
 from app.jobs.obstacles import obstacle_of
+from app.jobs.runs import Pipeline
 from app.service import Service
 from app.settings import Settings
 from app.storage.tables import DATABASE_ERRORS

@@ -17,8 +17,9 @@ from app.engines.pool import EnginePool
 from app.engines.states import ModelStatus
 from app.http.api_keys import ApiKeys
 from app.http.places import PlaceLimits, Places, Seats
-from app.jobs.jobs import Jobs, Pipeline
+from app.jobs.jobs import Jobs
 from app.jobs.obstacles import Obstacle, obstacle_of, obstacle_of_model
+from app.jobs.runs import Pipeline
 from app.jobs.sources import Sources
 from app.jobs.webhooks import Webhooks
 from app.jobs.workflows import Workflows, executor_of
@@ -84,7 +85,7 @@ class Service:
         self.workflows = Workflows(url, self.executor, settings.step_attempts)
         opened.callback(self.workflows.close)
         self.jobs = Jobs(settings, self.store, self.folders, self.workflows, self.engines, pipeline)
-        self.jobs.bring = self.sources.bring
+        self.jobs.runs.bring = self.sources.bring
         self.webhooks = Webhooks(settings, self.store, self.workflows)
 
     @property

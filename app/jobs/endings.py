@@ -1,6 +1,6 @@
 """How jobs end: what the store is told, how long their sound and text are kept, who hears of it.
 
-Stops nothing and removes no file: app/jobs/jobs.py does.
+Stops nothing and removes no file: app/jobs/runs.py does.
 """
 
 from __future__ import annotations

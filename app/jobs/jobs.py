@@ -1,7 +1,7 @@
 """Jobs from their acceptance to their end, whoever asked: one path for files and connections.
 
 A waiting request is a job too, with its own queue and an early end. This file decides when a job
-runs and how it ends; workflows.py makes it durable, store.py remembers, HTTP is far away.
+runs; runs.py carries it out, workflows.py makes it durable, store.py remembers, HTTP is far away.
 """
 
 from __future__ import annotations
@@ -10,16 +10,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import CancelledError
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from app.engines.pool import EnginePool
 from app.engines.states import ModelStatus
-from app.errors import Failure, failure_of, failure_of_obstacle
-from app.jobs.checkpoints import DurableWindowDecoder, Interrupted
+from app.errors import Failure, failure_of_obstacle
 from app.jobs.endings import Endings
 from app.jobs.notifications import Notifications
 from app.jobs.obstacles import (
@@ -32,44 +27,22 @@ from app.jobs.obstacles import (
     obstacle_of,
     obstacle_of_model,
 )
-from app.jobs.progress import ProgressReporter
+from app.jobs.runs import CANCELLED, JobRuns, Pipeline
 from app.jobs.turns import Turns
 from app.jobs.workflows import Workflows, webhook_id
 from app.settings import Settings
-from app.storage.codecs import decode_options
-from app.storage.folders import Folders, JobFolder
-from app.storage.store import Job, Kind, Status, Store
+from app.storage.folders import Folders
+from app.storage.store import Job, Kind, Store
 from app.storage.tables import DATABASE_ERRORS
 from decoding.types import Decoder
-from transcription.audio import AudioLimits
 from transcription.errors import Cancelled
-from transcription.options import TranscriptionOptions
-from transcription.types import Observer, Transcript, WindowDecoder
-from transcription.window_decoder import EngineWindowDecoder
 
 TRANSCRIBE = "transcribe"
 LEAVING_SECONDS = 2.0
 ALL = 1_000_000  # jobs
 KINDS: tuple[Kind, ...] = ("request", "job")
-# Id, owner, folder, and what raises when the job is over; bytes, or None: its sound was sent.
-Bring = Callable[[str, str, JobFolder, Callable[[], None]], int | None]
 
 log = logging.getLogger(__name__)
-
-
-class Pipeline(Protocol):
-    """`transcription.pipeline.transcribe`, or a small one in tests."""
-
-    def __call__(
-        self,
-        source: Path,
-        options: TranscriptionOptions,
-        windows: WindowDecoder,
-        *,
-        workspace: Path,
-        observer: Observer | None = None,
-        limits: AudioLimits | None = None,
-    ) -> Transcript: ...
 
 
 class Jobs:
@@ -89,15 +62,12 @@ class Jobs:
         self._folders = folders
         self._workflows = workflows
         self._engines = engines
-        self._pipeline = pipeline
         self._turns = Turns(settings.lone_job_steps)
         self._lock = threading.Lock()
         self._joining = threading.Lock()
         self._running: dict[str, Kind] = {}
         self._held: dict[str, ExitStack] = {}  # engines of jobs that are about to begin
-        self._at_work: dict[str, _Work] = {}
         self._startable: set[str] = set()  # models whose jobs could begin at the last dispatch
-        self._is_stopping = False
         self._put_back: set[str] = set()  # jobs whose workflow is over and which are not
         self._unwritten: set[str] = set()  # of these, jobs that the store takes for running
         self.barrier = Barrier(
@@ -109,7 +79,17 @@ class Jobs:
         self.notifications = Notifications()
         self._endings = Endings(settings, store, self.notifications)
         self.on_end = self._endings.watchers
-        self.bring: Bring = _bring_nothing
+        self.runs = JobRuns(
+            settings,
+            store,
+            folders,
+            workflows,
+            pipeline,
+            self._turns,
+            self.barrier,
+            self._endings,
+            self.notifications,
+        )
         workflows.register(TRANSCRIBE, self._run)
         engines.changed.append(self._model_changed)
 
@@ -181,12 +161,8 @@ class Jobs:
 
     def cancel(self, job_id: str) -> bool:
         """End an unfinished job now; its windows leave the engine. False if it had ended."""
-        was_running = self._endings.finish(job_id, "cancelled", _CANCELLED)
-        with self._lock:
-            work = self._at_work.get(job_id)
-        if work is not None:
-            work.stop(Cancelled("The job was cancelled."))
-        else:
+        was_running = self._endings.finish(job_id, "cancelled", CANCELLED)
+        if not self.runs.stop(job_id, Cancelled("The job was cancelled.")):
             self._folders.of(job_id).remove()
         return was_running
 
@@ -217,14 +193,7 @@ class Jobs:
 
     def close(self, patience: float = 5.0) -> None:
         """Stop. Running jobs stay as they are and go on at the next start."""
-        with self._lock:
-            self._is_stopping = True
-            at_work = tuple(self._at_work.values())
-        for work in at_work:
-            work.stop(Interrupted())
-        end = time.monotonic() + patience
-        while self._at_work and time.monotonic() < end:
-            time.sleep(0.01)
+        self.runs.stop_all(patience)
 
     # Running
 
@@ -248,7 +217,7 @@ class Jobs:
         """Jobs that start now; they count as running."""
         with self._lock:
             self._startable = self._engines.startable()
-            if self._is_stopping or self.barrier.standing is not None:
+            if self.runs.is_stopping or self.barrier.standing is not None:
                 return []
             chosen = self._next(self._startable)
             self._running.update({job.id: job.kind for job in chosen})
@@ -294,7 +263,7 @@ class Jobs:
             return self._run_through(job_id)
         except Exception as error:
             obstacle = obstacle_of(error)
-            if obstacle is None or self._is_stopping:
+            if obstacle is None or self.runs.is_stopping:
                 raise
             self._wait_for(obstacle, job_id)
             return "put back"
@@ -304,7 +273,7 @@ class Jobs:
     def _run_through(self, job_id: str) -> str:
         job = self._store.find(job_id)
         if job is None:
-            self._tidy(job_id)
+            self.runs.tidy(job_id)
             return "over"
         with self._engines.lease(job.model) as decoder:
             if decoder is not None or job.is_finished:
@@ -315,13 +284,13 @@ class Jobs:
     def _start(self, job_id: str, decoder: Decoder | None) -> str:
         job = self._store.start(job_id, time.time())
         if job is None or decoder is None:
-            self._tidy(job_id)
+            self.runs.tidy(job_id)
             return "over"
         with self._lock:
             self._running[job.id] = job.kind
         log.info("job started", extra={"fields": {"job": job.id, "kind": job.kind}})
         self.notifications.notify(job.id)
-        return self._transcribe(job, decoder)
+        return self.runs.transcribe(job, decoder)
 
     def _wait_for(self, obstacle: Obstacle, job_id: str) -> None:
         """Put a job that met an obstacle back into the queue, as well as that can be."""
@@ -348,65 +317,6 @@ class Jobs:
             self._store.put_back(job_id)
             self._unwritten.discard(job_id)
 
-    def _transcribe(self, job: Job, decoder: Decoder) -> str:
-        if job.starts > self._settings.fruitless_starts:
-            log.error("job %s: given up after %d fruitless starts", job.id, job.starts - 1)
-            self._endings.finish(job.id, "failed", _GIVEN_UP)
-            return "failed"
-        folder = self._folders.of(job.id)
-        engine = EngineWindowDecoder(decoder, group=job.id, caller=job.owner)
-        windows = DurableWindowDecoder(job.id, engine, self._store, self._workflows, self._turns)
-        work = _Work(engine, windows)
-        self._enter(job.id, work)
-        try:
-            self._bring_sound(job, folder, windows.check)
-            transcript = self._pipeline(
-                folder.upload,
-                decode_options(job.options),
-                windows,
-                workspace=folder.workspace_to_start_in(),
-                observer=ProgressReporter(
-                    job, self._store, self.notifications, engine, windows.check
-                ),
-                limits=AudioLimits(max_seconds=self._settings.max_audio_seconds),
-            )
-            folder.keep_sound(windows.recordings)
-            has_ended = self._endings.complete(job, transcript)
-            if has_ended:
-                self.barrier.got_through()
-            self._tidy(job.id)
-            return "completed" if has_ended else "over"
-        except Exception as error:  # noqa: BLE001 - the outermost place: every job must end
-            return self._fail_unless_hindered(job, error, work)
-        finally:
-            windows.close()
-            with self._lock:
-                self._at_work.pop(job.id, None)
-
-    def _bring_sound(self, job: Job, folder: JobFolder, check: Callable[[], None]) -> None:
-        """Fetch the sound of a job that only says where it is."""
-        size = self.bring(job.id, job.owner, folder, check)
-        if size is not None:
-            self._store.set_progress(job.id, {"file_bytes": size})
-
-    def _enter(self, job_id: str, work: _Work) -> None:
-        with self._lock:
-            self._at_work[job_id] = work
-            is_stopping = self._is_stopping
-        job = self._store.find(job_id)
-        if is_stopping:
-            work.stop(Interrupted())
-        elif job is None or job.is_finished:
-            work.stop(Cancelled("The job was cancelled."))
-
-    def _tidy(self, job_id: str) -> None:
-        """Remove files that a job which has ended no longer needs, also those that a crash left."""
-        job = self._store.find(job_id)
-        if job is not None and job.status == "completed":
-            self._folders.of(job_id).drop_work()
-        else:
-            self._folders.of(job_id).remove()
-
     def _leave(self, job_id: str) -> None:
         self._let_go(job_id)
         self.dispatch()
@@ -426,7 +336,7 @@ class Jobs:
 
         Jobs of the default model stay: without it the service ends, and may be mended.
         """
-        if self._is_stopping:
+        if self.runs.is_stopping:
             return
         if status.state == "unusable":
             kinds: tuple[Kind, ...] = ("request",) if status.is_default else KINDS
@@ -443,57 +353,7 @@ class Jobs:
                 self._endings.finish(job.id, "failed", failure)
                 self._folders.of(job.id).remove()
 
-    # Ending
 
-    def _fail_unless_hindered(self, job: Job, error: Exception, work: _Work) -> str:
-        """End the job badly. Raises what it can wait for; then none of its steps goes on."""
-        try:
-            return self._fail(job, error, work)
-        except Exception:
-            work.stop(Interrupted())
-            work.windows.close(wait=True)  # or they would write into the history of its next run
-            raise
-
-    def _fail(self, job: Job, error: Exception, work: _Work) -> str:
-        if self._is_stopping:
-            raise Interrupted from error
-        is_cancel = isinstance(error, Cancelled | CancelledError)
-        obstacle = None if is_cancel else obstacle_of(error)
-        if obstacle is not None and (job.kind == "job" or obstacle == BUSY_DATABASE):
-            raise error  # and the job waits; a client does not wait for ever
-        failure = _CANCELLED if is_cancel else failure_of(error)
-        if obstacle in OF_STORAGE:
-            self.barrier.meet(obstacle)
-        if failure.is_ours and not is_cancel and obstacle is None:
-            log.error("job %s failed: %s", job.id, failure.code, exc_info=error)
-        status: Status = "cancelled" if is_cancel else "failed"
-        self._endings.finish(job.id, status, failure)
-        work.engine.cancel()  # windows that are still under way are for nobody
-        self._folders.of(job.id).remove()
-        return status
-
-
-def _bring_nothing(*_given: object) -> None:
-    """Where every job's sound is sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """A job that is being worked on: its windows, and the engine that decodes them."""
-
-    engine: EngineWindowDecoder
-    windows: DurableWindowDecoder
-
-    def stop(self, reason: Exception | Interrupted) -> None:
-        """Start no further step; what is in the engine leaves it."""
-        self.windows.stop(reason)
-        self.engine.cancel()
-
-
-_CANCELLED = Failure("cancelled", "The job was cancelled.", is_ours=True)
 _NO_SUCH_ENGINE = Failure(
     "model_unusable", "The model cannot be used on this machine; the log says why.", is_ours=True
-)
-_GIVEN_UP = Failure(
-    "job_stops_service", "The service stopped every time it worked on this.", is_ours=True
 )

@@ -1,7 +1,7 @@
 """What may stand in the way of all jobs and passes: no engine, a full disk, a busy database.
 
 Jobs that meet such a thing wait and go on; requests are told to come back. Ends no job, and knows
-no HTTP: app/jobs/jobs.py decides what becomes of a job, app/errors.py what a client is told.
+no HTTP: app/jobs/runs.py decides what becomes of a job, app/errors.py what a client is told.
 """
 
 from __future__ import annotations

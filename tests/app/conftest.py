@@ -15,7 +15,7 @@ import pytest
 
 from app.engines.pool import EnginePool
 from app.http.server import server_of
-from app.jobs.jobs import Pipeline
+from app.jobs.runs import Pipeline
 from app.main import create_app
 from app.service import Service
 from app.settings import Settings

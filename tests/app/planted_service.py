@@ -20,7 +20,7 @@ from typing import Any
 
 from app.engines.pool import EnginePool
 from app.http.server import server_of
-from app.jobs.jobs import Pipeline
+from app.jobs.runs import Pipeline
 from app.main import create_app
 from app.settings import Settings
 from decoding.types import Clip, Decoded, Decoder, DecodingOptions, EngineStatistics
