@@ -8,7 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pytest
 
 from decoding.errors import EngineFailed, ModelUnavailable
 from tests.app.calls import submit, until
-from tests.app.conftest import Start
+from tests.app.conftest import Running, Start
 from tests.app.engines.planted_models import PlantedOpening, pool_of
 from tests.app.planted import text_of, wav
 
@@ -25,6 +25,20 @@ ROOT = Path(__file__).parents[2]
 SOUND = wav(70, seed=3)
 ADDRESS = "whisper-longform listens on http://127.0.0.1:"
 FORM = {"files": {"file": ("talk.wav", SOUND)}, "data": {"model": "whisper-1"}}
+
+
+def answer_of_a_request_that_waits(running: Running, opening: PlantedOpening) -> httpx.Response:
+    """The request is in the queue before the model may be opened."""
+
+    def ask() -> httpx.Response:
+        with running.client() as client:
+            return client.post("/v1/audio/transcriptions", **FORM)
+
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(ask)
+        until(lambda: running.service.store.count_unfinished(kind="request"), "it waits")
+        opening.may_open.set()
+        return answer.result()
 
 
 def test_what_comes_before_the_model_waits_for_it(start: Start):
@@ -52,19 +66,8 @@ def test_what_comes_before_the_model_waits_for_it(start: Start):
         }
         job = submit(client, SOUND).json()
         assert (job["status"], job["model"]) == ("queued", "base")
-        answers: list[httpx.Response] = []
-
-        def ask() -> None:
-            with running.client() as another:
-                answers.append(another.post("/v1/audio/transcriptions", **FORM))
-
-        asking = threading.Thread(target=ask)
-        asking.start()
-        store = running.service.store
-        until(lambda: store.count_unfinished(kind="request"), "the request waits in the queue")
-        opening.may_open.set()
-        asking.join()
-        assert (answers[0].status_code, answers[0].json()["text"]) == (200, text_of(SOUND))
+        answer = answer_of_a_request_that_waits(running, opening)
+        assert (answer.status_code, answer.json()["text"]) == (200, text_of(SOUND))
         assert running.wait(job["id"])["status"] == "completed"
         assert client.get("/ready").json() == {"status": "ready", "model": "base", "device": "cpu"}
 
@@ -104,20 +107,10 @@ def test_a_failed_download_is_told_and_tried_again(start: Start):
 def test_a_request_that_waits_is_told_to_come_back_when_the_model_cannot_be_loaded(start: Start):
     opening = PlantedOpening("base", *[EngineFailed("killed")] * 1000, is_held=True)
     running = start(engines=pool_of(opening))
-    answers: list[httpx.Response] = []
-
-    def ask() -> None:
-        with running.client() as client:
-            answers.append(client.post("/v1/audio/transcriptions", **FORM))
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    until(lambda: running.service.store.count_unfinished(kind="request"), "it waits")
-    opening.may_open.set()
-    asking.join()
-    assert answers[0].status_code == 503
-    assert answers[0].json()["error"]["code"] == "model_unavailable"
-    assert "x-should-retry" not in answers[0].headers
+    answer = answer_of_a_request_that_waits(running, opening)
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "model_unavailable"
+    assert "x-should-retry" not in answer.headers
 
 
 def test_jobs_taken_before_the_model_survive_a_restart(start: Start, tmp_path: Path):
