@@ -29,13 +29,15 @@ class Clip:
     `samples`: mono at 16 kHz, int16 or float32 in [-1, 1], shape (n,), n <= 480,000.
     `group`: whoever cancels, cancels a group (one request, one job). `caller`: fairness is
     between callers (API keys). `windows_left`: windows of the group not yet decoded, this one
-    included; less goes first. `seed`: makes sampling reproducible (hash of audio and window).
+    included; less goes first. `start`: where it lies in its recording, in seconds; of a group's
+    clips the earliest goes first. `seed`: makes sampling reproducible (hash of audio and window).
     """
 
     samples: NDArray[np.int16] | NDArray[np.float32]
     group: str = ""
     caller: str = ""
     windows_left: int = 1
+    start: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,22 +1,24 @@
-"""Windows on their way through the decoder: a bounded number at once, pieces back in order.
+"""Windows on their way through the decoder: a bounded number at once, the earliest first.
 
 Does not know what decodes them.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 
 from chunking.plan import Plan
 from chunking.types import Piece, Window
 from transcription.options import TranscriptionOptions
 from transcription.types import Recording, WindowDecoder
 
-GROUP_WINDOWS = 8  # submitted, and by a durable job checkpointed, together
-GROUPS_IN_FLIGHT = 8  # bounds memory, and keeps 64 slots busy
+GROUP_WINDOWS = 8  # the most that are submitted, and by a durable job checkpointed, together
+GROUP_WINDOWS_ON_CPU = 2  # where each takes seconds, so that text flows and little is lost
+WINDOWS_IN_FLIGHT = 64  # bounds memory, and keeps as many slots busy
 TRUSTED_TEMPERATURE = 0.5
 PREVIOUS_TEXT_CHARACTERS = 800  # more than the prompt's half of the context can hold
 
@@ -33,36 +35,102 @@ def decode_windows(
     options: TranscriptionOptions,
     repairs: Callable[[], Sequence[Window]] = no_repairs,
 ) -> Iterator[Piece]:
-    """The pieces of `plan` in the order in which its windows were submitted, repairs among them.
+    """The pieces of `plan` and of its repairs; of those in flight the earliest comes first.
 
     After every group the plan is asked what may be decoded now, and `repairs` what is wanted
-    besides. Repairs go first, for words that could be final wait for them; then windows that
-    follow one that was heard, so that chains which have begun come to an end. The order depends
-    on the pieces alone, not on time.
+    besides; what lies earliest goes first, so that text becomes final from the start on. The order
+    depends on the pieces alone, not on time.
     With previous text, a planned window is prompted by the planned window before it; a repair
     is not prompted by it, for it may lie anywhere.
     """
-    waiting = deque(_groups(plan.take_ready(), options))
-    in_flight: deque[Future[tuple[Piece, ...]]] = deque()
-    most = 1 if options.condition_on_previous_text else GROUPS_IN_FLIGHT
+    waiting, in_flight = _begin(options, windows.model.device)
+    waiting.add_planned(plan.take_ready())
     previous = ""
-    while waiting or in_flight:
-        while waiting and len(in_flight) < most:
-            group = waiting.popleft()
-            before = previous if group[0].kind == "grid" else ""
-            in_flight.append(windows.submit(recording, group, _prompted(options, before)))
-        for piece in in_flight.popleft().result():
+    while waiting.groups or in_flight.groups:
+        while waiting.groups and in_flight.has_room_for(waiting.groups[0]):
+            group = heappop(waiting.groups)
+            before = previous if group.windows[0].kind == "grid" else ""
+            prompted = _prompted(options, before)
+            in_flight.add(group, windows.submit(recording, group.windows, prompted))
+        for piece in in_flight.land():
             if piece.window.kind == "grid":
                 previous = _text_to_pass_on(piece)
                 plan.hear(piece)
             yield piece
-        urgent = [*_groups(repairs(), options), *_groups(plan.take_ready(), options)]
-        waiting.extendleft(reversed(urgent))
+        waiting.add_repairs(repairs())
+        waiting.add_planned(plan.take_ready())
 
 
-def _groups(wanted: Sequence[Window], options: TranscriptionOptions) -> list[Sequence[Window]]:
-    size = 1 if options.condition_on_previous_text else GROUP_WINDOWS
-    return [wanted[first : first + size] for first in range(0, len(wanted), size)]
+@dataclass(order=True, frozen=True, slots=True)
+class _Group:
+    """Windows that go together. The less of two begins earlier, or else came first."""
+
+    start: float
+    number: int
+    windows: Sequence[Window] = field(compare=False)
+
+
+class _Waiting:
+    """A heap of groups that may be decoded. The first are small, so that text comes early."""
+
+    def __init__(self, most: int) -> None:
+        self.groups: list[_Group] = []
+        self._most = most
+        self._came = 0
+        self._planned = 0
+
+    def add_planned(self, windows: Sequence[Window]) -> None:
+        """In groups of 1, 1, 2, 4, up to as many as go together."""
+        while windows:
+            size = min(max(self._planned, 1), self._most)
+            self._push(windows[:size])
+            self._planned += len(windows[:size])
+            windows = windows[size:]
+
+    def add_repairs(self, windows: Sequence[Window]) -> None:
+        for first in range(0, len(windows), self._most):
+            self._push(windows[first : first + self._most])
+
+    def _push(self, windows: Sequence[Window]) -> None:
+        self._came += 1
+        heappush(self.groups, _Group(windows[0].start, self._came, windows))
+
+
+class _InFlight:
+    """A heap of groups that were submitted; so many of them, the first, go one by one."""
+
+    def __init__(self, lone: float) -> None:
+        self.groups: list[_Group] = []
+        self._pieces: dict[int, Future[tuple[Piece, ...]]] = {}
+        self._lone = lone
+        self._landed = 0
+
+    def has_room_for(self, group: _Group) -> bool:
+        """Who lies before all others is let in however many they are: they wait for it."""
+        if not self.groups:
+            return True
+        if self._landed < self._lone:
+            return False
+        together = sum(len(one.windows) for one in (*self.groups, group))
+        return together <= WINDOWS_IN_FLIGHT or group < self.groups[0]
+
+    def add(self, group: _Group, pieces: Future[tuple[Piece, ...]]) -> None:
+        heappush(self.groups, group)
+        self._pieces[group.number] = pieces
+
+    def land(self) -> tuple[Piece, ...]:
+        """Wait for the pieces of the group that lies before all others."""
+        self._landed += 1
+        return self._pieces.pop(heappop(self.groups).number).result()
+
+
+def _begin(options: TranscriptionOptions, device: str) -> tuple[_Waiting, _InFlight]:
+    """On a processor the first window goes alone: nobody's steps come between its own."""
+    if options.condition_on_previous_text:
+        return _Waiting(1), _InFlight(lone=math.inf)
+    if device.startswith("cpu"):
+        return _Waiting(GROUP_WINDOWS_ON_CPU), _InFlight(lone=1)
+    return _Waiting(GROUP_WINDOWS), _InFlight(lone=0)
 
 
 def _prompted(options: TranscriptionOptions, previous: str) -> TranscriptionOptions:

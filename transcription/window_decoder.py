@@ -53,6 +53,7 @@ class EngineWindowDecoder:
                 group=self._group,
                 caller=self._caller,
                 windows_left=max(self.windows_left - position, 1),
+                start=window.start,
                 seed=seed_of(recording.digest, window),
             )
             future = self._decoder.submit(clip, options.decoding)

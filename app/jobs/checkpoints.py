@@ -17,14 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from app.jobs.turns import Turns
+from app.jobs.turns import Ticket, Turns
 from app.storage.codecs import encode_options
 from app.storage.store import Store
 from chunking.types import Piece, Window
 from decoding.errors import QueueFull
 from decoding.types import ModelCard
 from transcription.errors import Cancelled
-from transcription.in_flight import GROUPS_IN_FLIGHT
+from transcription.in_flight import WINDOWS_IN_FLIGHT
 from transcription.options import TranscriptionOptions
 from transcription.types import Recording, VoiceActivityDetector, WindowDecoder
 
@@ -57,7 +57,7 @@ class _Group:
     options: TranscriptionOptions
     key: str
     step: Step
-    ticket: object
+    ticket: Ticket
 
 
 class DurableWindowDecoder:
@@ -73,7 +73,9 @@ class DurableWindowDecoder:
         self._turns = turns
         self._stop: Exception | Interrupted | None = None
         self.recordings: dict[int | None, Path] = {}
-        self._threads = ThreadPoolExecutor(GROUPS_IN_FLIGHT, thread_name_prefix=f"steps-{job_id}")
+        # One for every group in flight: none waits for a thread while others wait for its turn.
+        most = WINDOWS_IN_FLIGHT + 1
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix=f"steps-{job_id}")
 
     @property
     def model(self) -> ModelCard:
@@ -98,7 +100,7 @@ class DurableWindowDecoder:
             options,
             key=key_of(recording, windows, options),
             step=self._steps.reserve(),
-            ticket=self._turns.draw(self._job_id),
+            ticket=self._turns.draw(self._job_id, windows[0].start, len(windows)),
         )
         return self._threads.submit(contextvars.copy_context().run, self._answer, group)
 

@@ -25,7 +25,8 @@ from app.storage.tables import open_engine
 from decoding.errors import EngineFailed, PoisonClip
 
 # Raise it when the order or meaning of steps changes: jobs of the old scheme then start over.
-STEP_SCHEME = "1"
+STEP_SCHEME = "2"
+UNDER_WAY = ("PENDING", "ENQUEUED")
 FIRST_PAUSE_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,13 @@ class Workflows:
         self._bodies[name] = DBOS.workflow(name=name, max_recovery_attempts=None)(run)
 
     def launch(self) -> None:
-        """Start DBOS; workflows that a crash interrupted go on by themselves."""
+        """Start DBOS; workflows that a crash interrupted go on by themselves, and those of another
+        scheme from their first step."""
         DBOS.launch()
+        for left in DBOS.list_workflows(status=list(UNDER_WAY), executor_id=self.executor):
+            if left.app_version != STEP_SCHEME and left.input is not None:
+                (argument,) = left.input["args"]
+                self.start_anew(left.name, left.workflow_id, argument)
 
     def start(self, name: str, workflow_id: str, argument: str) -> None:
         """Start a workflow, once: a known id is left alone.
@@ -89,7 +95,7 @@ class Workflows:
 
     def is_under_way(self, workflow_id: str) -> bool:
         """Whether DBOS runs it, or will when it is launched."""
-        return self.status_of(workflow_id) in {"PENDING", "ENQUEUED"}
+        return self.status_of(workflow_id) in UNDER_WAY
 
     def status_of(self, workflow_id: str) -> str | None:
         """What DBOS knows: PENDING, ENQUEUED, SUCCESS, ERROR …; None for an unknown id."""

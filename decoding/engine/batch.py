@@ -52,6 +52,7 @@ class Batch:
         self._word_timing = WordTimingQueue(model, self._policy.alignment_batch)
         self._suppressions = TokenSuppressions(model)
         self._tables: dict[int, SlotTable] = {}
+        self._steps_since_entry = self._policy.steps_between_entries
 
     def __len__(self) -> int:
         return len(self.in_flight)
@@ -68,6 +69,8 @@ class Batch:
     def admissible(self) -> int:
         """Requests to take now: so few that nobody's cancel, or memory, is burdened by them."""
         policy = self._policy
+        if self.in_flight and self._steps_since_entry < policy.steps_between_entries:
+            return 0
         places = self.slots + policy.prefill_ahead - len(self)
         return max(0, min(places, policy.prefill_batch - self.num_in(Phase.PREFILL)))
 
@@ -116,6 +119,7 @@ class Batch:
         tables = list(self._tables.values())
         for table in tables:
             table.step()
+        self._steps_since_entry += 1
         # 1. while the device takes this step: the words of those that were finished before it
         finished += self._finish_timed()
         # 2. who is done now
@@ -143,6 +147,7 @@ class Batch:
         return only_language(language)
 
     def _insert(self, request: WindowRequest) -> None:
+        self._steps_since_entry = 0
         plan = plan_attempt(request, self._model.dimensions.n_text_ctx)
         table = self._table(plan.beam_size)
         table.insert(request, self._suppressions.of(request.options), plan)

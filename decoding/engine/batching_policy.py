@@ -16,7 +16,8 @@ class BatchingPolicy:
     nobody's cancel waits for many. `prefill_ahead`: of these, windows for which no slot is free
     yet. `alignment_batch`: windows whose words are timed in one call. `steps_between_checks`: after
     so many the device is asked which windows are done. `finishes_at_once`: a window is finished in
-    the step that ends its search, not beside the next.
+    the step that ends its search, not beside the next. `steps_between_entries`: so many are taken
+    after a window got a slot before the prefill of the next one begins.
     """
 
     prefill_batch: int
@@ -24,17 +25,20 @@ class BatchingPolicy:
     alignment_batch: int
     steps_between_checks: int
     finishes_at_once: bool
+    steps_between_entries: int = 0
 
 
 # On the CPU a window's bits must not depend on its company. A product over many rows may be cut
 # otherwise than over few, and padding changes the shapes: there each window is treated alone. It
-# costs nothing either, because one window keeps a core busy.
+# costs nothing either, because one window keeps a core busy. Windows that enter one behind the
+# other leave so too: text comes steadily, where those that began together end together.
 ALONE = BatchingPolicy(
     prefill_batch=1,
     prefill_ahead=0,
     alignment_batch=1,
     steps_between_checks=1,
     finishes_at_once=True,
+    steps_between_entries=16,
 )
 
 # Elsewhere a call for one window leaves the device idle while the host prepares the next. The

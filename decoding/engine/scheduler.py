@@ -27,7 +27,7 @@ class Scheduler:
         self._of(request).put(request)
 
     def put_back(self, request: WindowRequest) -> None:
-        """Return one that could not be done yet; it goes first in its group."""
+        """Return one that could not be done yet; it goes first at its time."""
         self._of(request).put_back(request)
 
     def take(self) -> WindowRequest | None:

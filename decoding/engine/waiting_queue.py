@@ -2,18 +2,21 @@
 
 Callers take turns, paying for the seconds that they had (deficit round-robin). Of one caller's
 groups the one with the least work left goes first, but nobody is passed over for longer than
-three times the fair share. Not safe to use from several threads: the engine holds its own lock.
+three times the fair share. Within a group it goes by time in the recording, so that its text grows
+from the start: what is decoded again does not wait for all that lies behind it. Not safe to use
+from several threads: the engine holds its own lock.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from decoding.engine.window_request import WindowRequest
 from decoding.errors import QueueFull
-from decoding.types import CLIP_SECONDS
+from decoding.types import CLIP_SECONDS, Clip
 
 QUANTUM_SECONDS = CLIP_SECONDS
 # A group may be passed over this many times per waiting group before it must go. With G groups
@@ -23,12 +26,12 @@ PATIENCE_PER_GROUP = 2
 
 @dataclass(slots=True)
 class _Group:
-    requests: deque[WindowRequest] = field(default_factory=deque)
+    requests: list[tuple[float, int, WindowRequest]] = field(default_factory=list)  # a heap
     passed_over: int = 0
 
     @property
-    def work_left(self) -> int:
-        return self.requests[0].clip.windows_left
+    def next_clip(self) -> Clip:
+        return self.requests[0][-1].clip
 
 
 @dataclass(slots=True)
@@ -41,11 +44,11 @@ class _Caller:
         oldest = max(groups, key=lambda name: groups[name].passed_over)
         if groups[oldest].passed_over >= PATIENCE_PER_GROUP * len(groups):
             return oldest
-        return min(groups, key=lambda name: groups[name].work_left)
+        return min(groups, key=lambda name: groups[name].next_clip.windows_left)
 
     def take(self, name: str) -> WindowRequest:
         group = self.groups[name]
-        taken = group.requests.popleft()
+        *_, taken = heappop(group.requests)
         group.passed_over = 0
         for other, waiting in self.groups.items():
             waiting.passed_over += other != name
@@ -61,6 +64,7 @@ class WaitingQueue:
         self._limit = limit
         self._callers: OrderedDict[str, _Caller] = OrderedDict()
         self._count = 0
+        self._arrivals = 0  # of two clips at one time, who came first goes first
 
     def __len__(self) -> int:
         return self._count
@@ -68,24 +72,27 @@ class WaitingQueue:
     def put(self, request: WindowRequest) -> None:
         if self._count >= self._limit:
             raise QueueFull(f"{self._limit} clips are waiting already; try again later")
-        self._group_of(request).requests.append(request)
-        self._count += 1
+        self._arrivals += 1
+        self._push(request, self._arrivals)
 
     def put_back(self, request: WindowRequest) -> None:
-        """Return one that could not be decoded yet; it goes first in its group."""
-        self._group_of(request).requests.appendleft(request)
-        self._count += 1
+        """Return one that could not be decoded yet; it goes first at its time."""
+        self._arrivals += 1
+        self._push(request, -self._arrivals)
 
-    def _group_of(self, request: WindowRequest) -> _Group:
-        caller = self._callers.setdefault(request.clip.caller, _Caller())
-        return caller.groups.setdefault(request.clip.group, _Group())
+    def _push(self, request: WindowRequest, arrival: int) -> None:
+        clip = request.clip
+        caller = self._callers.setdefault(clip.caller, _Caller())
+        group = caller.groups.setdefault(clip.group, _Group())
+        heappush(group.requests, (clip.start, arrival, request))
+        self._count += 1
 
     def take(self) -> WindowRequest | None:
         """The next one, or None when none waits."""
         while self._callers:
             name, caller = next(iter(self._callers.items()))
             group = caller.next_group()
-            cost = caller.groups[group].requests[0].clip.seconds
+            cost = caller.groups[group].next_clip.seconds
             if caller.credit_seconds < cost and len(self._callers) > 1:
                 caller.credit_seconds += QUANTUM_SECONDS
                 self._callers.move_to_end(name)
@@ -104,7 +111,7 @@ class WaitingQueue:
             removed = caller.groups.pop(group, None)
             if removed is not None:
                 self._count -= len(removed.requests)
-                yield from removed.requests
+                yield from (request for *_, request in sorted(removed.requests))
             if not caller.groups:
                 del self._callers[name]
 

@@ -63,6 +63,7 @@ class InFlight:
                 group=clip.group,
                 caller=clip.caller,
                 windows_left=clip.windows_left,
+                start=clip.start,
                 seed=clip.seed,
                 options=options,
             )

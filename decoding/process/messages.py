@@ -24,6 +24,7 @@ class Request:
     group: str
     caller: str
     windows_left: int
+    start: float
     seed: int
     options: DecodingOptions
 

@@ -83,6 +83,7 @@ class _EngineService:
             group=request.group,
             caller=request.caller,
             windows_left=request.windows_left,
+            start=request.start,
             seed=request.seed,
         )
         try:

@@ -2,11 +2,13 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from chunking.options import WindowOptions
 from chunking.plan import GridPlan, plan_for
 from chunking.types import Piece, Span, Window, Word
 from decoding.types import ModelCard
-from transcription.in_flight import GROUP_WINDOWS, GROUPS_IN_FLIGHT, decode_windows
+from transcription.in_flight import GROUP_WINDOWS, WINDOWS_IN_FLIGHT, decode_windows
 from transcription.options import TranscriptionOptions
 from transcription.types import Recording
 
@@ -19,26 +21,31 @@ class Landing(Future):
 
     def __init__(self, windows, in_flight) -> None:
         super().__init__()
-        self._windows = windows
+        self.windows = windows
         self._in_flight = in_flight
 
     def result(self, timeout=None):
         self._in_flight.remove(self)
-        return tuple(spoken(window) for window in self._windows)
+        return tuple(spoken(window) for window in self.windows)
 
 
 class LateWindows:
     """Nothing lands before it is waited for."""
 
-    model = CARD
-
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        self.model = replace(CARD, device=device)
         self.in_flight = []
+        self.groups = []
         self.most_in_flight = 0
+        self.beside_the_first = 0
 
     def submit(self, recording, windows, options):
         self.in_flight.append(Landing(windows, self.in_flight))
-        self.most_in_flight = max(self.most_in_flight, len(self.in_flight))
+        self.groups.append(tuple(windows))
+        together = sum(len(one.windows) for one in self.in_flight)
+        self.most_in_flight = max(self.most_in_flight, together)
+        if any(window.index == 0 for one in self.in_flight for window in one.windows):
+            self.beside_the_first = max(self.beside_the_first, together - 1)
         return self.in_flight[-1]
 
 
@@ -70,11 +77,38 @@ def plan(count: int) -> list[Window]:
 
 def test_pieces_come_in_order_and_flight_is_bounded():
     windows = LateWindows()
-    many = plan(GROUP_WINDOWS * (GROUPS_IN_FLIGHT + 3) + 1)
+    many = plan(WINDOWS_IN_FLIGHT + 3 * GROUP_WINDOWS + 1)
     pieces = decode_windows(RECORDING, GridPlan(many), windows, TranscriptionOptions())
     assert [piece.window for piece in pieces] == many
-    assert windows.most_in_flight == GROUPS_IN_FLIGHT
+    assert windows.most_in_flight == WINDOWS_IN_FLIGHT
     assert windows.in_flight == []
+
+
+@pytest.mark.parametrize(
+    ("device", "sizes", "beside"),
+    [("cpu", [1, 1, 2, 2, 2], 0), ("cuda:0", [1, 1, 2, 4, 8, 8], WINDOWS_IN_FLIGHT - 1)],
+)
+def test_first_words_come_early(device: str, sizes: list[int], beside: int):
+    """Small groups first; and the first window alone where company would slow it down."""
+    windows = LateWindows(device)
+    many = GridPlan(plan(WINDOWS_IN_FLIGHT + 20))
+    list(decode_windows(RECORDING, many, windows, TranscriptionOptions()))
+    assert [len(group) for group in windows.groups[: len(sizes)]] == sizes
+    assert windows.beside_the_first == beside
+
+
+def test_a_repair_is_not_kept_waiting_by_what_lies_behind_it():
+    """However full it is, it is the next to land, and its own repairs after it."""
+    windows = LateWindows("cuda:0")
+    many = plan(WINDOWS_IN_FLIGHT + 20)
+    repairs = [Window(900 + number, 3.0, 33.0, "gap") for number in range(3)]
+    wanted = iter([[repairs[0], repairs[1]], [repairs[2]]])
+    pieces = decode_windows(
+        RECORDING, GridPlan(many), windows, TranscriptionOptions(), lambda: next(wanted, [])
+    )
+    seen = [piece.window for piece in pieces]
+    assert seen == [many[0], *repairs, *many[1:]]
+    assert windows.most_in_flight <= WINDOWS_IN_FLIGHT + GROUP_WINDOWS
 
 
 def test_no_windows_no_pieces():
@@ -119,16 +153,17 @@ def test_a_chain_passes_its_text_on():
 
 
 def test_chains_that_have_begun_end_before_others_begin():
-    """A hundred chains: those in flight step forward in groups, repairs before them."""
+    """A hundred chains: the earliest step forward together, repairs before them."""
     options = TranscriptionOptions(windows=WindowOptions(plan="chains", chain=60.0))
     everywhere = plan_for((Span(0.0, 6000.0),), 6000.0, options.planning)
     windows, repair = LateWindows(), Window(2_000_000, 3.0, 33.0, "gap")
-    wanted = iter([[repair]])
+    wanted = iter([[], [repair]])
     pieces = decode_windows(RECORDING, everywhere, windows, options, lambda: next(wanted, []))
     seen = [piece.window for piece in pieces]
     assert everywhere.is_whole
     assert sorted(seen, key=lambda window: window.index) == [*everywhere.windows, repair]
-    assert windows.most_in_flight == GROUPS_IN_FLIGHT
-    at_once = GROUP_WINDOWS * GROUPS_IN_FLIGHT
-    assert seen.index(repair) == at_once
-    assert [window.start < 60.0 * at_once for window in seen[: 2 * at_once]] == [True] * 2 * at_once
+    assert windows.most_in_flight <= WINDOWS_IN_FLIGHT + GROUP_WINDOWS
+    assert seen.index(repair) == 2
+    starts = [window.start for window in seen]
+    most_ahead = max(start - min(starts[place:]) for place, start in enumerate(starts))
+    assert most_ahead <= 60.0 * 2 * GROUP_WINDOWS

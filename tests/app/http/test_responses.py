@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import openai
 import pytest
 
 from app.http.api_keys import new_key
+from decoding.types import Clip, Decoded, DecodingOptions
 from tests.app.calls import until
 from tests.app.conftest import Running, Start
 from tests.app.planted import GIVE_UP_SECONDS, PlantedDecoder, engine_failure, text_of, wav
+from transcription.pipeline import transcribe
 
 HASTY = {"x-stainless-read-timeout": "0.3"}  # what the client claims; it waits longer here
 
@@ -117,6 +120,30 @@ def test_stream_sends_deltas_before_the_end(start: Start):
     assert kinds[0] == "transcript.text.delta"
     assert kinds[-1] == "transcript.text.done"
     assert decoder.decoded == 20
+
+
+class Sentences(PlantedDecoder):
+    """Every word is one."""
+
+    def _decode(self, clip: Clip, options: DecodingOptions) -> Decoded:
+        decoded = super()._decode(clip, options)
+        words = tuple(replace(word, text=f"{word.text}.") for word in decoded.words)
+        return replace(decoded, words=words, text="".join(word.text for word in words))
+
+
+def test_a_stream_begins_with_the_first_window(start: Start):
+    """The engine hears nothing else until the client has its words."""
+    decoder = Sentences(slots=8, free_windows=1)
+    decoder.words_per_window = 60  # at the pace of speech
+    running = start(decoder, transcribe)
+    sound, extra = ("long.wav", wav(30 * 20, seed=3)), {"vad": "false"}
+    decoded, kinds = [], []
+    for event in create(running, file=sound, stream=True, language="en", extra_body=extra):
+        decoded.append(decoder.decoded)
+        kinds.append(event.type)
+        decoder.released.set()
+    assert (decoded[0], kinds[0], kinds[-1]) == (1, "transcript.text.delta", "transcript.text.done")
+    assert decoder.decoded > 20
 
 
 @pytest.mark.parametrize("form", ["json", "verbose_json"])

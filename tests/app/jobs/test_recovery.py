@@ -12,6 +12,7 @@ import pytest
 
 from app.errors import ApiError, Failure, failure_of, of_failure
 from app.http.forms import Fields, read_form
+from app.jobs import workflows
 from app.jobs.workflows import executor_of
 from app.storage.codecs import encode_options
 from app.storage.folders import JobFolder
@@ -160,6 +161,26 @@ def test_after_a_crash_nothing_is_decoded_or_listened_to_again(start: Start, tmp
     assert running.wait(job["id"])["status"] == "completed"
     with running.client() as client:
         assert client.get(f"/v1/jobs/{job['id']}/transcript").json() == undisturbed
+
+
+def test_a_job_of_another_scheme_of_steps_begins_again(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As an upgrade finds it: the history says what no step of today says."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    decoder = PlantedDecoder(free_windows=1)
+    with monkeypatch.context() as patched, ExitStack() as stack:
+        patched.setattr(workflows, "STEP_SCHEME", "of an older version")
+        running = start(decoder, data_dir=first, until=stack)
+        with running.client() as client:
+            job_id = submit(client, SOUND).json()["id"]
+        until(lambda: decoder.decoded == 1, "steps are under way")
+        copy_of(first, second)
+        decoder.released.set()
+    running = start(data_dir=second)
+    assert running.wait(job_id)["status"] == "completed"
+    with running.client() as client:
+        assert client.get(f"/v1/jobs/{job_id}/transcript").json()["text"] == text_of(SOUND)
 
 
 class Stopping(PlantedDecoder):

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app.jobs.turns import Turns
 from tests.app.planted import GIVE_UP_SECONDS
+from transcription.in_flight import GROUP_WINDOWS
 
 
 def test_steps_at_once():
-    """Four for a job that is alone, two for each of two, in the order in which they were drawn."""
+    """Four for a job that is alone, two for each of two, in the order of the recording."""
     turns = Turns(4)
     turns.enter("a")
-    tickets = [turns.draw("a") for _ in range(6)]
+    tickets = [turns.draw("a", 200.0 * number, GROUP_WINDOWS) for number in range(6)]
     for ticket in tickets[:4]:
         turns.wait("a", ticket)
     turns.enter("b")
@@ -23,10 +24,40 @@ def test_steps_at_once():
         assert not last.done()  # the fourth and the fifth go before it
         turns.give_back("a", tickets[3])
         last.result(GIVE_UP_SECONDS)
-    third, _ = (turns.draw("a") for _ in range(2))
+    third, _ = (turns.draw("a", start, GROUP_WINDOWS) for start in (1200.0, 1400.0))
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(turns.wait, "a", third)
         turns.leave("b")
         waiting.result(GIVE_UP_SECONDS)
     turns.leave("a")
-    turns.wait("a", turns.draw("a"))  # of a job that has left: nothing waits
+    turns.wait("a", turns.draw("a", 0.0, 1))  # of a job that has left: nothing waits
+
+
+def test_small_steps_go_together():
+    """As many windows as one step may have, beside other jobs."""
+    turns = Turns(1)
+    turns.enter("a")
+    for start, windows in ((0.0, 1), (25.0, 1), (50.0, 2), (100.0, 4)):
+        turns.wait("a", turns.draw("a", start, windows))
+    late = turns.draw("a", 200.0, 1)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(turns.wait, "a", late)
+        assert not waiting.done()
+        turns.leave("a")
+        waiting.result(GIVE_UP_SECONDS)
+
+
+def test_what_lies_earlier_goes_first():
+    """A repair comes late, and the steps behind it wait for it."""
+    turns = Turns(1)
+    turns.enter("a")
+    under_way = turns.draw("a", 0.0, GROUP_WINDOWS)
+    planned = turns.draw("a", 200.0, GROUP_WINDOWS)
+    repair = turns.draw("a", 60.0, 1)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(turns.wait, "a", planned)
+        turns.give_back("a", under_way)
+        turns.wait("a", repair)
+        assert not waiting.done()
+        turns.give_back("a", repair)
+        waiting.result(GIVE_UP_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import pytest
 import torch
@@ -215,3 +216,23 @@ def test_windows_on_their_way_out_are_counted_and_can_be_dropped(small):
         assert batch.step() == [requests[0]]
         results = results_of(requests, run_out(batch))
     assert results == {2: alone[2]}
+
+
+def test_windows_enter_and_leave_a_cpu_one_behind_the_other(small):
+    """So that the text of a recording comes steadily; what they give is the same."""
+    endless = DecodingOptions(sample_len=60, suppress_tokens=(small.vocabulary.eot,), **ONCE)
+    jobs = [(at, noise(at, 5), endless) for at in range(3)]
+    batch, requests = Batch(small, 3), requests_of(jobs)
+    left, finished, ends, entries = list(requests.values()), [], [], []
+    with torch.inference_mode():
+        for step in range(200):
+            few = [left.pop(0) for _ in range(min(batch.admissible, len(left)))]
+            entries += [step] * len(few)
+            finished += batch.admit(few)
+            done = batch.step()
+            ends += [step] * len(done)
+            finished += done
+    pause = ALONE.steps_between_entries
+    assert entries == [0, pause, 2 * pause]
+    assert [second - first for first, second in itertools.pairwise(ends)] == [pause, pause]
+    assert results_of(requests, finished) == decode(small, jobs, 3)

@@ -114,7 +114,7 @@ def test_windows_dropped_while_heard_are_never_seated(small):
 
 
 def test_who_is_heard_ahead_takes_a_slot_as_soon_as_one_is_left(small):
-    policy = dataclasses.replace(ALONE, prefill_batch=3, prefill_ahead=2)
+    policy = dataclasses.replace(ALONE, prefill_batch=3, prefill_ahead=2, steps_between_entries=0)
     batch = Batch(small, 1, policy=policy)
     jobs = [(at, noise(at, 5), dataclasses.replace(BRIEF, sample_len=3)) for at in range(4)]
     alone, order = decode(small, jobs, 1), []

@@ -11,9 +11,9 @@ from decoding.errors import QueueFull
 from decoding.types import SAMPLE_RATE, Clip, DecodingOptions
 
 
-def request(group="g", caller="c", left=1, seconds=30.0):
+def request(group="g", caller="c", left=1, seconds=30.0, start=0.0):
     samples = np.zeros(int(seconds * SAMPLE_RATE), np.int16)
-    clip = Clip(samples, group=group, caller=caller, windows_left=left)
+    clip = Clip(samples, group=group, caller=caller, windows_left=left, start=start)
     return WindowRequest(clip, DecodingOptions())
 
 
@@ -38,6 +38,16 @@ def test_nobody_waits():
 def test_a_group_goes_in_its_order():
     requests = [request(left=3), request(left=2), request(left=1)]
     assert order(filled(requests)) == requests
+
+
+def test_the_earliest_of_a_recording_goes_first():
+    """A repair of its beginning does not wait for what was asked before, nor who comes back."""
+    late, later, repair = (request(start=start) for start in (75.0, 100.0, 12.5))
+    waiting = filled([later, late, repair])
+    assert waiting.take() is repair
+    waiting.put(same := request(start=75.0))
+    waiting.put_back(again := request(start=75.0))
+    assert order(waiting) == [again, late, same, later]
 
 
 def test_callers_take_turns():
