@@ -18,6 +18,7 @@ from starlette.responses import Response
 from app.batches.running import finish_batches, sweep_files
 from app.engines.pool import EnginePool
 from app.errors import ApiError, bad_request, hindered, http_error, internal, unavailable
+from app.heap import share_heap
 from app.http.api_keys import load_keys
 from app.http.batches_api import batch_routes
 from app.http.files_api import file_routes
@@ -46,6 +47,7 @@ def create_app(
     The engines stay the caller's to close. Raises ValueError for a broken key file, `FolderInUse`,
     `FolderUnusable`, `DatabaseTooNew`.
     """
+    share_heap()
     keys = load_keys(settings.api_keys_file)
     service = Service(settings, keys, engines, pipeline or _transcribe)
     service.sweeps.append(partial(sweep_files, service))
