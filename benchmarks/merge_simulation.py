@@ -165,13 +165,13 @@ def _texts(words: Sequence[Word]) -> list[str]:
     return [word.text.strip() for word in words]
 
 
-def _anchored(pieces: Sequence[Piece], duration: float, *, vote: bool = False) -> tuple[Word, ...]:
+def _anchored(pieces: Sequence[Piece], duration: float, *, vote: bool = False) -> Sequence[Word]:
     return merge(pieces, MergeOptions(vote=vote, repair_rounds=0), duration=duration).words
 
 
 def _repaired(
     pieces: Sequence[Piece], duration: float, recogniser: SimulatedRecogniser
-) -> tuple[Word, ...]:
+) -> Sequence[Word]:
     options = MergeOptions()
     for _ in range(options.repair_rounds):
         wanted = merge(pieces, options, duration=duration).requests

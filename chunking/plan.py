@@ -7,7 +7,6 @@ the pieces, not on the order in which they come. Decodes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Protocol
 
 from chunking.chains import Chain, first_window, lay_chains, next_window
@@ -90,18 +89,30 @@ class ChainPlan:
         self._chains = [_Links(chain) for chain in lay_chains(terrain, options)]
         self._stride = self._most_windows()
         self._ready: list[Window] = []
+        self._known: list[Window] = []
+        self._telling = self._told = 0  # the chain whose windows are told now, and how many were
         for number, links in enumerate(self._chains):
             self._add(number, first_window(links.chain, terrain, options))
+        self._tell()
 
     @property
     def windows(self) -> Sequence[Window]:
         """Of the chains that have ended, and of the first that has not."""
-        ended = sum(1 for _ in takewhile(lambda links: links.has_ended, self._chains))
-        return [window for links in self._chains[: ended + 1] for window in links.windows]
+        return self._known
+
+    def _tell(self) -> None:
+        """Add to the windows known in order those that came since."""
+        while self._telling < len(self._chains):
+            links = self._chains[self._telling]
+            self._known += links.windows[self._told :]
+            self._told = len(links.windows)
+            if not links.has_ended:
+                break
+            self._telling, self._told = self._telling + 1, 0
 
     @property
     def is_whole(self) -> bool:
-        return all(links.has_ended for links in self._chains)
+        return self._telling == len(self._chains)
 
     @property
     def seconds_heard(self) -> float:
@@ -119,6 +130,7 @@ class ChainPlan:
         links.has_ended = following is None
         if following is not None:
             self._add(number, following)
+        self._tell()
 
     def take_ready(self) -> Sequence[Window]:
         ready, self._ready = self._ready, []

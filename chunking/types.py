@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,7 +73,7 @@ class Piece:
     """
 
     window: Window
-    words: tuple[Word, ...]
+    words: Sequence[Word]
     timed_text: tuple[Span, ...] = ()
     language: str = "en"
     avg_logprob: float = 0.0
@@ -118,7 +119,7 @@ class RepairRequest:
 class Merged:
     """One list of words out of many windows; `requests` are those that nobody answered."""
 
-    words: tuple[Word, ...]
+    words: Sequence[Word]
     seams: tuple[Seam, ...]
     requests: tuple[RepairRequest, ...] = ()
 

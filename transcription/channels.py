@@ -27,7 +27,6 @@ def interleave(tracks: Sequence[Transcript], channels: Sequence[int | None]) -> 
         tracks[0],
         duration=max(track.duration for track in tracks),
         segments=segments,
-        words=tuple(word for segment in segments for word in segment.words),
         coverage=_added_up([track.coverage for track in tracks]),
         windows=sum(track.windows for track in tracks),
     )

@@ -86,9 +86,10 @@ def transcribe_recording(
     builder = SegmentBuilder(options.segments)
     repairs = Repairs(merger, progress)
     is_guarded = options.speech.drops_invented
+    anything = detected.anything
     for piece in decode_windows(recording, plan, windows, options, repairs):
         progress.decoded(plan.seconds_heard)
-        credible = drop_invented(piece, detected.anything) if is_guarded else piece
+        credible = drop_invented(piece, anything) if is_guarded else piece
         merger.extend(plan.windows, is_whole=plan.is_whole)
         final = builder.add(merger.add(credible), merger.pieces)
         progress.segments(in_script(final, options.script))
@@ -97,12 +98,10 @@ def transcribe_recording(
     progress.settle()
     merged = merger.finish()
     progress.segments(in_script(builder.finish(merged.words, merger.pieces), options.script))
-    segments = in_script(builder.segments, options.script)
     return Transcript(
         language=most_spoken(merger.pieces.values()),
         duration=recording.duration,
-        words=tuple(word for segment in segments for word in segment.words),
-        segments=segments,
+        segments=in_script(builder.segments, options.script),
         coverage=audit(merged, merger.pieces, detected.evidence, recording.duration),
         windows=len(merger.pieces),
         model=windows.model.name,

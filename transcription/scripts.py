@@ -11,6 +11,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from chunking.packed import Packed
+from chunking.text.segments import SEGMENTS_PACKED
 from chunking.types import Segment
 from transcription.language_names import CHINESE, Script
 
@@ -20,14 +22,15 @@ if TYPE_CHECKING:
 TABLES: dict[Script, str] = {"Hans": "t2s", "Hant-TW": "s2tw", "Hant-HK": "s2hk"}
 
 
-def in_script(segments: Sequence[Segment], script: Script | None) -> tuple[Segment, ...]:
+def in_script(segments: Sequence[Segment], script: Script | None) -> Sequence[Segment]:
     """The segments with their Chinese in `script`; as they are where none was asked for."""
     if script is None:
-        return tuple(segments)
-    return tuple(
+        return segments
+    written = (
         _written(segment, script) if segment.language in CHINESE else segment
         for segment in segments
     )
+    return Packed(written, block=SEGMENTS_PACKED)
 
 
 def _written(segment: Segment, script: Script) -> Segment:

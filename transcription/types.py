@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,21 +75,25 @@ class IngestedAudio:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The end of the river. Words and segments are in order; times never go back.
+    """The end of the river. Segments are in order; times never go back.
 
+    Of a long recording the segments are packed: going through them holds a few at a time.
     `language` is an ISO 639-1 code. `windows` counts every window decoded, repairs included.
     `warnings` say what was odd about the file, as a damaged stretch.
     """
 
     language: str
     duration: float
-    words: tuple[Word, ...]
-    segments: tuple[Segment, ...]
+    segments: Sequence[Segment]
     coverage: Coverage
     windows: int
     model: str
     task: str = "transcribe"
     warnings: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> Iterator[Word]:
+        return (word for segment in self.segments for word in segment.words)
 
     @property
     def text(self) -> str:

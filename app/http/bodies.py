@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -35,7 +36,7 @@ def body_of(transcript: Transcript, asked: Asked) -> bytes:
     return render(transcript, form, granularities=granularities, cues=asked.cues).encode()
 
 
-def logprobs_of(words: tuple[Word, ...]) -> list[dict[str, Any]]:
+def logprobs_of(words: Iterable[Word]) -> list[dict[str, Any]]:
     """One entry per word: our probabilities are those of words."""
     return [
         {

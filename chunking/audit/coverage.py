@@ -9,8 +9,8 @@ window wrote text between timestamps, so that words spread over a hole cannot hi
 from __future__ import annotations
 
 from bisect import insort
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
@@ -99,9 +99,11 @@ def _with_stretched(
 ) -> list[tuple[Span, float]]:
     """Both kinds in order; a stretched word that reaches into a bare stretch is told once."""
     found = list(bare)
+    spans = [span for span, _ in bare]
     for span, excess in stretched:
-        if not clip([other for other, _ in found], span):
+        if not clip(spans, span):
             insort(found, (span, excess))
+            insort(spans, span)
     return found
 
 
@@ -118,12 +120,27 @@ def _covered(
     words: Sequence[Word], evidence: Sequence[Span], texts: Mapping[int, Sequence[Span]]
 ) -> tuple[Span, ...]:
     """What `words` account for, as far as their windows' `texts` bear them out."""
-    return unite(
+    parts = (
         part
         for word in words
         for span in _cover(word, evidence)
         for part in (clip(texts[word.window], span) if word.window in texts else (span,))
     )
+    return unite(_joined(parts))
+
+
+def _joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """The same stretches in fewer spans, where one begins in the one before it: most words do."""
+    last: Span | None = None
+    for span in spans:
+        if last is not None and last.start <= span.start <= last.end:
+            last = Span(last.start, max(last.end, span.end))
+            continue
+        if last is not None:
+            yield last
+        last = span
+    if last is not None:
+        yield last
 
 
 def _stretches(covered: Sequence[Span], evidence: Sequence[Span]) -> list[tuple[Span, float]]:
@@ -174,19 +191,27 @@ def find_doubtful(words: Sequence[Word], evidence: Sequence[Span]) -> tuple[Span
 def find_crowded(words: Sequence[Word]) -> tuple[Span, ...]:
     """Stretches in which more words stand than can be spoken, or one text stands twice."""
     crowded: list[Span] = []
-    for first in range(len(words) - CROWD + 1):
-        crowd = words[first : first + CROWD]
+    for crowd in _runs(words, CROWD):
         end = max(word.end for word in crowd)
         if end - crowd[0].start < CROWD * SHORTEST_WORD:
             crowded.append(Span(min(word.start for word in crowd), end))
     for before, after in pairwise(words):
         if after.start < before.start - WORD_SLACK:
             crowded.append(Span(after.start, max(before.end, after.end)))
-    for first in range(len(words) - 2 * PAIRS + 1):
-        names = [key(word.text) for word in words[first : first + 2 * PAIRS]]
+    for run in _runs(words, 2 * PAIRS):
+        names = [key(word.text) for word in run]
         if names[::2] == names[1::2] and len(set(names)) == PAIRS:
-            crowded.append(Span(words[first].start, words[first + 2 * PAIRS - 1].end))
+            crowded.append(Span(run[0].start, run[-1].end))
     return unite(crowded)
+
+
+def _runs(words: Sequence[Word], length: int) -> Iterator[tuple[Word, ...]]:
+    """Each `length` words in a row."""
+    recent: deque[Word] = deque(maxlen=length)
+    for word in words:
+        recent.append(word)
+        if len(recent) == length:
+            yield tuple(recent)
 
 
 def is_supported(word: Word, evidence: Sequence[Span]) -> bool:

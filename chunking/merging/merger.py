@@ -4,14 +4,16 @@
     ─MonotonicTimes─▶
 
 Everything below is a pure function of the pieces; this file only remembers what is settled and
-lets words go as soon as neither the next window nor a repair can change them. Decodes nothing.
+lets words go as soon as neither the next window nor a repair can change them. What has left is kept
+packed. Decodes nothing.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from chunking.audit.coverage import WORD_SLACK, find_uncovered, find_unwritten, written_by
@@ -22,6 +24,7 @@ from chunking.merging.seam_cut import JoinedSeam
 from chunking.merging.seam_regions import Layout, SeamRegion, first_from
 from chunking.merging.word_times import MonotonicTimes
 from chunking.options import MergeOptions
+from chunking.packed import Packed
 from chunking.spans import clip, intersect, unite
 from chunking.text.word_duration import is_overlong
 from chunking.types import Merged, Piece, RepairRequest, Seam, Span, Window, Word
@@ -123,10 +126,12 @@ class Merger:
         self._runs: list[WordRun | None] = []
         self._tails: list[_Tail | None] = []
         self._open: dict[int, tuple[int, RepairRequest]] = {}  # number: (unit that asked, request)
+        self._repairs: defaultdict[int, list[int]] = defaultdict(list)  # of a unit: their numbers
         self._times = MonotonicTimes()
-        self._words: list[Word] = []
-        self._next = 0  # the unit whose words are let go next
-        self._let_go = 0  # words of that unit that have left already
+        self._words: Packed[Word] = Packed()
+        self._next = 0  # the run whose words are let go next
+        self._let_go = 0  # words of that run that have left already
+        self._settled = 0  # units before this one are done with
         self.extend(windows, is_whole=is_whole)
 
     @property
@@ -186,9 +191,9 @@ class Merger:
             number = min(self._open)
             self._answers[number] = None
             self._answer(number)
-        self._words += self._times.flush()
+        self._words.extend(self._times.flush())
         seams = tuple(seam for seam in self._seams if seam is not None)
-        return Merged(tuple(self._words), seams, unanswered)
+        return Merged(self._words, seams, unanswered)
 
     def _answer(self, number: int) -> tuple[Word, ...]:
         """Settle what waited for window `number`; let go of the words that became final."""
@@ -196,8 +201,12 @@ class Merger:
             unit = 2 * self._layout.places[number]
         elif number in self._open:
             unit, _ = self._open.pop(number)
+            self._repairs[unit].append(number)
         else:
             return ()  # a planned window that the plan does not reach yet
+        if unit < self._settled:  # another repair has brought what was asked for
+            self._pack(number)
+            return ()
         if self._units[unit] is not None:
             self._fill(2 * unit)
             self._fill(2 * unit + 1)
@@ -206,8 +215,29 @@ class Merger:
         else:
             self._resolve_window(unit // 2)
         done = self._times.push(self._release())
-        self._words += done
+        self._words.extend(done)
+        while self._settled < self._next // 2:
+            self._put_away(self._settled)
+            self._settled += 1
         return tuple(done)
+
+    def _put_away(self, unit: int) -> None:
+        """The words of `unit` have left: nothing asks for them any more, nor for their pieces."""
+        self._units[unit] = self._runs[2 * unit] = self._runs[2 * unit + 1] = None
+        if unit:
+            self._tails[unit - 1] = None
+        for number in self._repairs.pop(unit, ()):
+            self._pack(number)
+        if unit % 2:
+            place = unit // 2
+            self._sides[place] = None
+            self._pack(self._layout.windows[place].index)
+
+    def _pack(self, number: int) -> None:
+        piece = self._answers[number]
+        if piece is not None:
+            packed = replace(piece, words=Packed(piece.words))
+            self._answers[number] = self._pieces[number] = packed
 
     def _ask(self, unit: int, requests: Sequence[RepairRequest]) -> None:
         self._open.update((request.window.index, (unit, request)) for request in requests)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from chunking.options import SegmentOptions
+from chunking.packed import Packed
 from chunking.text.breaks import best_break, can_break, ends_sentence
 from chunking.text.word_keys import breaks_grapheme
 from chunking.types import Piece, Segment, Word
@@ -17,6 +18,8 @@ LONG_PAUSE = 1.0
 """A pause that ends a segment, sentence or not."""
 SHORTEST_SENTENCE = 1.0
 """A sentence shorter than this shares its segment with the next one."""
+SEGMENTS_PACKED = 16
+"""Together: some hundreds of words."""
 
 
 def to_segments(
@@ -29,7 +32,7 @@ def to_segments(
     """All `words` as segments; ids count from `first_id`."""
     builder = SegmentBuilder(options, first_id=first_id)
     builder.finish(words, pieces_by_window)
-    return builder.segments
+    return tuple(builder.segments)
 
 
 class SegmentBuilder:
@@ -40,36 +43,35 @@ class SegmentBuilder:
         self._first_id = first_id
         self._open: list[Word] = []
         self._num_words = 0
-        self._segments: list[Segment] = []
+        self._segments: Packed[Segment] = Packed(block=SEGMENTS_PACKED)
 
     @property
-    def segments(self) -> tuple[Segment, ...]:
+    def segments(self) -> Sequence[Segment]:
         """Every segment so far."""
-        return tuple(self._segments)
+        return self._segments
 
     def add(
         self, words: Sequence[Word], pieces_by_window: Mapping[int, Piece]
     ) -> tuple[Segment, ...]:
         """Take the next words; the segments that became final by them."""
-        known = len(self._segments)
+        final: list[Segment] = []
         for word in words:
             self._num_words += 1
             if self._open and self._ends_before(word, pieces_by_window):
-                self._close(len(self._open), pieces_by_window)
+                final.append(self._close(len(self._open), pieces_by_window))
             self._open.append(word)
             while self._is_too_long():
-                self._close(best_break(self._open), pieces_by_window)
-        return tuple(self._segments[known:])
+                final.append(self._close(best_break(self._open), pieces_by_window))
+        return tuple(final)
 
     def finish(
         self, words: Sequence[Word], pieces_by_window: Mapping[int, Piece]
     ) -> tuple[Segment, ...]:
         """The segments still missing; `words` are all words, those already added included."""
-        known = len(self._segments)
-        self.add(words[self._num_words :], pieces_by_window)
+        final = self.add(words[self._num_words :], pieces_by_window)
         if self._open:
-            self._close(len(self._open), pieces_by_window)
-        return tuple(self._segments[known:])
+            final += (self._close(len(self._open), pieces_by_window),)
+        return final
 
     def _ends_before(self, word: Word, pieces: Mapping[int, Piece]) -> bool:
         last = self._open[-1]
@@ -90,9 +92,11 @@ class SegmentBuilder:
         )
         return is_over and best_break(self._open) > 0
 
-    def _close(self, num_words: int, pieces: Mapping[int, Piece]) -> None:
+    def _close(self, num_words: int, pieces: Mapping[int, Piece]) -> Segment:
         words, self._open = tuple(self._open[:num_words]), self._open[num_words:]
-        self._segments.append(_to_segment(self._first_id + len(self._segments), words, pieces))
+        segment = _to_segment(self._first_id + len(self._segments), words, pieces)
+        self._segments.append(segment)
+        return segment
 
 
 def _language(word: Word, pieces: Mapping[int, Piece]) -> str | None:

@@ -23,7 +23,7 @@ _STRIPPED_CATEGORIES = ("P", "Z", "C")
 _GRAPHEME = regex.compile(r"\X")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8192)
 def key(text: str) -> str:
     """`text` as it is compared: NFKC, case folded, no punctuation or blanks, marks kept.
 

@@ -198,7 +198,6 @@ def transcribe_plainly(
     return Transcript(
         language=options.decoding.language or "en",
         duration=recordings[0].duration,
-        words=tuple(word for segment in segments for word in segment.words),
         segments=tuple(segments),
         coverage=Coverage(recordings[0].duration, 0.0),
         windows=done,

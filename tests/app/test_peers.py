@@ -64,7 +64,7 @@ def test_a_silent_file_has_segments_for_none(start: Start):
         from chunking.types import Coverage
         from transcription.types import Transcript
 
-        return Transcript("en", 60.0, (), (), Coverage(0.0, 0.0), 0, "planted")
+        return Transcript("en", 60.0, (), Coverage(0.0, 0.0), 0, "planted")
 
     running = start(pipeline=silence)
     for form in ("json", "verbose_json", "text", "srt", "vtt"):

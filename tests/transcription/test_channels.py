@@ -15,7 +15,7 @@ def track(starts: list[float], duration: float) -> Transcript:
     coverage = Coverage(
         10.0, 1.0, (Span(duration - 1, duration),), seams=(Seam(0, 1, 5, "agreed"),)
     )
-    return Transcript("en", duration, words, segments, coverage, 2, "toy")
+    return Transcript("en", duration, segments, coverage, 2, "toy")
 
 
 def test_one_track_is_left_alone():

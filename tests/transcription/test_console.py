@@ -8,7 +8,7 @@ from transcription.types import Transcript
 
 
 def transcript(coverage: Coverage) -> Transcript:
-    return Transcript("en", 3725.0, (), (), coverage, 150, "toy")
+    return Transcript("en", 3725.0, (), coverage, 150, "toy")
 
 
 def test_clock():

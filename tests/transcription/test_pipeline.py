@@ -1,3 +1,5 @@
+import cProfile
+import pstats
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 
@@ -8,7 +10,8 @@ from chunking.options import WindowOptions
 from chunking.spans import unite
 from chunking.types import Span
 from decoding.errors import EngineFailed
-from decoding.types import DecodedWord, TimedText
+from decoding.types import SAMPLE_RATE, DecodedWord, TimedText
+from tests.app import planted as app_planted
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
 from transcription.errors import UnreadableAudio
 from transcription.options import SpeechOptions, TranscriptionOptions
@@ -74,7 +77,7 @@ def test_final_segments_are_the_transcript(decoder, tmp_path):
 
 def test_times_are_those_of_the_recording(decoder, tmp_path):
     source = write_wav(tmp_path / "talk.wav", plant(200, pauses={100: 5.0}))
-    words = run(source, decoder, tmp_path).words
+    words = tuple(run(source, decoder, tmp_path).words)
     for number, word in enumerate(words):
         expected = 0.5 + number * 0.48 + (5.0 if number >= 100 else 0.0)
         assert word.start == pytest.approx(expected, abs=0.01)
@@ -121,7 +124,7 @@ def test_silence_is_heard_in_no_window(decoder, tmp_path, plan):
     source = write_wav(tmp_path / "silence.wav", np.zeros(40 * 16_000, np.float32))
     options = TranscriptionOptions(windows=WindowOptions(plan=plan))
     transcript = run(source, decoder, tmp_path, options)
-    assert (transcript.text, transcript.words, transcript.windows) == ("", (), 0)
+    assert (transcript.text, [*transcript.words], transcript.windows) == ("", [], 0)
     assert (transcript.duration, decoder.clips) == (40.0, 0)
 
 
@@ -210,3 +213,30 @@ def speech_in(samples):
     loud = np.flatnonzero(np.diff((samples > 0).astype(np.int8), prepend=0, append=0)) / 16_000
     spans = zip(loud[::2], loud[1::2], strict=True)
     return unite((Span(float(start), float(end)) for start, end in spans), bridge=0.3)
+
+
+def work_of(minutes, folder):
+    """Function calls of the pipeline's own thread for so much speech, a word of it each second."""
+    samples = minutes * 60 * SAMPLE_RATE
+    path = folder / f"{minutes}.pcm"
+    with path.open("wb") as file:
+        file.truncate(2 * samples)
+    speech = tuple(Span(second, second + 0.7) for second in range(minutes * 60))
+    evidence = tuple(Span(span.start + 0.1, span.end) for span in speech)
+    decoder = app_planted.PlantedDecoder()
+    decoder.words_per_window = 30
+    profile = cProfile.Profile()
+    profile.runcall(
+        transcribe_recording,
+        Recording(path, samples, "zeros"),
+        DetectedSpeech(speech, evidence),
+        TranscriptionOptions(),
+        EngineWindowDecoder(decoder, group="test"),
+        Progress(None),
+    )
+    decoder.close()
+    return pstats.Stats(profile).total_calls
+
+
+def test_work_grows_as_the_length_and_no_faster(tmp_path):
+    assert work_of(80, tmp_path) < 5 * work_of(20, tmp_path)

@@ -42,7 +42,6 @@ def transcript(*segments, **changes):
     whole = Transcript(
         language="en",
         duration=3725.25,
-        words=tuple(word for part in segments for word in part.words),
         segments=segments,
         coverage=Coverage(speech_seconds=4.0, uncovered_seconds=0.0),
         windows=2,

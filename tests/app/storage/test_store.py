@@ -171,6 +171,6 @@ def test_pages(store: Store):
 
 def test_round_trips():
     segment = Segment(0, 0.0, 1.0, " naïve", (WORD,), 0.0, -0.1, 1.2, 0.0, "en", 1)
-    transcript = Transcript("en", 1.0, (WORD,), (segment,), Coverage(1.0, 0.0), 1, "m")
+    transcript = Transcript("en", 1.0, (segment,), Coverage(1.0, 0.0), 1, "m")
     assert decode_segment(encode_segment(segment)) == segment
     assert decode_transcript(encode_transcript(transcript)) == transcript

@@ -60,7 +60,7 @@ def test_our_transcript_as_the_benchmark_sees_it() -> None:
     word = Word(" hello", 1.0, 1.5, 0.9, (1,), 0, 0)
     segment = Segment(0, 1.0, 1.5, " hello", (word,), 0.0, -0.1, 1.0, 0.0, "en")
     coverage = Coverage(10.0, 0.5, seams=(Seam(0, 1, 27.5, "agreed"),))
-    found = heard_of(Transcript("en", 60.0, (word,), (segment,), coverage, 3, "demo"))
+    found = heard_of(Transcript("en", 60.0, (segment,), coverage, 3, "demo"))
     assert found == PeerTranscript("hello", (TimedWord("hello", 1.0, 1.5),), (27.5,), 3, 0.5, "en")
 
 
@@ -75,7 +75,8 @@ def test_a_repair_counts_as_used_when_a_word_of_it_stands() -> None:
         Word(" w", n, n + 0.5, 0.9, (1,), window, n) for n, window in enumerate((0, 2, 2))
     )
     coverage = Coverage(10.0, 2.0, uncovered=(Span(3.0, 5.0),))
-    transcript = Transcript("en", 60.0, words, (), coverage, 4, "demo")
+    segment = Segment(0, 0.0, 2.5, " w w w", words, 0.0, -0.1, 1.0, 0.0, "en")
+    transcript = Transcript("en", 60.0, (segment,), coverage, 4, "demo")
     found = account_of(transcript, asked, {"merge": 1.0})
     assert (found.planned, found.repairs) == (2, 2)
     assert (found.repairs_used, found.repaired_words) == (1, 2)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import random
 import sys
 from dataclasses import replace
@@ -796,3 +797,20 @@ def test_words_that_only_touch_are_parted_by_a_blank():
     right = replace(right, words=(replace(right.words[0], text="world"),))
     merged = merge([left, right], OPTIONS, duration=55.0)
     assert "".join(word.text for word in merged.words) == " hello world"
+
+
+def test_words_that_have_left_are_packed():
+    def words_alive():
+        return sum(isinstance(thing, Word) for thing in gc.get_objects())
+
+    said = chat(3000, 1)
+    duration, evidence = duration_of(said), speech_of(said)
+    windows = plan_windows(evidence, duration, GRID)
+    before = words_alive()
+    merger = Merger(windows, OPTIONS, evidence=evidence, duration=duration)
+    most = 0
+    for window in windows:
+        merger.add(hear(window, said))
+        most = max(most, words_alive() - before)
+    assert texts(merger.finish().words) == texts(said)
+    assert most < 600  # of a few windows, and of those not packed yet
