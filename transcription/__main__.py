@@ -382,7 +382,7 @@ def _print_one(
             transcript = transcribe_file(files[0], batch.decoder, batch.options, batch.limits, bars)
     except (TranscriptionError, DecodingError, OSError) as error:
         _stop(console, f"{files[0].name}: {error}", PROBLEM)
-    sys.stdout.write(written(transcript, batch.formats[0], batch.cues))
+    sys.stdout.writelines(written(transcript, batch.formats[0], batch.cues))
     if show_report:
         console.print(report(transcript), highlight=False, markup=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from transcription.documents import Granularity
 from transcription.errors import TranscriptionError
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
-from transcription.render import FORMATS, render
+from transcription.render import FORMATS, Look, render_parts
 from transcription.types import Transcript
 from transcription.window_decoder import EngineWindowDecoder
 
@@ -196,14 +196,15 @@ def _one(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcom
     return Outcome(source, transcript=transcript)
 
 
-def written(transcript: Transcript, name: str, cues: CueOptions) -> str:
-    """`transcript` in the format `name`, as a file of its own."""
-    return render(transcript, name, granularities=EVERYTHING, cues=cues)
+def written(transcript: Transcript, name: str, cues: CueOptions) -> Iterator[str]:
+    """`transcript` in the format `name`, as a file of its own, bit by bit."""
+    return render_parts(transcript, name, Look(EVERYTHING, cues))
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, parts: Iterable[str]) -> None:
     """Write `path` so that it never exists in part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
+    with partial.open("w", encoding="utf-8") as file:
+        file.writelines(parts)
     partial.replace(path)

@@ -1,14 +1,15 @@
 """The JSON shapes of a transcript: OpenAI's objects to the letter, our additions as extra keys.
 
 Official clients keep keys that they do not know, so `coverage`, `probability` and `channel` are
-safe there. Nothing here is text yet; `transcription.render` makes it so.
+safe there. Segments and words, of which there may be a hundred thousand, are iterators. Nothing
+here is text yet; `transcription.render` makes it so.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args
 
 from chunking.types import Redecoded, SeamStatus, Segment, Span, Word
@@ -46,7 +47,7 @@ def verbose_document(
         "text": transcript.text,
     }
     if "segment" in granularities:
-        document["segments"] = [segment_document(segment) for segment in transcript.segments]
+        document["segments"] = map(segment_document, transcript.segments)
     if "word" in granularities:
         document["words"] = words_document(transcript.segments)
     document["usage"] = usage_document(transcript.duration)
@@ -60,7 +61,7 @@ def diarized_document(transcript: Transcript) -> Document:
         "task": transcript.task,
         "duration": _seconds(transcript.duration),
         "text": transcript.text,
-        "segments": [
+        "segments": (
             {
                 "type": "transcript.text.segment",
                 "id": f"seg_{segment.id}",
@@ -69,7 +70,7 @@ def diarized_document(transcript: Transcript) -> Document:
                 "speaker": speaker(segment.channel),
             }
             for segment in transcript.segments
-        ],
+        ),
         "usage": usage_document(transcript.duration),
         "coverage": coverage_document(transcript),
     }
@@ -92,9 +93,9 @@ def segment_document(segment: Segment) -> Document:
     return document | _channel(segment)
 
 
-def words_document(segments: Iterable[Segment]) -> list[Document]:
+def words_document(segments: Iterable[Segment]) -> Iterator[Document]:
     """Words in order, without the space before them."""
-    return [
+    return (
         {
             "word": word.text.strip(),
             **_times(word),
@@ -103,7 +104,7 @@ def words_document(segments: Iterable[Segment]) -> list[Document]:
         }
         for segment in segments
         for word in segment.words
-    ]
+    )
 
 
 def usage_document(duration: float) -> Document:

@@ -7,7 +7,7 @@ it from here.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chunking.options import CueOptions
@@ -44,7 +44,7 @@ class Format:
     name: str
     media_type: str
     suffix: str
-    to_text: Callable[[Transcript, Look], str]
+    to_parts: Callable[[Transcript, Look], Iterator[str]]
     is_streamable: bool = False
     has_cues: bool = False
     has_speakers: bool = False
@@ -54,26 +54,49 @@ class Format:
         return self.media_type == JSON
 
 
-def _dump(document: Document) -> str:
-    return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+def json_parts(document: Document) -> Iterator[str]:
+    """JSON of `document`, not empty, bit by bit, and a line break; its iterators become lists."""
+    before = "{"
+    for name, value in document.items():
+        yield f"{before}{_json(name)}: "
+        if isinstance(value, Iterator):
+            yield "["
+            for number, entry in enumerate(value):
+                yield f"{', ' if number else ''}{_json(entry)}"
+            yield "]"
+        else:
+            yield _json(value)
+        before = ", "
+    yield "}\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _text_parts(transcript: Transcript) -> Iterator[str]:
+    yield transcript.text
+    yield "\n"
 
 
 _TABLE = (
-    Format("json", JSON, "json", lambda whole, _: _dump(json_document(whole)), is_streamable=True),
-    Format("text", TEXT, "txt", lambda whole, _: f"{whole.text}\n", is_streamable=True),
+    Format(
+        "json", JSON, "json", lambda whole, _: json_parts(json_document(whole)), is_streamable=True
+    ),
+    Format("text", TEXT, "txt", lambda whole, _: _text_parts(whole), is_streamable=True),
     Format("srt", TEXT, "srt", lambda whole, look: to_srt(whole, look.cues), has_cues=True),
     Format("vtt", TEXT, "vtt", lambda whole, look: to_vtt(whole, look.cues), has_cues=True),
     Format(
         "verbose_json",
         JSON,
         "json",
-        lambda whole, look: _dump(verbose_document(whole, look.granularities)),
+        lambda whole, look: json_parts(verbose_document(whole, look.granularities)),
     ),
     Format(
         "diarized_json",
         JSON,
         "json",
-        lambda whole, _: _dump(diarized_document(whole)),
+        lambda whole, _: json_parts(diarized_document(whole)),
         is_streamable=True,
         has_speakers=True,
     ),
@@ -93,8 +116,14 @@ def render(
     cues: CueOptions | None = None,
 ) -> str:
     """The transcript as text. Raises ValueError for a format that is not one of `FORMATS`."""
+    look = Look(tuple(granularities), cues)
+    return "".join(render_parts(transcript, response_format, look))
+
+
+def render_parts(transcript: Transcript, response_format: str, look: Look) -> Iterator[str]:
+    """The same bit by bit, so that no more than a little of it is in memory."""
     chosen = FORMATS.get(response_format)
     if chosen is None:
         known = ", ".join(RESPONSE_FORMATS)
         raise ValueError(f"response_format must be one of {known}, got {response_format!r}")
-    return chosen.to_text(transcript, Look(tuple(granularities), cues))
+    return chosen.to_parts(transcript, look)

@@ -27,34 +27,31 @@ class _Line:
     channel: int | None
 
 
-def to_srt(transcript: Transcript, options: CueOptions | None = None) -> str:
-    """SubRip: numbered from 1, a comma before the milliseconds."""
-    blocks = []
+def to_srt(transcript: Transcript, options: CueOptions | None = None) -> Iterator[str]:
+    """SubRip, cue by cue: numbered from 1, a comma before the milliseconds."""
     for number, line in enumerate(_lines(transcript, options), start=1):
         label = "" if line.channel is None else f"{speaker(line.channel)}: "
         times = f"{_clock(line.start, ',')} --> {_clock(line.end, ',')}"
-        blocks.append(f"{number}\n{times}\n{label}{line.text.replace(ARROW, '->')}\n")
-    return "\n".join(blocks)
+        blank = "\n" if number > 1 else ""
+        yield f"{blank}{number}\n{times}\n{label}{line.text.replace(ARROW, '->')}\n"
 
 
-def to_vtt(transcript: Transcript, options: CueOptions | None = None) -> str:
-    """WebVTT: markup in the text escaped, channels as voices."""
-    blocks = ["WEBVTT\n"]
+def to_vtt(transcript: Transcript, options: CueOptions | None = None) -> Iterator[str]:
+    """WebVTT, cue by cue: markup in the text escaped, channels as voices."""
+    yield "WEBVTT\n"
     for line in _lines(transcript, options):
         voice = "" if line.channel is None else f"<v {speaker(line.channel)}>"
         times = f"{_clock(line.start, '.')} --> {_clock(line.end, '.')}"
         text = line.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        blocks.append(f"{times}\n{voice}{text}\n")
-    return "\n".join(blocks)
+        yield f"\n{times}\n{voice}{text}\n"
 
 
-def to_tsv(transcript: Transcript) -> str:
+def to_tsv(transcript: Transcript) -> Iterator[str]:
     """One segment a line: start and end in whole milliseconds, text."""
-    rows = ["start\tend\ttext"]
+    yield "start\tend\ttext\n"
     for segment in transcript.segments:
         text = " ".join(segment.text.split())
-        rows.append(f"{_milliseconds(segment.start)}\t{_milliseconds(segment.end)}\t{text}")
-    return "\n".join(rows) + "\n"
+        yield f"{_milliseconds(segment.start)}\t{_milliseconds(segment.end)}\t{text}\n"
 
 
 def _lines(transcript: Transcript, options: CueOptions | None) -> Iterator[_Line]:

@@ -266,5 +266,5 @@ def _body(service: Service, batch: Batch, request: BatchRequest) -> Any:
     _, asked = _read(service, batch, request)
     if stored is None:
         return None
-    body = body_of(decode_transcript(stored), asked).decode()
+    body = b"".join(body_of(decode_transcript(stored), asked)).decode()
     return json.loads(body) if FORMATS[asked.response_format].is_json else body

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -19,68 +18,86 @@ from transcription.documents import (
     token_usage_document,
     words_document,
 )
-from transcription.render import FORMATS, render
+from transcription.render import FORMATS, Look, json_parts, render_parts
 from transcription.types import Transcript
 
 SMALLEST_PROBABILITY = 1e-10
+BLOCK_CHARACTERS = 1 << 16
 
 
-def body_of(transcript: Transcript, asked: Asked) -> bytes:
-    """The whole answer in the format that was asked for."""
+def body_of(transcript: Transcript, asked: Asked) -> Iterator[bytes]:
+    """The answer in the format that was asked for, in blocks: of hours of speech there is much."""
+    block: list[str] = []
+    length = 0
+    for part in _parts_of(transcript, asked):
+        block.append(part)
+        length += len(part)
+        if length >= BLOCK_CHARACTERS:
+            yield "".join(block).encode()
+            block, length = [], 0
+    yield "".join(block).encode()
+
+
+def _parts_of(transcript: Transcript, asked: Asked) -> Iterator[str]:
     if asked.wants_logprobs:
         document = json_document(transcript) | {"logprobs": logprobs_of(transcript.words)}
-        return _dump(document)
+        return json_parts(document)
     if asked.response_format == "diarized_json":
-        return _dump(_with_names(diarized_document(transcript), asked))
-    form, granularities = asked.response_format, asked.granularities
-    return render(transcript, form, granularities=granularities, cues=asked.cues).encode()
+        return json_parts(_with_names(diarized_document(transcript), asked))
+    return render_parts(
+        transcript, asked.response_format, Look(tuple(asked.granularities), asked.cues)
+    )
 
 
-def logprobs_of(words: Iterable[Word]) -> list[dict[str, Any]]:
+def logprobs_of(words: Iterable[Word]) -> Iterator[dict[str, Any]]:
     """One entry per word: our probabilities are those of words."""
-    return [
+    return (
         {
             "token": word.text,
             "logprob": round(math.log(max(word.probability, SMALLEST_PROBABILITY)), 6),
             "bytes": list(word.text.encode()),
         }
         for word in words
-    ]
+    )
 
 
 def event_segment(segment: Segment) -> dict[str, Any]:
     """A segment with its words, for those who watch a job."""
-    return segment_document(segment) | {"words": words_document([segment])}
+    return segment_document(segment) | {"words": list(words_document([segment]))}
 
 
 class GrowingText:
     """A text that grows by segments; white space waits until a word follows it."""
 
     def __init__(self) -> None:
-        self.text = ""
+        self._deltas: list[str] = []
         self._held = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(self._deltas)
 
     def add(self, more: str) -> str:
         """What `more` appends; all that was appended makes up `text`, which ends as the whole."""
-        text = (self.text + self._held + more).lstrip()
-        spoken = text.rstrip()
-        self._held = text[len(spoken) :]
-        delta = spoken[len(self.text) :]
-        self.text = spoken
+        text = self._held + more
+        if not self._deltas:
+            text = text.lstrip()
+        delta = text.rstrip()
+        self._held = text[len(delta) :]
+        if delta:
+            self._deltas.append(delta)
         return delta
 
 
-def speaker_events(transcript: Transcript, asked: Asked) -> list[dict[str, Any]]:
+def speaker_events(transcript: Transcript, asked: Asked) -> Iterator[dict[str, Any]]:
     """The stream of diarized_json: the text that a segment appends, then the segment itself."""
     sent = GrowingText()
-    events: list[dict[str, Any]] = []
     documents = _with_names(diarized_document(transcript), asked)["segments"]
     for segment, document in zip(transcript.segments, documents, strict=True):
         if delta := sent.add(segment.text):
             kind = "transcript.text.delta"
-            events.append({"type": kind, "delta": delta, "segment_id": document["id"]})
-        events.append(document)
-    return events
+            yield {"type": kind, "delta": delta, "segment_id": document["id"]}
+        yield document
 
 
 def done_event(transcript: Transcript, asked: Asked) -> dict[str, Any]:
@@ -92,7 +109,7 @@ def done_event(transcript: Transcript, asked: Asked) -> dict[str, Any]:
         "usage": token_usage_document(transcript),
     }
     if asked.wants_logprobs:
-        event["logprobs"] = logprobs_of(transcript.words)
+        event["logprobs"] = list(logprobs_of(transcript.words))
     return event
 
 
@@ -108,10 +125,8 @@ def download_headers(file_name: str, response_format: str) -> dict[str, str]:
 def _with_names(document: dict[str, Any], asked: Asked) -> dict[str, Any]:
     """Letters of channels replaced by the names that the caller knows."""
     names = {chr(ord("A") + channel): name for channel, name in enumerate(asked.speakers)}
-    for segment in document["segments"]:
-        segment["speaker"] = names.get(segment["speaker"], segment["speaker"])
-    return document
-
-
-def _dump(document: dict[str, Any]) -> bytes:
-    return (json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    named = (
+        segment | {"speaker": names.get(segment["speaker"], segment["speaker"])}
+        for segment in document["segments"]
+    )
+    return document | {"segments": named}

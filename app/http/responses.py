@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -173,10 +173,16 @@ class WholeAnswer(WaitingAnswer):
 
     async def _finish(self, job: Job) -> None:
         transcript = await self._transcript(job)
-        body = await asyncio.to_thread(body_of, transcript, self._asked)
-        length = None if self._has_begun else len(body)
-        await self._begin(FORMATS[self._asked.response_format].media_type, length)
-        await self._write(body, is_last=True)
+        blocks = body_of(transcript, self._asked)
+        block = await asyncio.to_thread(next, blocks)
+        following = await asyncio.to_thread(next, blocks, None)
+        is_short = following is None and not self._has_begun
+        media_type = FORMATS[self._asked.response_format].media_type
+        await self._begin(media_type, len(block) if is_short else None)
+        while following is not None:
+            await self._write(block)
+            block, following = following, await asyncio.to_thread(next, blocks, None)
+        await self._write(block, is_last=True)
 
 
 class StreamedAnswer(WaitingAnswer):
@@ -210,20 +216,21 @@ class StreamedAnswer(WaitingAnswer):
         await self._begin("text/event-stream; charset=utf-8")
         if self._asked.response_format != "diarized_json":
             await self._send_new_segments()
-        for event in await asyncio.to_thread(self._last_events, transcript):
+        events = self._last_events(transcript)
+        while event := await asyncio.to_thread(next, events, None):
             await self._write(event)
         await self._write(DONE, is_last=True)
 
-    def _last_events(self, transcript: Transcript) -> list[bytes]:
+    def _last_events(self, transcript: Transcript) -> Iterator[bytes]:
         """What is left to say when the job has ended; much of it where the recording is long."""
-        events: list[dict[str, Any]] = []
         if self._asked.response_format == "diarized_json":
-            events += speaker_events(transcript, self._asked)
+            yield from map(_event, speaker_events(transcript, self._asked))
         else:
-            rest = transcript.text.removeprefix(self._sent.text)
-            if rest and transcript.text.startswith(self._sent.text):
-                events.append({"type": "transcript.text.delta", "delta": rest})
-        return [_event(event) for event in (*events, done_event(transcript, self._asked))]
+            text, sent = transcript.text, self._sent.text
+            if text != sent and text.startswith(sent):
+                delta = text.removeprefix(sent)
+                yield _event({"type": "transcript.text.delta", "delta": delta})
+        yield _event(done_event(transcript, self._asked))
 
     async def _send_new_segments(self) -> None:
         """Segments that became final since the last look. Split channels come at the end."""
@@ -243,7 +250,7 @@ class StreamedAnswer(WaitingAnswer):
             return
         event: dict[str, Any] = {"type": "transcript.text.delta", "delta": delta}
         if self._asked.wants_logprobs:
-            event["logprobs"] = logprobs_of(segment.words)
+            event["logprobs"] = list(logprobs_of(segment.words))
         event |= {"start": round(segment.start, 3), "end": round(segment.end, 3)}
         await self._begin("text/event-stream; charset=utf-8")
         await self._write(_event(event))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from app.errors import OK, bad_request, not_ready, of_failure
 from app.http.bodies import body_of, download_headers
@@ -72,10 +74,12 @@ async def transcript(
     pairs.append(("response_format", response_format))
     pairs.append(("channels", decode_options(job.options).channels))
     asked = read_form(Fields(pairs), service.model.card)
-    body = await asyncio.to_thread(_rendered, service, job, asked)
+    blocks, is_short = await asyncio.to_thread(_rendered, service, job, asked)
     headers = download_headers(job.file_name, asked.response_format)
     media_type = FORMATS[asked.response_format].media_type
-    return Response(body, media_type=media_type, headers=headers)
+    if is_short:
+        return Response(b"".join(blocks), media_type=media_type, headers=headers)
+    return StreamingResponse(blocks, media_type=media_type, headers=headers)
 
 
 @result_routes.get("/clip", responses=SOUND)
@@ -88,7 +92,8 @@ async def clip(
     return Response(sound, media_type="audio/wav", headers=NOT_STORED)
 
 
-def _rendered(service: Service, job: Job, asked: Asked) -> bytes:
+def _rendered(service: Service, job: Job, asked: Asked) -> tuple[Iterator[bytes], bool]:
+    """The blocks of the transcript, the first of which are made; whether these are all."""
     if job.failure is not None:
         raise of_failure(job.failure)
     stored = service.store.find_transcript(job.id)
@@ -97,7 +102,9 @@ def _rendered(service: Service, job: Job, asked: Asked) -> bytes:
     whole = decode_transcript(stored)
     if FORMATS[asked.response_format].has_speakers:
         _check_has_channels(whole, asked.response_format)
-    return body_of(whole, asked)
+    blocks = body_of(whole, asked)
+    first = tuple(islice(blocks, 2))
+    return chain(first, blocks), len(first) == 1
 
 
 def _check_has_channels(whole: Transcript, response_format: str) -> None:

@@ -7,10 +7,13 @@ its own. Writes no file format.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from chunking.options import CueOptions
+from chunking.packed import Packed
 from chunking.text.breaks import best_break, can_break
 from chunking.types import Segment, Word
 
@@ -33,19 +36,27 @@ class Cue:
         return "\n".join(self.lines)
 
 
-def to_cues(segments: Sequence[Segment], options: CueOptions | None = None) -> tuple[Cue, ...]:
+def to_cues(segments: Iterable[Segment], options: CueOptions | None = None) -> Iterator[Cue]:
     """`segments` as subtitles, in order; blank ones are left out.
 
     Cues of one channel follow each other without overlap as long as the segments do.
     """
     options = options or CueOptions()
-    cues = [cue for segment in segments for cue in _split(segment, options)]
-    following: dict[int | None, float] = {}
-    timed: list[Cue] = []
-    for cue in reversed(cues):
-        timed.append(_hold(cue, following.get(cue.channel, float("inf")), options))
-        following[cue.channel] = cue.start
-    return tuple(reversed(timed))
+    cues = Packed(cue for segment in segments for cue in _split(segment, options))
+    for cue, limit in zip(cues, _limits(cues), strict=True):
+        yield _hold(cue, limit, options)
+
+
+def _limits(cues: Iterable[Cue]) -> Sequence[float]:
+    """For each cue, when the next one of its channel begins."""
+    limits = array("d")
+    last: dict[int | None, int] = {}
+    for number, cue in enumerate(cues):
+        if cue.channel in last:
+            limits[last[cue.channel]] = cue.start
+        last[cue.channel] = number
+        limits.append(inf)
+    return limits
 
 
 def _split(segment: Segment, options: CueOptions) -> list[Cue]:

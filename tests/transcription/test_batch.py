@@ -100,7 +100,7 @@ def test_missing_file_is_a_problem_of_its_own(batch, tmp_path):
 
 
 def test_write_whole_leaves_no_partial(tmp_path):
-    write_whole(tmp_path / "a" / "b.txt", "text")
+    write_whole(tmp_path / "a" / "b.txt", ["te", "xt"])
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.txt"]
 
 

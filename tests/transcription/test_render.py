@@ -14,7 +14,7 @@ from transcription.documents import (
     verbose_document,
 )
 from transcription.language_names import LANGUAGE_NAMES, language_name
-from transcription.render import RESPONSE_FORMATS, render
+from transcription.render import RESPONSE_FORMATS, Look, json_parts, render, render_parts
 from transcription.types import Transcript
 
 
@@ -276,6 +276,24 @@ def test_channels_show_in_every_timed_format():
     answer = verbose_document(SPLIT, ["word", "segment"])
     assert [part["channel"] for part in answer["segments"]] == [0, 1]
     assert [word["channel"] for word in answer["words"]] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("name", RESPONSE_FORMATS)
+def test_no_part_is_longer_than_a_segment_and_its_words(name):
+    """But for the text and the coverage report, which stand in the JSON whole."""
+    many = [replace(HELLO, id=number, channel=0) for number in range(400)]
+    parts = list(render_parts(transcript(*many), name, Look(("segment", "word"))))
+    assert "".join(parts) == render(transcript(*many), name, granularities=("segment", "word"))
+    assert len(parts) >= (2 if name in ("json", "text") else 400)
+    longest = max(len(part) for part in parts if not part.startswith(('"Hello there.', "Hello")))
+    assert longest < 400
+
+
+def test_json_in_parts_is_that_of_the_library():
+    entries = [{"a": 1.5, "b": None}, {"a": "é"}]
+    parts = json_parts({"none": iter([]), "some": iter(entries), "text": "x"})
+    whole = {"none": [], "some": entries, "text": "x"}
+    assert "".join(parts) == json.dumps(whole, ensure_ascii=False) + "\n"
 
 
 def test_unknown_format():

@@ -8,7 +8,7 @@ from __future__ import annotations
 GOALS = {
     "L1": "Uploads at once: 8 of 150 MB (night: of 1 GiB) grow the service by at most 100 MB; "
     "/health p99 within 250 ms",
-    "L2": "Memory is no function of length: 1 h (night: 10 h) of speech, rendered in four formats, "
+    "L2": "Memory is no function of length: 3 h (night: 10 h) of speech, rendered in four formats, "
     "takes at most 50 MB more than 10 minutes",
     "L3": "200 jobs and 100 watchers: first come first served, no event missing or twice; a full "
     "queue answers 429 with Retry-After of at most 120 s",

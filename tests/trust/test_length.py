@@ -44,7 +44,7 @@ def peak_of(folder: Path, seconds: int) -> float:
 @pytest.mark.row("L2")
 def test_memory_is_no_function_of_length(tmp_path: Path, row: Row):
     short = peak_of(tmp_path / "short", 600)
-    hours = row.amount(1, 10)
+    hours = row.amount(3, 10)
     long = peak_of(tmp_path / "long", hours * HOUR)
     row.tell(f"10 minutes {short:.0f} MB, {hours} h {long:.0f} MB: +{long - short:.0f} MB")
     assert long - short <= 50

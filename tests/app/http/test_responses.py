@@ -369,3 +369,31 @@ def test_what_comes_bit_by_bit_is_not_held_back(start: Start, form: str):
         )
     assert answer.status_code == 200
     assert answer.headers["x-accel-buffering"] == "no"
+
+
+@pytest.mark.parametrize("form", ["verbose_json", "srt"])
+def test_a_long_answer_comes_in_blocks_and_is_the_same_by_both_routes(start: Start, form: str):
+    """Its length is not known when it begins; that of a short one is."""
+    decoder = PlantedDecoder()
+    running = start(decoder)
+    body = {"response_format": form, "timestamp_granularities[]": ["word", "segment"]}
+    if form == "srt":
+        del body["timestamp_granularities[]"]
+    with running.client() as client:
+        for words, is_short in ((4, True), (4000, False)):
+            decoder.words_per_window = words
+            sound = wav(60 + words / 100, seed=words)
+            job = client.put("/v1/jobs", content=sound).json()["id"]
+            running.wait(job)
+            kept = client.get(f"/v1/jobs/{job}/transcript", params=body)
+            sent = client.post(
+                "/v1/audio/transcriptions",
+                files={"file": ("talk.wav", sound)},
+                data={"model": "planted", **body},
+            )
+            assert kept.text == sent.text
+            assert ("content-length" in kept.headers) == is_short
+            assert ("content-length" in sent.headers) == is_short
+            assert kept.text.count("w") > 2 * words
+            if form == "verbose_json":
+                assert len(kept.json()["words"]) == len(sent.json()["words"]) > 2 * words
