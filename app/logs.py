@@ -55,7 +55,7 @@ class PlainLines(logging.Formatter):
 
 
 def log_to_stderr() -> None:
-    """Send every log of the process to standard error, as fits who reads it."""
+    """Send every log and warning of the process to standard error, as fits who reads it."""
     handler = logging.StreamHandler()
     is_terminal = sys.stderr.isatty()
     handler.setFormatter(PlainLines() if is_terminal else JsonLines())
@@ -64,6 +64,7 @@ def log_to_stderr() -> None:
     for name in AWAITED:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.captureWarnings(True)
     threading.excepthook = _log_end_of_thread
 
 

@@ -5,7 +5,7 @@ Where official weights come from is in model_sources.py; here nothing is downloa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ from transcription.model_names import OFFICIAL_MEGABYTES, public_name
 from transcription.model_packages import CATALOGUE
 from transcription.official_download import download_official
 from transcription.settings import Settings
+
+Prepare = Callable[[], None]
 
 DEMO_MODEL = "demo"
 DEMO_CHECKPOINT = Path(__file__).parent / "assets" / "demo.pt"
@@ -124,12 +126,17 @@ def _bring(settings: Settings, report: FetchReport) -> None:
 
 
 def open_decoder(
-    settings: Settings, *, own_process: bool = False, report: FetchReport | None = None
+    settings: Settings,
+    *,
+    own_process: bool = False,
+    report: FetchReport | None = None,
+    prepare: Prepare | None = None,
 ) -> Decoder:
     """Load the model of `settings` and start its engine, one for each device.
 
     The model is fetched before, or replaced, as `settled` tells. `own_process`: the engine lives in
-    a process of its own, which is replaced when it dies; so do several engines in any case. Raises
+    a process of its own, which is replaced when it dies; so do several engines in any case. Each
+    such process first calls `prepare` (a function of a module), which may set up its logs. Raises
     `decoding.errors.ModelNotFound` or `ModelUnreadable` with one sentence for the user, and
     `ValueError` for a device that is not there.
     """
@@ -141,7 +148,7 @@ def open_decoder(
     engines: list[EngineProcess] = []
     try:
         for name in names:
-            factory = partial(open_checked_engine, settings, name)
+            factory = partial(open_checked_engine, settings, name, prepare)
             engines.append(EngineProcess(factory, name=f"engine on {name}", patience=patience))
     except BaseException:
         for engine in engines:
@@ -150,9 +157,11 @@ def open_decoder(
     return engines[0] if len(engines) == 1 else ReplicaSet(engines)
 
 
-def open_checked_engine(settings: Settings, device: str) -> Decoder:
-    """As `open_engine`, after it has decoded a second of known sound. Raises `ModelUnreadable` for
-    a model that gives no numbers, and `DoesNotFit`."""
+def open_checked_engine(settings: Settings, device: str, prepare: Prepare | None = None) -> Decoder:
+    """As `open_engine`, between `prepare` and a second of known sound that it must decode. Raises
+    `ModelUnreadable` for a model that gives no numbers, and `DoesNotFit`."""
+    if prepare is not None:
+        prepare()
     from decoding.self_test import check_engine
 
     with _told_if_it_does_not_fit(settings.model, device):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from app.engines.pool import Opening
 from app.engines.states import Progress
+from app.logs import log_to_stderr
 from app.settings import Settings
 from decoding.types import Decoder
 from transcription.fetch_report import Moved
@@ -44,7 +45,7 @@ class ModelOpening:
 
         self._settings = models.settled(self._settings, _Report(tell, self._stopping))
         tell(Progress("loading"))
-        decoder = models.open_decoder(self._settings, own_process=True)
+        decoder = models.open_decoder(self._settings, own_process=True, prepare=log_to_stderr)
         try:
             tell(Progress("warming_up"))
             from transcription.warm_up import warm_up

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import pickle
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app.engines.opening import ModelOpening
 from app.logs import JsonLines, log_to_stderr
+from app.settings import Settings
+from decoding.errors import EngineFailed
 from tests.app.calls import submit, until
 from tests.app.conftest import Running, Start
 from tests.app.planted import PlantedDecoder, engine_failure, text_of, transcribe_plainly, wav
@@ -126,11 +133,60 @@ def test_a_thread_that_ends_badly_is_logged_as_all_else(capfd: pytest.CaptureFix
         root.handlers[0].flush()
     finally:
         threading.excepthook = before
+        logging.captureWarnings(False)
         root.handlers[:] = handlers
         root.setLevel(level)
     told = capfd.readouterr().err
     assert "ValueError: (words withheld)" in told
     assert "unspoken" not in told
+
+
+IN_AN_ENGINE_PROCESS = """
+import logging, pickle, sys, threading, warnings
+from decoding.errors import EngineFailed
+from transcription import models
+
+def strange(*_):
+    raise ValueError("cannot read unspoken words")
+
+def noisy(*_):
+    warnings.warn("strange weights")
+    thread = threading.Thread(target=strange)
+    thread.start()
+    thread.join()
+    try:
+        strange()
+    except ValueError:
+        logging.getLogger("decoding.engine").exception("decoding failed\\non cpu")
+    raise EngineFailed("of the test")
+
+models.open_engine = noisy
+try:
+    pickle.load(sys.stdin.buffer)()
+except EngineFailed:
+    pass
+"""
+
+
+def test_an_engine_process_logs_as_the_service_does(monkeypatch: pytest.MonkeyPatch):
+    """What the service has its engine processes do, done by one in which all sorts go wrong."""
+    factories: list[Any] = []
+
+    class Refusing:
+        def __init__(self, factory: Any, **_: Any) -> None:
+            factories.append(factory)
+            raise EngineFailed("not opened in this process")
+
+    monkeypatch.setattr("transcription.models.EngineProcess", Refusing)
+    with pytest.raises(EngineFailed):
+        ModelOpening(Settings(model="demo"), threading.Event())(lambda _progress: None)
+    command = [sys.executable, "-c", IN_AN_ENGINE_PROCESS]
+    ended = subprocess.run(command, input=pickle.dumps(factories[0]), capture_output=True)
+    told = [json.loads(line) for line in ended.stderr.decode().splitlines()]
+    assert ended.returncode == 0
+    assert [line["logger"] for line in told] == ["py.warnings", "app.logs", "decoding.engine"]
+    assert told[2]["message"] == "decoding failed\non cpu"
+    assert "unspoken" not in ended.stderr.decode()
 
 
 def test_what_an_error_came_from_is_told_too():
