@@ -9,6 +9,7 @@ import errno
 import logging
 import re
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from transcription.ffmpeg import GUARDS, Child, ChildLimits, ChildStuck, Outcome
 log = logging.getLogger(__name__)
 
 MAX_LOOK_BYTES = 1 << 20
+PIECE_BYTES = 1 << 17  # a pipe gives less at once; in larger ones memory comes from the system anew
 SIGNALS_FROM_OUTSIDE = (-1, -2, -9, -15)
 TOLD_TO_END = 255  # what ffmpeg makes of such a signal where it can; it has no complaint then
 COMMANDS_NOT_STARTED = (126, 127)
@@ -73,6 +75,22 @@ def read(child: Child) -> bytes:
         return child.read()
     except ChildStuck as error:
         raise CorruptAudio(TOO_LONG) from error
+
+
+def read_pieces(child: Child) -> Iterator[bytes]:
+    """All its output, in pieces of about `PIECE_BYTES`; the first complaint ends one early."""
+    kept: list[bytes] = []
+    size, had_complained = 0, child.has_complained
+    while chunk := read(child):
+        is_news = child.has_complained and not had_complained
+        if kept and (is_news or size + len(chunk) > PIECE_BYTES):
+            yield b"".join(kept)
+            kept, size = [], 0
+        had_complained = child.has_complained
+        kept.append(chunk)
+        size += len(chunk)
+    if kept:
+        yield b"".join(kept)
 
 
 def finish(child: Child, limits: ChildLimits) -> Outcome:

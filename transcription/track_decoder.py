@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoding.types import SAMPLE_RATE
-from transcription.decoder_runs import Runs, finish, read, undecodable
+from transcription.decoder_runs import Runs, finish, read_pieces, undecodable
 from transcription.downmix import Downmix
 from transcription.errors import CorruptAudio
 from transcription.ffmpeg import ChildLimits, Outcome
@@ -38,6 +38,7 @@ WITH_TIMES = frozenset(
 SEARCHABLE = frozenset(("ogg", "asf"))
 MOST_RESTARTS = 48
 FIRST_STEP = 1.0  # seconds; doubled until there is sound again
+WAV_PACKET_BYTES = 1 << 15
 SILENCE_PIECE = 60 * SAMPLE_RATE
 SHORT_BY = 2.0  # seconds that a file may lack of what it claims before that is worth a word
 
@@ -123,20 +124,25 @@ class TrackDecoder:
     def _run(self, before: tuple[str, ...] = ()) -> Generator[Samples, None, Outcome]:
         """One run of ffmpeg to its end; returns how it ended."""
         arguments = _arguments(self._order.sound, self._decoded_channels)
-        given = (*before, "-dts_delta_threshold", str(MOST_GAP))
+        given = (*before, "-dts_delta_threshold", str(MOST_GAP), *self._packets())
         blocks = TimedBlocks()
         with self._runs.start(arguments, self._order.limits, before=given) as child:
-            while chunk := read(child):
-                if child.has_complained and self._complained_at is None:
-                    self._complained_at = self._clock.seconds
+            for piece in read_pieces(child):
                 try:
-                    found = blocks.feed(chunk)
+                    found = blocks.feed(piece)
                 except NotBlocks as error:
                     raise CorruptAudio("The audio is damaged and could not be decoded.") from error
                 yield from self._placed(found)
+                if child.has_complained and self._complained_at is None:
+                    self._complained_at = self._clock.seconds
             outcome = finish(child, self._order.limits)
         self._is_damaged |= DAMAGE.search(outcome.complaints) is not None
         return outcome
+
+    def _packets(self) -> tuple[str, ...]:
+        """In how large pieces the file is read, where that is ours to say: each costs."""
+        is_plain_wav = self._look.format == "wav" and self._order.sound.codec.startswith("pcm_")
+        return ("-max_size", str(WAV_PACKET_BYTES)) if is_plain_wav else ()
 
     def _placed(self, blocks: list[tuple[int, bytes]]) -> Iterator[Samples]:
         """The samples of `blocks`, and silence where one is due later than those before it end."""
