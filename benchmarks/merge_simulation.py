@@ -155,7 +155,6 @@ def joiners(recogniser: SimulatedRecogniser) -> dict[str, Joiner]:
         "anchored, repaired": lambda pieces, duration: _texts(
             _repaired(pieces, duration, recogniser)
         ),
-        "anchored, votes": lambda pieces, duration: _texts(_anchored(pieces, duration, vote=True)),
         "cut at the middle": lambda pieces, _: join_at_middle(pieces),
         "suffix match": lambda pieces, _: join_by_suffix(pieces),
     }
@@ -165,8 +164,8 @@ def _texts(words: Sequence[Word]) -> list[str]:
     return [word.text.strip() for word in words]
 
 
-def _anchored(pieces: Sequence[Piece], duration: float, *, vote: bool = False) -> Sequence[Word]:
-    return merge(pieces, MergeOptions(vote=vote, repair_rounds=0), duration=duration).words
+def _anchored(pieces: Sequence[Piece], duration: float) -> Sequence[Word]:
+    return merge(pieces, MergeOptions(repair_rounds=0), duration=duration).words
 
 
 def _repaired(

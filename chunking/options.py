@@ -85,12 +85,10 @@ class WindowOptions:
 class MergeOptions:
     """How overlapping windows become one list of words.
 
-    `vote` settles disagreements by the confidence of words; off, because confidences of real
-    weights are not calibrated. `repair_rounds`: how often windows may be decoded again for a
-    seam, a gap or a truncated window; what is still open then is in the coverage report.
+    `repair_rounds`: how often windows may be decoded again for a seam, a gap or a truncated window;
+    what is still open then is in the coverage report.
     """
 
-    vote: bool = False
     repair_rounds: int = 2
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from chunking.options import CueOptions, MergeOptions, PlanKind, WindowOptions
+from chunking.options import CueOptions, PlanKind, WindowOptions
 from decoding.errors import DecodingError
 from decoding.types import DecodingOptions
 from transcription.audio import AudioLimits
@@ -217,14 +217,6 @@ def run(
             rich_help_panel=WINDOWS,
         ),
     ] = None,
-    vote: Annotated[
-        bool,
-        typer.Option(
-            "--vote",
-            help="Where windows disagree, believe the more confident one; not calibrated.",
-            rich_help_panel=WINDOWS,
-        ),
-    ] = False,
     vad: Annotated[
         bool,
         typer.Option(
@@ -298,7 +290,6 @@ def run(
                 temperatures=fallback_temperatures(temperature),
             ),
             windows=WindowOptions.of(window, overlap, plan=plan, chain=chain),
-            merge=MergeOptions(vote=vote),
             speech=SpeechOptions(vad, vad_threshold, vad_min_silence, vad_pad),
             channels=channels,
             condition_on_previous_text=condition_on_previous_text,

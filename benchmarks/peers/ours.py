@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.formats.types import TimedWord
 from benchmarks.machine import cpu_seconds_of_children
 from benchmarks.peers.types import Account, PeerSpec, PeerTranscript, PeerUnavailable
-from chunking.options import MergeOptions, WindowOptions
+from chunking.options import WindowOptions
 from chunking.types import Piece, Window
 from decoding.errors import DecodingError
 from decoding.types import Decoder, DecodingOptions, ModelCard
@@ -33,7 +33,6 @@ def options_of(spec: PeerSpec, language: str | None) -> TranscriptionOptions:
     return TranscriptionOptions(
         decoding=DecodingOptions(language=language, beam_size=spec.beam_size),
         windows=WindowOptions() if spec.overlap is None else WindowOptions(overlap=spec.overlap),
-        merge=MergeOptions() if spec.vote is None else MergeOptions(vote=spec.vote),
         speech=SpeechOptions(skip_silence=spec.skip_silence, drop_invented=True),
     )
 
@@ -126,7 +125,6 @@ class Ours:
         return {
             **engine_settings(self.spec, self.decoder),
             "skip_silence": str(self.spec.skip_silence),
-            "vote": "default" if self.spec.vote is None else str(self.spec.vote),
             "overlap": "default" if self.spec.overlap is None else f"{self.spec.overlap:g}",
         }
 

@@ -22,7 +22,7 @@ class PeerSpec:
     `kind` is a name of `benchmarks.peers.registry` or the base address of an OpenAI-compatible
     server. `beam_size` 1 is greedy. `batch_size` means windows at once, where the recogniser has
     batches. `previous_text` False: sequential recognisers do not prompt with the text before.
-    `vote` and `overlap` are our pipeline's alone.
+    `overlap` is our pipeline's alone.
     """
 
     kind: str = "ours"
@@ -34,7 +34,6 @@ class PeerSpec:
     threads: int | None = None
     skip_silence: bool = True
     previous_text: bool = True
-    vote: bool | None = None
     overlap: float | None = None
     model_dir: str | None = None
     api_key: str | None = field(default=None, repr=False)

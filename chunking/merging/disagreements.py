@@ -1,7 +1,8 @@
 """What two windows say of the sound they share, and who is believed where they differ.
 
 A disagreement between two agreeing words is settled whole, never word by word: one window's "25"
-against the other's "twenty five" is one of the two. By default the side of the cut decides.
+against the other's "twenty five" is one of the two. The side of the cut decides, unless it passed
+over words that the other side has.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from chunking.types import Span, Word
 EVIDENCE_SLACK = 0.3
 CREDIBLE = 0.5
 """Words that only one window has and no evidence judges are believed from this probability on."""
-CREDIBLE_VOTE = 0.6
 LONE_RUN = 3
 LONE_HOLE = 0.8
 LONE_MORE = 2
@@ -45,7 +45,6 @@ class SeamComparison:
     aim: float
     by_grapheme: bool = False
     evidence: tuple[Span, ...] | None = None
-    vote: bool = False
     leading: int = 0
     trailing: int = 0
 
@@ -128,32 +127,14 @@ def _hole(units: Sequence[Unit], place: range) -> float:
 
 
 def overrules(disagreement: Disagreement, comparison: SeamComparison) -> bool:
-    """Whether the side that the cut would discard is believed in `disagreement`."""
-    left = comparison.left[disagreement.left.start : disagreement.left.stop]
-    right = comparison.right[disagreement.right.start : disagreement.right.stop]
-    kept, other = (left, right) if disagreement.is_before_cut else (right, left)
-    if _is_skipped(disagreement, kept, other, comparison):
-        return True
-    if not other or not _is_trusted(other, comparison, is_left=not disagreement.is_before_cut):
-        return False
-    if not kept:
-        return comparison.vote and _confidence(other) > CREDIBLE_VOTE
-    return comparison.vote and _weight(
-        other, comparison, is_left=not disagreement.is_before_cut
-    ) > _weight(kept, comparison, is_left=disagreement.is_before_cut)
-
-
-def _is_skipped(
-    disagreement: Disagreement,
-    kept: Sequence[Word],
-    other: Sequence[Word],
-    comparison: SeamComparison,
-) -> bool:
-    """Whether the side of the cut passed over words that the other side has.
+    """Whether the side of the cut passed over words that the other side has in `disagreement`.
 
     A guard does not count here: words between two that both windows have were not cut by an edge.
     Different words count: to say the same ones again is a loop.
     """
+    left = comparison.left[disagreement.left.start : disagreement.left.stop]
+    right = comparison.right[disagreement.right.start : disagreement.right.stop]
+    kept, other = (left, right) if disagreement.is_before_cut else (right, left)
     if not kept and not disagreement.is_closed:
         return False
     different = len({word.text.strip().casefold() for word in other})
@@ -166,27 +147,5 @@ def _is_skipped(
     return all(has_evidence(word, comparison.evidence) for word in other)
 
 
-def _is_trusted(words: Sequence[Word], comparison: SeamComparison, *, is_left: bool) -> bool:
-    """Outside of their own window's guard, credible, and borne out by the evidence if there is
-    any."""
-    if is_left:
-        is_guarded = words[-1].end > comparison.overlap.end - GUARD
-    else:
-        is_guarded = words[0].start < comparison.overlap.start + GUARD
-    if is_guarded or _confidence(words) < CREDIBLE:
-        return False
-    return comparison.evidence is None or all(
-        has_evidence(word, comparison.evidence) for word in words
-    )
-
-
 def _confidence(words: Sequence[Word]) -> float:
     return sum(word.probability for word in words) / len(words)
-
-
-def _weight(words: Sequence[Word], comparison: SeamComparison, *, is_left: bool) -> float:
-    """Confidence times how far from its cut edge the side hears this: 0 at the edge, at most 1."""
-    middle = (words[0].start + words[-1].end) / 2
-    away = comparison.overlap.end - middle if is_left else middle - comparison.overlap.start
-    half = max(comparison.overlap.duration / 2, GUARD)
-    return _confidence(words) * min(max(away / half, 0.0), 1.0)

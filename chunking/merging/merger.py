@@ -117,7 +117,6 @@ class Merger:
             duration,
             heard,
             None if speech is None else intersect(heard or (), unite(speech)),
-            options.vote,
         )
         self._layout = Layout()
         self._sides: list[Side | None] = []

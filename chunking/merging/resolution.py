@@ -44,7 +44,6 @@ class Context:
     duration: float
     evidence: tuple[Span, ...] | None
     certain: tuple[Span, ...] | None
-    vote: bool
 
     @property
     def bounds(self) -> Span:
@@ -166,7 +165,6 @@ def _compare(
         aim=(overlap.start + overlap.end) / 2,
         by_grapheme=left.by_grapheme or right.by_grapheme,
         evidence=context.evidence,
-        vote=context.vote,
     )
 
 

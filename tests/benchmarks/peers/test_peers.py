@@ -48,11 +48,10 @@ def test_a_key_is_not_shown() -> None:
 
 
 def test_our_options_are_the_services_but_for_what_is_asked() -> None:
-    options = options_of(PeerSpec(beam_size=2, skip_silence=False, vote=True), "hi")
+    options = options_of(PeerSpec(beam_size=2, skip_silence=False), "hi")
     assert options.decoding.beam_size == 2
     assert options.decoding.language == "hi"
     assert not options.speech.skip_silence
-    assert options.merge.vote
     assert options_of(PeerSpec(), None).decoding.beam_size == 5
 
 

@@ -76,11 +76,11 @@ def test_few_different_words_give_back_what_was_said(options, seed, vocabulary):
 
 
 @settings(max_examples=20)
-@given(grids(), st.integers(0, 10_000), st.booleans())
-def test_provenance_is_unique_and_words_are_never_altered(options, seed, vote):
+@given(grids(), st.integers(0, 10_000))
+def test_provenance_is_unique_and_words_are_never_altered(options, seed):
     said = chat(200, seed)
     pieces = cut(said, options, jitter=0.3)
-    merged = merge(pieces, replace(OPTIONS, vote=vote), duration=duration_of(said))
+    merged = merge(pieces, OPTIONS, duration=duration_of(said))
     heard = {(w.window, w.index): w for piece in pieces for w in piece.words}
     sources = [(word.window, word.index) for word in merged.words]
     assert len(set(sources)) == len(sources)
@@ -159,8 +159,8 @@ def damage(pieces, dice):
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 10_000), st.booleans())
-def test_noise_damage_and_repairs_keep_every_promise(seed, vote):
+@given(st.integers(0, 10_000))
+def test_noise_damage_and_repairs_keep_every_promise(seed):
     said = [Said(w.text, w.start, w.end) for w in spoken_by_nobody(100.0, seed)]
     duration, evidence = duration_of(said), unite(speech_of(said), bridge=0.3)
     recogniser = SimulatedRecogniser(said, REGIMES[2], seed)
@@ -168,7 +168,7 @@ def test_noise_damage_and_repairs_keep_every_promise(seed, vote):
     windows = plan_windows(evidence, duration, WindowOptions(overlap=overlap))
     pieces = damage([recogniser.recognise(window) for window in windows], random.Random(seed))
     shuffled = random.Random(seed + 1).sample(pieces, len(pieces))
-    options, around = MergeOptions(vote=vote), {"evidence": evidence, "duration": duration}
+    options, around = MergeOptions(), {"evidence": evidence, "duration": duration}
     merged, merger, _ = run_all(pieces, recogniser.recognise, options=options, **around)
     assert (
         run_all(pieces, recogniser.recognise, options=options, order=shuffled, **around)[0]
@@ -299,24 +299,6 @@ def test_a_disagreement_comes_whole_from_one_side():
     assert text in ("we have 25 dogs", "we have twenty five dogs")
     assert merged.seams[0].status == "agreed"
     assert merged.seams[0].agreeing_words == 3
-
-
-def test_confident_words_win_a_vote():
-    left = heard_as(LEFT, ("we", 26.0), ("have", 26.5), ("25", 27.0), ("dogs", 28.2))
-    right = heard_as(RIGHT, ("we", 26.0), ("have", 26.5), ("nifty", 27.0), ("dogs", 28.2))
-    results = set()
-    for sure, unsure in ((left, right), (right, left)):
-        doubting = replace(unsure, words=tuple(replace(w, probability=0.2) for w in unsure.words))
-        pair = sorted([sure, doubting], key=lambda piece: piece.window.index)
-        merged = merge(pair, MergeOptions(vote=True), duration=55.0)
-        expected = "25" if sure is left else "nifty"
-        assert texts(merged.words)[2] == expected
-        results.add(merged.seams[0].status)
-    assert "voted" in results
-
-
-def test_votes_are_off_by_default():
-    assert MergeOptions().vote is False
 
 
 def test_a_sentence_that_one_window_skipped_is_kept():
