@@ -145,7 +145,7 @@ def _put_together(settings: Settings, stopping: threading.Event) -> tuple[Engine
     from app.engines.pool import EnginePool
     from app.main import create_app
     from app.storage.folders import FolderInUse, FolderUnusable, prepare
-    from app.storage.tables import DATABASE_ERRORS, DatabaseTooNew
+    from app.storage.tables import DATABASE_ERRORS, DatabaseUnusable
     from decoding.errors import ModelNotFound
     from transcription.errors import DecoderFailed
     from transcription.ffmpeg import check_ffmpeg
@@ -160,7 +160,7 @@ def _put_together(settings: Settings, stopping: threading.Event) -> tuple[Engine
         engines = EnginePool(openings_of(settings, stopping), idle_seconds=idle_seconds)
         return engines, create_app(settings, engines)
     except (
-        *(ModelNotFound, DecoderFailed, FolderInUse, FolderUnusable, DatabaseTooNew),
+        *(ModelNotFound, DecoderFailed, FolderInUse, FolderUnusable, DatabaseUnusable),
         *(ValueError, OSError),
     ) as error:
         fail(str(error))

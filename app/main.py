@@ -45,7 +45,7 @@ def create_app(
     """The service as an ASGI application. One at a time in a process and in a data folder.
 
     The engines stay the caller's to close. Raises ValueError for a broken key file, `FolderInUse`,
-    `FolderUnusable`, `DatabaseTooNew`.
+    `FolderUnusable`, `DatabaseUnusable`.
     """
     share_heap()
     keys = load_keys(settings.api_keys_file)

@@ -101,7 +101,11 @@ class Store:
         # What was acknowledged must survive a power failure; what can be decoded again need not.
         self._lasting = open_engine(url, is_synchronous=True, busy_seconds=busy_seconds)
         self._probe = open_engine(url, busy_seconds=PROBE_SECONDS)
-        self.schema = migrate(self._engine)
+        try:
+            self.schema = migrate(self._engine)
+        except BaseException:
+            self.close()
+            raise
         is_sqlite = self._engine.dialect.name == "sqlite"
         self._insert: Any = sqlite_insert if is_sqlite else postgres_insert
 

@@ -19,6 +19,7 @@ BUSY_SECONDS = 30
 PROBE_SECONDS = 1  # that readiness waits for a busy database
 DATABASE_ERRORS = (sa.exc.DBAPIError, sa.exc.TimeoutError)
 # Postgres: no connection, out of resources, an operator's work, serialisation, a lock not given
+ANOTHER = "Restore a copy, or name another by LONGFORM_DATA_DIR or LONGFORM_DATABASE_URL"
 PASSING_STATES = ("08", "53", "57", "40", "55")
 metadata = sa.MetaData()
 
@@ -158,19 +159,29 @@ def _expect_ends(connection: sa.Connection) -> None:
 MIGRATIONS: tuple[Migration, ...] = (_create_tables, _expect_ends, _create_tables)
 
 
-class DatabaseTooNew(Exception):
+class DatabaseUnusable(Exception):
+    """The database is not one that the service can work with; the message says what to do."""
+
+
+class DatabaseTooNew(DatabaseUnusable):
     """The database was written by a newer release; going back would lose what it knows."""
 
 
 def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> int:
-    """Bring the database to the newest version in one transaction; returns that version."""
+    """Bring the database to the newest version in one transaction; returns that version.
+
+    Raises `DatabaseUnusable` for what is not a database of this service, and changes nothing then.
+    """
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
+            _check_encoding(connection)
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7463301)"))
         schema_version.create(connection, checkfirst=True)
         found = connection.execute(sa.select(schema_version.c.version)).scalar() or 0
+        if not isinstance(found, int):
+            raise DatabaseUnusable(f"the schema version of the database is no number. {ANOTHER}")
         if found > len(migrations):
             raise DatabaseTooNew(
                 f"the database has schema version {found}, this release knows "
@@ -178,9 +189,34 @@ def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> 
             )
         for step in migrations[found:]:
             step(connection)
+        _check_tables(connection)
         connection.execute(sa.delete(schema_version))
         connection.execute(sa.insert(schema_version).values(version=len(migrations)))
     return len(migrations)
+
+
+def _check_encoding(connection: sa.Connection) -> None:
+    encoding = connection.execute(sa.text("SHOW server_encoding")).scalar()
+    if encoding != "UTF8":
+        raise DatabaseUnusable(
+            f"the database keeps text as {encoding}, which cannot hold every language: make one "
+            "with ENCODING 'UTF8' TEMPLATE template0, and name it by LONGFORM_DATABASE_URL"
+        )
+
+
+def _check_tables(connection: sa.Connection) -> None:
+    """Every table of ours has every column, whoever made it."""
+    inspector = sa.inspect(connection)
+    there = set(inspector.get_table_names())
+    for table in metadata.sorted_tables:
+        known = inspector.get_columns(table.name) if table.name in there else []
+        lacking = set(table.columns.keys()) - {column["name"] for column in known}
+        if lacking:
+            what = ", ".join(sorted(lacking)) if known else "all"
+            raise DatabaseUnusable(
+                f"the database was not made by this service, or was damaged: of the columns of "
+                f"{table.name} it lacks {what}. {ANOTHER}"
+            )
 
 
 def sqlite_url(folder: Path) -> str:
@@ -231,7 +267,11 @@ def open_engine(
     """
     if not url.startswith("sqlite"):
         return sa.create_engine(
-            _with_psycopg(url), pool_pre_ping=True, pool_size=10, hide_parameters=True
+            _with_psycopg(url),
+            pool_pre_ping=True,
+            pool_size=10,
+            hide_parameters=True,
+            connect_args={"client_encoding": "utf8"},
         )
     engine = sa.create_engine(url, connect_args={"timeout": busy_seconds}, hide_parameters=True)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from app.storage.store import Job, Page, Store
 from app.storage.tables import (
     MIGRATIONS,
     DatabaseTooNew,
+    DatabaseUnusable,
     metadata,
     migrate,
     open_engine,
@@ -21,6 +24,7 @@ from app.storage.tables import (
 from chunking.types import Coverage, Piece, Segment, Window, Word
 from transcription.types import Transcript
 
+VERSION = "CREATE TABLE longform_schema (version); INSERT INTO longform_schema"
 WORD = Word(" naïve", 0.1, 0.1 + 0.2, 1 / 3, (1, 2), 0, 0)
 PIECES = (Piece(Window(0, 0.0, 30.0), (WORD,), avg_logprob=float("nan")),)
 
@@ -68,6 +72,42 @@ def test_a_database_is_migrated_forward_and_never_back(tmp_path: Path):
     assert migrate(engine, newer) == len(newer)
     assert len(ran) == 1
     with pytest.raises(DatabaseTooNew, match="newer release"):
+        migrate(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (f"{VERSION} VALUES ('x')", "no number"),
+        (f"{VERSION} VALUES (3)", "lacks all"),
+        ("CREATE TABLE longform_segments (job)", "longform_segments it lacks number, segment"),
+    ],
+)
+def test_a_database_of_somebody_else_is_told_in_a_sentence(tmp_path: Path, made: str, told: str):
+    with closing(sqlite3.connect(tmp_path / "longform.db")) as connection:
+        connection.executescript(made)
+        before = [*connection.iterdump()]
+    engine = open_engine(sqlite_url(tmp_path))
+    with pytest.raises(DatabaseUnusable, match=f"{told}.*LONGFORM_DATABASE_URL$"):
+        migrate(engine)
+    engine.dispose()
+    with closing(sqlite3.connect(tmp_path / "longform.db")) as connection:
+        assert [*connection.iterdump()] == before
+
+
+@pytest.mark.slow
+def test_a_postgres_database_that_is_not_utf_8_is_told_in_a_sentence(postgres: str):
+    server = open_engine(postgres)
+    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("DROP DATABASE IF EXISTS ascii")
+        connection.exec_driver_sql(
+            "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' "
+            "TEMPLATE template0"
+        )
+    server.dispose()
+    engine = open_engine(server.url.set(database="ascii").render_as_string(hide_password=False))
+    with pytest.raises(DatabaseUnusable, match="keeps text as SQL_ASCII"):
         migrate(engine)
     engine.dispose()
 
