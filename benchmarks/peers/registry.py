@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import Final, cast
 
 from benchmarks.machine import OUR_PACKAGE, our_source, our_version
 from benchmarks.peers.types import Peer, PeerSpec, PeerUnavailable
+from transcription.silero import NO_REPORTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def open_peer(spec: PeerSpec) -> Peer:
         raise PeerUnavailable(
             f"{card.name} needs {' and '.join(missing)}: pip install {' '.join(missing)}"
         )
+    os.environ[NO_REPORTS] = "1"  # faster-whisper and WhisperX bring onnxruntime; none may report
     module, _, function = card.opener.partition(":")
     opener = cast("Callable[[PeerSpec], Peer]", getattr(import_module(module), function))
     return opener(spec)

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.formats.types import TimedWord
 from benchmarks.peers.ours import Ours, account_of, heard_of, options_of
-from benchmarks.peers.registry import PEERS, card_of, open_peer, versions_of
+from benchmarks.peers.registry import PEERS, PeerCard, card_of, open_peer, versions_of
 from benchmarks.peers.types import PeerSpec, PeerTranscript, PeerUnavailable
 from chunking.types import Coverage, Seam, Segment, Span, Window, Word
 from tests.planted import PlantedDecoder, plant, write_wav
@@ -32,6 +32,20 @@ def test_what_is_not_installed_says_how_to_install() -> None:
         pytest.skip("whisperx is installed")
     with pytest.raises(PeerUnavailable, match="pip install whisperx"):
         open_peer(PeerSpec("whisperx"))
+
+
+def test_no_recogniser_is_imported_while_onnxruntime_may_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable is heeded before the first import of it only."""
+    (tmp_path / "opened_by_test.py").write_text(
+        "import os\nfound = os.environ.get('ORT_DISABLE_TELEMETRY')\n"
+        "def open_it(spec):\n    return found\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    monkeypatch.setitem(PEERS, "fake", PeerCard("fake", "", "opened_by_test:open_it", ()))
+    assert open_peer(PeerSpec("fake")) == "1"
 
 
 def test_server(tmp_path: Path, make_sound, speech_server: str) -> None:
