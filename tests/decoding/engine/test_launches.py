@@ -1,0 +1,43 @@
+"""How many operations a window costs beside its steps: the host must not keep a device waiting."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from decoding.loading.loader import load_model
+from decoding.model.dimensions import Dimensions
+from tests.decoding.launches import LaunchCounter, MadeUp, lengths_of
+from tests.decoding.noise import noise
+from tests.decoding.small_models import save, untrained
+
+SLOTS = 4
+TURBO = Dimensions(128, 1500, 64, 1, 32, 51_866, 448, 64, 1, 4)  # but for its width
+LARGE = Dimensions(128, 1500, 64, 1, 32, 51_866, 448, 64, 1, 32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dims", "most"), [(TURBO, 600), (LARGE, 1300)])
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_window_costs_few_launches_beside_its_steps(tmp_path, monkeypatch, dims, most, alike):
+    """Windows that come and go together, and one by one. Nothing but steps is recorded."""
+    model = load_model(str(save(untrained(dims), tmp_path / "model.pt")), device="meta")
+    made_up = MadeUp(model, SLOTS, monkeypatch)
+    clip, lengths = noise(1, 5), lengths_of(SLOTS, alike=alike)
+    launches = made_up.beside_steps(clip, lengths)
+    assert launches <= most, made_up.counter.beside.most_common(30)
+
+
+def test_launches_are_counted():
+    """One for what computes or copies; none for views, memory alone, and what the host does."""
+    counter, there = LaunchCounter(), torch.zeros(4, 3, device="meta")
+    with counter:
+        there.view(12)[2:].add_(1)
+        torch.empty(3, device="meta")
+        torch.ones(3).mul_(2)
+        torch.ones(3).to("meta")
+        there.t().contiguous()
+    assert counter.beside == {"aten::add_": 1, "aten::_to_copy": 1, "aten::clone": 1}
+    with counter, counter.paused():
+        there.add_(1)
+    assert sum(counter.beside.values()) == 3

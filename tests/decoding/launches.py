@@ -1,0 +1,151 @@
+"""How many operations the engine's thread launches, counted without a device.
+
+On the meta device tensors have no numbers, but each operation that would be launched on a graphics
+processor comes by; what is recorded and replayed counts as one. Questions to the device get made-up
+answers: every window is over when its `sample_len` is reached, and has no text.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from decoding.device.cuda_graphs import RecordingRunner
+from decoding.engine import slot_table, slots
+from decoding.engine.batch import Batch
+from decoding.engine.window_request import WindowRequest
+from decoding.search import hypotheses
+from decoding.types import Clip, DecodingOptions
+from tests.decoding.operations import storage_of, tensors_in
+
+NO_WORK = ("aten::empty", "aten::new_empty", "aten::resize_")  # memory alone
+
+
+ROUNDS_BEFORE = 2  # in the second of them shapes are recorded
+FUSED = "aten::scaled_dot_product_attention"  # in one kernel where there are some
+
+
+ONCE: dict[str, Any] = {
+    "language": "en",
+    "temperatures": (0.0,),
+    "compression_ratio_threshold": None,
+    "logprob_threshold": None,
+    "no_speech_threshold": None,
+    "needs_language": False,
+}
+
+
+class LaunchCounter(TorchDispatchMode):
+    """Counts by name what is launched `beside` the steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beside: collections.Counter[str] = collections.Counter()
+        self._is_paused = False
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """A recording launches nothing."""
+        before, self._is_paused = self._is_paused, True
+        yield
+        self._is_paused = before
+
+    def add(self, name: str) -> None:
+        self.beside[name] += not self._is_paused
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        del types
+        named = named or {}
+        if function._schema.name != FUSED:
+            with self:  # what it is made of, if it is made of others
+                result = function.decompose(*arguments, **named)
+            if result is not NotImplemented:
+                return result
+        result = function(*arguments, **named)
+        if _is_launched(function, tensors_in((arguments, named)), tensors_in(result)):
+            self.add(function._schema.name)
+        return result
+
+
+def _is_launched(function, given, made):
+    if not any(one.device.type == "meta" for one in (*given, *made)):
+        return False  # on the host
+    is_new = {storage_of(one) for one in made} - {storage_of(one) for one in given}
+    return bool(
+        (is_new or function._schema.is_mutable)
+        and not function._schema.name.startswith(NO_WORK)
+        and any(one.numel() for one in made)
+    )
+
+
+class CountingRecorder:
+    """A `Recorder` whose replays are one launch each."""
+
+    def __init__(self, counter: LaunchCounter) -> None:
+        self._counter = counter
+
+    def record(self, body: Callable[[], None]) -> Callable[[], None]:
+        with self._counter.paused():
+            body()
+        return lambda: self._counter.add("replay")
+
+    def forget(self) -> None:
+        pass
+
+
+class MadeUp:
+    """The engine's batch on a device without numbers. Steps do nothing; the rest is counted."""
+
+    def __init__(self, model, num_slots: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.counter = LaunchCounter()
+        counter = self.counter
+        recorder = CountingRecorder(counter)
+        monkeypatch.setattr(slots, "runner_for", lambda *_, **__: RecordingRunner(recorder))
+
+        def done(table, _pause):
+            group = table.slot_group
+            return [
+                at
+                for at in reversed(range(len(table)))
+                if group._slots[at].steps >= table.running[at].options.sample_len
+            ]
+
+        def fetch(tensors):
+            for _ in tensors:
+                counter.add("to the host")
+            return [torch.zeros(one.shape, dtype=one.dtype) for one in tensors]
+
+        monkeypatch.setattr(slots.SlotGroup, "_take_tokens", lambda *_: None)
+        monkeypatch.setattr(slot_table.SlotTable, "done", done)
+        monkeypatch.setattr(hypotheses, "fetch", fetch)
+        self.batch = Batch(model, num_slots)
+
+    def decode(self, clip: Clip, lengths: list[int]) -> None:
+        """As the engine does: windows of so many tokens, admitted as it admits them."""
+        left = [WindowRequest(clip, DecodingOptions(sample_len=one, **ONCE)) for one in lengths]
+        batch = self.batch
+        with torch.inference_mode(), self.counter:
+            while left or len(batch):
+                few = [left.pop(0) for _ in range(min(batch.admissible, len(left)))]
+                batch.admit(few)
+                batch.step()
+
+    def beside_steps(self, clip: Clip, lengths: list[int]) -> float:
+        """Launches a window beside its steps, when there is memory and all recordings are made."""
+        for _ in range(ROUNDS_BEFORE):
+            self.decode(clip, lengths)
+        self.counter.beside.clear()
+        self.decode(clip, lengths)
+        return sum(self.counter.beside.values()) / len(lengths)
+
+
+def lengths_of(count: int, *, alike: bool) -> list[int]:
+    """Tokens of so many windows: all the same, or each another than the last."""
+    return [8] * count if alike else list(itertools.islice(itertools.cycle(range(4, 20)), count))
