@@ -128,7 +128,9 @@ def run_together(cases: Sequence[Case], plans: Sequence[Plan], width: int) -> Se
     prefixes: list[list[Prefix]] = [[()] * width for _ in cases]
     never = [_never(case) for case in cases]
     for row, (case, plan) in enumerate(zip(cases, plans, strict=True)):
-        state.start(row, plan)
+        state.rows(row, row + 1).start(torch.tensor([plan.numbers], dtype=torch.float64))
+        if plan.uniforms is not None:
+            state.tell_uniforms(row, plan.uniforms)
         first = (case.logits(()) + never[row])[None, None]
         last_initial = None
         if case.has_timestamps:

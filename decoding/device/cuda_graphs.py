@@ -1,24 +1,25 @@
-"""How the steps of a group of slots are run: plainly, or recorded once for a shape and replayed.
+"""How steps and prefills are run: plainly, or recorded once for a shape and replayed.
 
-A recorded step costs the host one call instead of hundreds, which on a graphics processor is most
-of a step's time. Knows neither slots nor models. The recording of CUDA graphs has not been run yet:
-no such device was at hand when it was written; what records and replays here is proven with a
-recorder of operations on the CPU.
+What is recorded costs the host one call instead of hundreds, which on a graphics processor is most
+of a step's time. Knows neither slots nor models. Steps recorded as CUDA graphs have run on an H100
+and gave the plain steps' tokens; prefills and first tokens, recorded since, have not run on a card
+yet: they are proven with a recorder of operations on the CPU.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 
 logger = logging.getLogger(__name__)
 
 SLOTS = (1, 2, 4, 8, 16, 24, 32, 48, 64)  # shapes that are recorded; then multiples of the last
+LENGTHS = (4, 8, 16, 32, 64, 128, 256)  # of prompts
 MOST_RECORDINGS = 64
 
 
@@ -31,19 +32,27 @@ class StepShape:
     has_one_bias: bool  # the same for all slots
 
 
-Body = Callable[[StepShape], None]
+Shape = TypeVar("Shape", bound=Hashable)
 Replay = Callable[[], object]
 
 
 class Runner(Protocol):
-    """Runs steps of one group of slots."""
+    """Runs what is done again and again with tensors that stay where they are."""
 
     def slots(self, running: int, room: int) -> int:
         """How many slots, from the first, take part in a step when `running` of them are taken."""
         ...
 
-    def run(self, shape: StepShape, body: Body) -> None:
-        """Do once what the body does with the shape. It is the same body at every call."""
+    def parts(self, windows: int) -> Sequence[int]:
+        """How many of so many windows are treated in each call, in order."""
+        ...
+
+    def length(self, tokens: int, most: int) -> int:
+        """To how many tokens texts are padded whose longest has so many; `most` is allowed."""
+        ...
+
+    def run(self, shape: Shape, body: Callable[[Shape], None]) -> None:
+        """Do once what the body does with the shape; it is the same body at every call."""
         ...
 
     def forget(self) -> None:
@@ -57,7 +66,13 @@ class PlainRunner:
     def slots(self, running: int, room: int) -> int:  # noqa: ARG002 - a port
         return running
 
-    def run(self, shape: StepShape, body: Body) -> None:
+    def parts(self, windows: int) -> Sequence[int]:
+        return (windows,)
+
+    def length(self, tokens: int, most: int) -> int:  # noqa: ARG002 - a port
+        return tokens
+
+    def run(self, shape: Shape, body: Callable[[Shape], None]) -> None:
         body(shape)
 
     def forget(self) -> None:
@@ -90,8 +105,8 @@ class RecordingRunner:
     def __init__(self, recorder: Recorder, most: int = MOST_RECORDINGS) -> None:
         self._recorder = recorder
         self._most = most
-        self._met: set[StepShape] = set()
-        self._replays: dict[StepShape, Replay] = {}
+        self._met: set[Hashable] = set()
+        self._replays: dict[Hashable, Replay] = {}
         self._is_able = True
 
     def slots(self, running: int, room: int) -> int:
@@ -103,7 +118,18 @@ class RecordingRunner:
         )
         return min(rounded, room)
 
-    def run(self, shape: StepShape, body: Body) -> None:
+    def parts(self, windows: int) -> Sequence[int]:
+        """Powers of two: few shapes, and nothing is done for windows that are not there."""
+        if not self._is_able:
+            return (windows,)
+        return [1 << at for at in reversed(range(windows.bit_length())) if windows >> at & 1]
+
+    def length(self, tokens: int, most: int) -> int:
+        if not self._is_able:
+            return tokens
+        return min(next((some for some in LENGTHS if some >= tokens), most), most)
+
+    def run(self, shape: Shape, body: Callable[[Shape], None]) -> None:
         if self._is_able and shape in self._met and shape not in self._replays:
             self._record(shape, body)
         self._met.add(shape)
@@ -119,7 +145,7 @@ class RecordingRunner:
             self._recorder.forget()
             self._replays.clear()
 
-    def _record(self, shape: StepShape, body: Body) -> None:
+    def _record(self, shape: Shape, body: Callable[[Shape], None]) -> None:
         if len(self._replays) >= self._most:
             self.forget()
         try:

@@ -26,14 +26,20 @@ class SideStream(Protocol):
     """A queue of work, done in order."""
 
     def run(self, work: Callable[[], T]) -> T:
-        """Queue what the work asks of the device. Its tensors may be read when a mark set
-        afterwards is passed; further work in this queue may use them at once."""
+        """Queue what the work asks of the device, after all that the main stream was asked so
+        far. What it wrote may be read when a mark set afterwards is passed; further work in this
+        queue may use it at once."""
         ...
 
     def mark(self) -> Mark: ...
 
-    def hand_over(self, tensors: Iterable[Tensor]) -> None:
-        """From now on the main stream uses these tensors; their mark is passed."""
+    def join(self) -> None:
+        """What the main stream is asked from now on comes after all that is in the queue."""
+        ...
+
+    def lend(self, tensors: Iterable[Tensor]) -> None:
+        """Work of this queue writes into these tensors of the main stream: their memory is not
+        used for anything else before it is done, whoever drops them."""
         ...
 
 
@@ -57,7 +63,10 @@ class InlineStream:
     def mark(self) -> Mark:
         return Passed()
 
-    def hand_over(self, tensors: Iterable[Tensor]) -> None:
+    def join(self) -> None:
+        pass
+
+    def lend(self, tensors: Iterable[Tensor]) -> None:
         pass
 
 
@@ -73,19 +82,19 @@ class _Event:
 
 
 class CudaSideStream:
-    """A second CUDA stream. Has not been run yet: no such device was at hand.
+    """A second CUDA stream. That it waits for the main one, and writes into its tensors, has not
+    run on a card yet.
 
     Memory: what the work allocates belongs to this stream, and what it frees is used again by
-    later work of this stream only, in order. What is handed over is kept by PyTorch's allocator
-    until the main stream has done all that was asked of it when the tensor is freed.
+    later work of this stream only, in order.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch.cuda has no types
-        self._stream.wait_stream(torch.cuda.current_stream(device))  # e.g. for the model's weights
 
     def run(self, work: Callable[[], T]) -> T:
+        self._stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(self._stream):
             return work()
 
@@ -94,10 +103,12 @@ class CudaSideStream:
         event.record(self._stream)
         return _Event(event)
 
-    def hand_over(self, tensors: Iterable[Tensor]) -> None:
-        main = torch.cuda.current_stream(self._device)
+    def join(self) -> None:
+        torch.cuda.current_stream(self._device).wait_stream(self._stream)
+
+    def lend(self, tensors: Iterable[Tensor]) -> None:
         for tensor in tensors:
-            tensor.record_stream(main)
+            tensor.record_stream(self._stream)
 
 
 def side_stream_for(device: torch.device) -> SideStream:

@@ -14,14 +14,15 @@ from decoding.device.side_stream import SideStream, side_stream_for
 from decoding.engine.batching_policy import BatchingPolicy, batching_policy_for
 from decoding.engine.fallback import due_beams, plan_attempt
 from decoding.engine.language_detection import only_language
+from decoding.engine.prefill import Prefiller
 from decoding.engine.prefill_queue import PrefillQueue
-from decoding.engine.slot_table import Slot, SlotTable, judge
+from decoding.engine.slot_table import Slot, SlotTable, audio_of, judge, leave
 from decoding.engine.slots import SlotGroup, width_for
-from decoding.engine.token_suppression import TokenSuppressions
 from decoding.engine.window_request import Phase, WindowRequest
 from decoding.engine.word_timing import WordTimingQueue, no_numbers
 from decoding.errors import NotFinite
 from decoding.model.loaded_model import LoadedModel
+from decoding.search.state import Plan
 from decoding.types import Decoded
 from decoding.voice_activity.silero_network import VoiceActivity, only_speech
 
@@ -46,11 +47,12 @@ class Batch:
         self.in_flight: list[WindowRequest] = []
         self._model = model
         self._policy = policy or batching_policy_for(model.device)
+        self._side_stream = side_stream or side_stream_for(model.device)
+        at_once = self._policy.prefill_batch
         self._prefill_queue = PrefillQueue(
-            model, self._policy.prefill_batch, side_stream or side_stream_for(model.device)
+            Prefiller(model, at_once), at_once, self._side_stream, self._group_for
         )
         self._word_timing = WordTimingQueue(model, self._policy.alignment_batch)
-        self._suppressions = TokenSuppressions(model)
         self._tables: dict[int, SlotTable] = {}
         self._steps_since_entry = self._policy.steps_between_entries
 
@@ -85,7 +87,7 @@ class Batch:
         self._prefill_queue.forget_dropped()
         self._word_timing.forget_dropped()
         for table in self._tables.values():
-            table.release_dropped()
+            table.drop()
 
     def admit(self, requests: Sequence[WindowRequest]) -> list[WindowRequest]:
         """Begin the prefill of the requests; those whose prefill is over get a slot.
@@ -131,12 +133,13 @@ class Batch:
 
     def _receive(self, *, wait: bool) -> list[WindowRequest]:
         """Give slots to windows whose prefill is over. Returns those that need none."""
-        finished = []
+        finished, entering = [], []
         for one in self._prefill_queue.ready(self.slots - self.num_in(Phase.DECODING), wait=wait):
             if one.prefilled is None:
                 finished.append(self._finish(one, self._language_alone(one)))
             else:
-                self._insert(one)
+                entering.append(one)
+        self._enter(entering)
         return finished
 
     def _language_alone(self, request: WindowRequest) -> Decoded | NotFinite:
@@ -146,17 +149,35 @@ class Batch:
             return no_numbers(self._model)
         return only_language(language)
 
-    def _insert(self, request: WindowRequest) -> None:
-        self._steps_since_entry = 0
-        plan = plan_attempt(request, self._model.dimensions.n_text_ctx)
-        table = self._table(plan.beam_size)
-        table.insert(request, self._suppressions.of(request.options), plan)
+    def _enter(self, requests: Sequence[WindowRequest]) -> None:
+        """The next attempts of prefilled windows begin, those of one width together."""
+        alike: dict[int, list[tuple[WindowRequest, Plan]]] = {}
+        for one in requests:
+            self._steps_since_entry = 0
+            plan = plan_attempt(one, self._model.dimensions.n_text_ctx)
+            alike.setdefault(width_for(plan.beam_size), []).append((one, plan))
+        for width, some in alike.items():
+            self._tables[width].enter(some)
 
-    def _table(self, beams: int) -> SlotTable:
-        width = width_for(beams)
+    def _group_for(self, request: WindowRequest) -> SlotGroup:
+        """Where the due attempt of a window will be decoded.
+
+        Elsewhere than on the CPU, where nobody has memory before writing there, only the first
+        group has room for all at once: most windows are of one width.
+        """
+        width = width_for(due_beams(request))
         if width not in self._tables:
-            self._tables[width] = SlotTable(SlotGroup(self._model, width, self.slots))
-        return self._tables[width]
+            places = self.slots + self._policy.prefill_ahead
+            is_whole = self._model.device.type == "cpu" or not self._tables
+            slot_group = SlotGroup(
+                self._model,
+                width,
+                places,
+                room=places if is_whole else 1,
+                side_stream=self._side_stream,
+            )
+            self._tables[width] = SlotTable(slot_group)
+        return self._tables[width].slot_group
 
     def _judge_finished(self, done: Sequence[Slot]) -> None:
         """Judge the searches that are over; windows fall back or leave, the last of a table first.
@@ -167,13 +188,11 @@ class Batch:
         leaving = [slot for slot, is_finished in verdicts if is_finished]
         self._word_timing.start(
             [slot.request for slot in leaving],
-            [slot.table.slot_group.audio_of(slot.at) for slot in leaving],
+            lambda rows: audio_of([leaving[at] for at in rows], self._model.device),
         )
-        for slot, is_finished in verdicts:
-            if is_finished:
-                slot.table.release(slot.at)
-            else:
-                self._try_again(slot)
+        leave(leaving)
+        again = [slot for slot, is_finished in verdicts if not is_finished]
+        self._try_again(again)
 
     def _finish_timed(self) -> list[WindowRequest]:
         return [self._finish(one, result) for one, result in self._word_timing.ready()]
@@ -183,11 +202,17 @@ class Batch:
         self.in_flight = [one for one in self.in_flight if one is not request]
         return request
 
-    def _try_again(self, slot: Slot) -> None:
-        request, slot_group = slot.request, slot.table.slot_group
-        if width_for(due_beams(request)) == slot_group.width:
-            slot_group.restart(slot.at, plan_attempt(request, self._model.dimensions.n_text_ctx))
-            return
-        request.prefilled = slot_group.prefilled(slot.at)
-        slot.table.release(slot.at)
-        self._insert(request)
+    def _try_again(self, slots: Sequence[Slot]) -> None:
+        elsewhere = []
+        for slot in slots:
+            request, slot_group = slot.request, slot.table.slot_group
+            target = self._group_for(request)
+            if target is slot_group:
+                plan = plan_attempt(request, self._model.dimensions.n_text_ctx)
+                slot_group.restart(slot.at, plan)
+            else:
+                request.prefilled = target.take_over(slot_group, slot.at)
+                elsewhere.append(slot)
+        moving = [slot.request for slot in elsewhere]
+        leave(elsewhere)
+        self._enter(moving)

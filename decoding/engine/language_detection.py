@@ -9,7 +9,7 @@ from torch import Tensor
 
 from decoding.device.transfer import send
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import KeyValue, NoCache
+from decoding.model.text_decoder import Audio, NoCache
 from decoding.types import Decoded
 
 
@@ -21,16 +21,20 @@ class DetectedLanguage:
     probabilities: Mapping[str, float] = field(default_factory=dict)
 
 
-def language_logits(model: LoadedModel, audio: Sequence[KeyValue]) -> Tensor:
+def language_logits(model: LoadedModel, start: Tensor, audio: Audio, columns: Tensor) -> Tensor:
     """How likely each of the model's languages is, [w, languages], on the device.
 
-    `audio`: keys and values of the windows, each layer [w, ...].
+    `start` [w, 1] is the token that starts a transcript, `audio` keys and values of the windows,
+    `columns` [languages] as `language_columns` gives them.
     """
-    vocabulary, windows = model.vocabulary, len(audio[0][0])
-    hidden = model.decoder.read([(vocabulary.sot,)] * windows, audio, NoCache())
-    tokens = [vocabulary.language_token(code) for code in vocabulary.languages]
-    columns = send(model.decoder.columns.of(tokens), model.device)
+    hidden = model.decoder.read(start, audio, NoCache())
     return model.decoder.logits(hidden)[:, 0].index_select(-1, columns)
+
+
+def language_columns(model: LoadedModel) -> Tensor:
+    """Which columns of the logits are the model's languages, on the device."""
+    tokens = [model.vocabulary.language_token(code) for code in model.vocabulary.languages]
+    return send(model.decoder.columns.of(tokens), model.device)
 
 
 def likeliest(model: LoadedModel, logits: Tensor, among: Sequence[str]) -> DetectedLanguage:

@@ -66,8 +66,10 @@ def lasting(like: Tensor, shape: tuple[int, ...], default: float) -> Tensor:
     """
     if like.device.type != "cpu":
         return like.new_full(shape, default)
-    memory = np.empty(math.prod(shape) * like.itemsize, np.uint8)
-    return torch.from_numpy(memory).view(like.dtype).view(shape).fill_(default)
+    size = math.prod(shape) * like.itemsize
+    if default == 0.0:  # which memory is before anybody writes there, and takes none till then
+        return torch.from_numpy(np.zeros(size, np.uint8)).view(like.dtype).view(shape)
+    return torch.from_numpy(np.empty(size, np.uint8)).view(like.dtype).view(shape).fill_(default)
 
 
 def ran_out(error: BaseException) -> bool:

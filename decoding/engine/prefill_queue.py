@@ -5,14 +5,14 @@ Fills no slot, and asks the device for nothing that it has not done yet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from decoding.device.side_stream import Mark, SideStream
 from decoding.engine.prefill import EncodedWindows, Prefiller
+from decoding.engine.slots import SlotGroup
 from decoding.engine.window_request import Phase, WindowRequest
-from decoding.model.loaded_model import LoadedModel
 
 
 @dataclass(slots=True, eq=False)
@@ -21,38 +21,66 @@ class _Group:
 
     encoded: EncodedWindows
     mark: Mark
+    inside: dict[WindowRequest, int]  # those who still have the places that they were given
     has_prompts: bool = False  # they are queued, after the encoder
 
-    @property
-    def wanted(self) -> list[WindowRequest]:
-        return [one for one in self.encoded.requests if one.phase is Phase.PREFILL]
+    def leave(self, requests: Sequence[WindowRequest]) -> None:
+        if requests:
+            self.encoded.slot_group.leave([self.inside.pop(one) for one in requests])
 
 
 class PrefillQueue:
     """Those being prefilled, at most `at_once` in one call, on the `side_stream`."""
 
-    def __init__(self, model: LoadedModel, at_once: int, side_stream: SideStream) -> None:
-        self._prefiller = Prefiller(model)
+    def __init__(
+        self,
+        prefiller: Prefiller,
+        at_once: int,
+        side_stream: SideStream,
+        group_of: Callable[[WindowRequest], SlotGroup],
+    ) -> None:
+        self._prefiller = prefiller
         self._at_once = at_once
         self._side_stream = side_stream
+        self._group_of = group_of
         self._groups: list[_Group] = []
         self._ready: list[WindowRequest] = []  # for whom there was no slot yet
 
     def forget_dropped(self) -> None:
-        """A group's prefill goes on as long as one of it is wanted."""
+        """A group's prefill goes on as long as one of it is wanted; who is not, leaves."""
+        for group in self._groups:
+            group.leave([one for one in group.inside if one.phase is Phase.DROPPED])
+        for one in self._ready:
+            if one.phase is Phase.DROPPED and one.prefilled is not None:
+                one.prefilled.slot_group.leave([one.prefilled.at])
         self._ready = [one for one in self._ready if one.phase is Phase.PREFILL]
-        self._groups = [group for group in self._groups if group.wanted]
+        self._groups = [group for group in self._groups if group.inside]
 
     def start(self, requests: Sequence[WindowRequest]) -> None:
+        """Those of one width of slots are prefilled together; each has its place from now on."""
+        alike: dict[SlotGroup, list[WindowRequest]] = {}
         for one in requests:
             one.phase = Phase.PREFILL
+            alike.setdefault(self._group_of(one), []).append(one)
+        for slot_group, some in alike.items():
+            for part in self._parts(some):
+                self._start_together(part, slot_group)
+
+    def _parts(self, requests: Sequence[WindowRequest]) -> Iterator[Sequence[WindowRequest]]:
         for first in range(0, len(requests), self._at_once):
-            part = requests[first : first + self._at_once]
-            encoded = self._side_stream.run(partial(self._prefiller.encode, part))
-            group = _Group(encoded, self._side_stream.mark())
-            self._groups.append(group)
-            if encoded.languages is None:  # nothing to learn from the device before the prompts
-                self._read_prompts(group)
+            left = requests[first : first + self._at_once]
+            for count in self._prefiller.runner.parts(len(left)):
+                yield left[:count]
+                left = left[count:]
+
+    def _start_together(self, requests: Sequence[WindowRequest], slot_group: SlotGroup) -> None:
+        places = [slot_group.reserve() for _ in requests]
+        work = partial(self._prefiller.encode, requests, slot_group, places)
+        encoded = self._side_stream.run(work)
+        group = _Group(encoded, self._side_stream.mark(), dict(zip(requests, places, strict=True)))
+        self._groups.append(group)
+        if encoded.languages is None:  # nothing to learn from the device before the prompts
+            self._read_prompts(group)
 
     def ready(self, free: int, *, wait: bool) -> list[WindowRequest]:
         """Those whose prefill is over, in order; they are here no longer. Of those that want a slot
@@ -69,11 +97,11 @@ class PrefillQueue:
             if self._is_over(group, wait=wait and not over):
                 over.append(group)
         self._groups = [group for group in self._groups if group not in over]
-        requests = [one for group in over for one in group.wanted]
-        for one in requests:
-            if one.prefilled is not None:
-                self._side_stream.hand_over(one.prefilled.tensors())
-        return requests
+        for group in over:  # who only wanted to know its language
+            group.leave([one for one in group.inside if one.prefilled is None])
+        return [
+            one for group in over for one in group.encoded.requests if one.phase is Phase.PREFILL
+        ]
 
     def _is_over(self, group: _Group, *, wait: bool) -> bool:
         if not _is_passed(group.mark, wait=wait):

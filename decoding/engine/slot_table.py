@@ -9,58 +9,65 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import torch
+
+from decoding.device.transfer import send
 from decoding.engine.fallback import judge_attempt
 from decoding.engine.quality import Sounds
-from decoding.engine.slots import SlotGroup, TokenSuppression
+from decoding.engine.slot_memory import JoinedAudio
+from decoding.engine.slots import SlotGroup
 from decoding.engine.window_request import Phase, WindowRequest
 from decoding.model.loaded_model import LoadedModel
+from decoding.model.text_decoder import Audio
 from decoding.search.hypotheses import best_hypothesis, on_host
 from decoding.search.state import Plan
 
 
 @dataclass(slots=True, eq=False)
 class SlotTable:
-    """Slots are dense: when a window leaves, the last one moves into its place."""
+    """Who is decoded in which place of a group of slots."""
 
     slot_group: SlotGroup
-    running: list[WindowRequest] = field(default_factory=list)
+    running: dict[int, WindowRequest] = field(default_factory=dict)
     steps: int = 0
 
     def __len__(self) -> int:
         return len(self.running)
 
-    def insert(self, request: WindowRequest, first: TokenSuppression, plan: Plan) -> None:
-        """Give a prefilled window a slot, in which its first attempt of this width begins."""
-        self.slot_group.insert(request.take_prefilled(), first, plan)
-        self.running.append(request)
-        request.phase = Phase.DECODING
+    def enter(self, windows: Sequence[tuple[WindowRequest, Plan]]) -> None:
+        """The first attempt of this width begins for prefilled windows."""
+        entering = [(request.take_prefilled(), plan) for request, plan in windows]
+        self.slot_group.enter(entering)
+        for (request, _), (prefilled, _) in zip(windows, entering, strict=True):
+            self.running[prefilled.at] = request
+            request.phase = Phase.DECODING
 
     def step(self) -> None:
         if self.running:
+            moves = self.slot_group.close_gaps()
+            self.running = {moves.get(at, at): one for at, one in self.running.items()}
             self.slot_group.step()
             self.steps += 1
 
     def done(self, steps_between_checks: int) -> Sequence[int]:
-        """Slots whose search is over, last first; none when it is not yet time to look."""
+        """Places whose search is over, last first; none when it is not yet time to look."""
         if self.steps % steps_between_checks:
             return ()
         return self.slot_group.done()
 
-    def release(self, at: int) -> None:
-        self.slot_group.release(at)
-        last = self.running.pop()
-        if at < len(self.running):
-            self.running[at] = last
+    def leave(self, places: Sequence[int]) -> None:
+        self.slot_group.leave(places)
+        for at in places:
+            del self.running[at]
 
-    def release_dropped(self) -> None:
-        for at in reversed(range(len(self.running))):
-            if self.running[at].phase is Phase.DROPPED:
-                self.release(at)
+    def drop(self) -> None:
+        """Those for whom nobody waits leave."""
+        self.leave([at for at, one in self.running.items() if one.phase is Phase.DROPPED])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """A place at a table, as long as nobody leaves it."""
+    """Who is in a place, as long as nobody moves."""
 
     table: SlotTable
     at: int
@@ -71,19 +78,40 @@ class Slot:
 
 
 def judge(model: LoadedModel, slots: Sequence[Slot]) -> list[bool]:
-    """Whether the window in each slot, whose search is over, needs no further attempt."""
-    searches, numbers = on_host(
-        [slot.table.slot_group.search_of(slot.at) for slot in slots],
+    """Whether the window in each slot, whose search is over, needs no further attempt.
+
+    The slots of a table stand together.
+    """
+    tables = list(dict.fromkeys(slot.table for slot in slots))
+    places = [[slot.at for slot in slots if slot.table is table] for table in tables]
+    memories = [table.slot_group.memory for table in tables]
+    told = on_host(
         [
-            *(slot.table.slot_group.no_speech_prob_of(slot.at) for slot in slots),
-            *(slot.table.slot_group.language_prob_of(slot.at) for slot in slots),
+            (memory.search, send(some, model.device))
+            for memory, some in zip(memories, places, strict=True)
         ],
+        [memory.sounds for memory in memories],
     )
-    no_speech, language = numbers[: len(slots)], numbers[len(slots) :]
     verdicts = []
-    for slot, search, *sounds in zip(slots, searches, no_speech, language, strict=True):
+    for slot, (search, sounds) in zip(slots, told, strict=True):
         hypothesis = best_hypothesis(search, slot.request.options.length_penalty)
         tokens = model.decoder.columns.tokens(hypothesis.tokens)
         hypothesis = replace(hypothesis, tokens=tokens)
         verdicts.append(judge_attempt(slot.request, hypothesis, Sounds(*sounds), model.vocabulary))
     return verdicts
+
+
+def audio_of(slots: Sequence[Slot], device: torch.device) -> Audio:
+    """Audio keys and values of the windows in some slots of any tables, layer by layer."""
+    first = slots[0].table.slot_group
+    if len(slots) == 1:
+        return first.audio_of(slots[0].at)
+    if all(slot.table.slot_group is first for slot in slots):
+        return first.memory.audio_of(send([slot.at for slot in slots], device))
+    return JoinedAudio([slot.table.slot_group.audio_of(slot.at) for slot in slots])
+
+
+def leave(slots: Sequence[Slot]) -> None:
+    """The windows leave, those of one table together."""
+    for table in dict.fromkeys(slot.table for slot in slots):
+        table.leave([slot.at for slot in slots if slot.table is table])

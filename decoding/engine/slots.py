@@ -1,33 +1,35 @@
 """Slots: windows of one beam width with their KV caches, decoded together, one token per step.
 
-Slots are dense: when a window leaves, the last one moves into its place. A slot holds the window's
-audio keys and values (once for all its beams), its text keys and values, and its search. Text keys
-and values are written once and never moved: which of them a beam may see is a mask that follows
-the beams. What a step does on the device depends on its shape and on tensors that stay where they
-are, so that it can be recorded and replayed. Knows nothing of clips or queues.
+A window has its place from the beginning of its prefill, which writes there beside the steps of the
+others, until it leaves; who comes next takes a place that was left, and only where none comes, the
+last windows move down. Text keys and values are written once and never moved: which of them a beam
+may see is a mask that follows the beams. What is done on the device depends on its shape and on
+tensors that stay where they are, so that it can be recorded and replayed. Knows nothing of clips or
+queues.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from decoding.device.cuda_graphs import Runner, StepShape, runner_for
-from decoding.engine.memory import lasting
-from decoding.engine.prompt_prefill import PrefilledWindow
+from decoding.device.side_stream import InlineStream, SideStream
+from decoding.device.transfer import fetch, send_into
+from decoding.engine.slot_memory import UNSEEN, PlaceAlone, SlotMemory
+from decoding.engine.token_suppression import TokenSuppression
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import SUM_POSITIONS, KeyValue
+from decoding.model.text_decoder import SUM_POSITIONS, Audio, KeyValue
 from decoding.search.beam_search import advance
-from decoding.search.logit_rules import forbid_at_start
 from decoding.search.state import Plan, SearchState
 
-UNSEEN = float("-inf")
 LIVE_STEP = SUM_POSITIONS  # attended positions are rounded up to a multiple: few shapes
 FIRST_POSITIONS = 512
 WIDTHS = (1, 2, 3, 5, 8, 12, 16)
+TOLD = 2 + 6  # numbers of a beginning: the place, the prompt's length, and the plan's
 
 
 def width_for(beams: int) -> int:
@@ -36,19 +38,27 @@ def width_for(beams: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenSuppression:
-    """What the rules need once, for a window's first token, and the tokens never allowed."""
+class FirstShape:
+    """Of the first tokens of so many windows."""
 
-    blank: tuple[int, ...]  # columns
-    last_initial: int | None
-    bias: Tensor  # [columns] added to all logits, shared between windows
+    windows: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrefilledWindow:
+    """A window after its prefill, which waits in its place; its prompt has `length` tokens."""
+
+    slot_group: SlotGroup
+    at: int
+    length: int
+    suppression: TokenSuppression
 
 
 class _SlotCache:
     """Writes each new token's keys and values to its place and shows all live places."""
 
-    def __init__(self, layers: list[KeyValue], place: Tensor, live: int) -> None:
-        self._layers = layers
+    def __init__(self, text: Tensor, place: Tensor, live: int) -> None:
+        self._text = text
         self._window = torch.arange(len(place), device=place.device)[:, None]
         self._place = place  # [w, b]
         self._live = live
@@ -56,7 +66,7 @@ class _SlotCache:
     def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:
         windows = len(self._place)
         kept = []
-        for cache, new in zip(self._layers[layer], (key, value), strict=True):
+        for cache, new in zip(self._text[layer], (key, value), strict=True):
             cache.transpose(1, 2)[self._window, self._place] = new.transpose(1, 2)
             kept.append(cache[:windows, :, : self._live])
         return kept[0], kept[1]
@@ -66,135 +76,148 @@ class _SlotCache:
 class _SlotState:
     """What the host knows of a slot without asking the device."""
 
-    prefilled: PrefilledWindow  # its audio is in the slot, not here
-    first: TokenSuppression
-    is_sampling: bool = False
-    steps: int = 0
+    length: int  # of the prompt
+    suppression: TokenSuppression
+    is_sampling: bool
+    steps: int = 1
 
 
 class SlotGroup:
-    """Slots for at most `capacity` windows of `width` beams; memory grows as slots are used.
+    """Places for at most `capacity` windows of `width` beams, of which `room` are there at once.
 
-    `runner` takes the steps in which nobody samples; the device's own if None. Slots that hold no
-    window are done, and write to their own first place if a step is taken with them.
+    `runner` takes the steps in which nobody samples; the device's own if None. `side_stream`:
+    where windows are prefilled.
     """
 
     def __init__(
-        self, model: LoadedModel, width: int, capacity: int, *, runner: Runner | None = None
+        self,
+        model: LoadedModel,
+        width: int,
+        capacity: int,
+        *,
+        room: int | None = None,
+        runner: Runner | None = None,
+        side_stream: SideStream | None = None,
     ) -> None:
         self.width = width
         self.capacity = capacity
+        self.memory = SlotMemory(model, width)
         self._model = model
         self._runner = runner or runner_for(model.device, cuda_graphs=model.cuda_graphs)
+        self._side_stream = side_stream or InlineStream()
         self._layout = model.decoder.columns.layout
-        self._slots: list[_SlotState] = []
-        self._room = 0
-        self._positions = FIRST_POSITIONS
+        self._slots: dict[int, _SlotState] = {}  # of the windows that are decoded
+        self._free: list[int] = []  # places that nobody has, the first last
         self._steps = model.dimensions.n_text_ctx + 1
         self._most_positions = -(-self._steps * width // LIVE_STEP) * LIVE_STEP
-        self._search = SearchState.allocate(0, width, self._steps, model.device)
-        dims, decoder = model.dimensions, model.decoder
-        nothing = torch.empty(0, device=model.device)
-        audio, text = nothing.to(decoder.attention_dtype), nothing.to(decoder.dtype)
-        self._audio: list[KeyValue] = [(audio, audio)] * dims.n_text_layer
-        self._text: list[KeyValue] = [(text, text)] * dims.n_text_layer
-        self._mask = text  # [room, width, positions] added to scores: what a beam may see
-        self._bias = nothing  # [room, 1, columns]
-        self._place = nothing.long()  # [room] where the next keys and values go
-        self._position = nothing.long()  # [room] of the newest token
+        self._told = torch.zeros(capacity * TOLD, dtype=torch.float64, device=model.device)
+        self._one_bias = torch.zeros_like(model.decoder.columns.plain_bias)[None, None]
+        self._shown_bias: Tensor | None = None  # what `_one_bias` was made of
+        self._grow(capacity if room is None else room, FIRST_POSITIONS)
 
     def __len__(self) -> int:
         return len(self._slots)
 
     # -- slots ------------------------------------------------------------------------------
 
-    def insert(self, prefilled: PrefilledWindow, first: TokenSuppression, plan: Plan) -> int:
-        """Put a window into a slot and take its first token. Returns the slot."""
-        at = len(self._slots)
-        if at >= self.capacity:
-            raise ValueError(f"all {self.capacity} slots are taken")
-        if at >= self._room:
-            self._grow(min(self.capacity, max(1, 2 * self._room)), self._positions)
-        self._slots.append(_SlotState(replace(prefilled, audio=[]), first))
-        for kept, new in zip(self._audio, prefilled.audio, strict=True):
-            kept[0][at], kept[1][at] = new[0][0], new[1][0]
-        length = len(prefilled.prompt.tokens)
-        for kept, new in zip(self._text, prefilled.text, strict=True):
-            kept[0][at, :, :length], kept[1][at, :, :length] = new[0][0], new[1][0]
-        self._bias[at, 0] = first.bias
-        self.restart(at, plan)
-        return at
+    def reserve(self) -> int:
+        """A place for a window whose prefill begins."""
+        if not self._free:
+            room = self.memory.room
+            if room >= self.capacity:
+                raise ValueError(f"all {self.capacity} places are taken")
+            self._grow(min(self.capacity, 2 * room), self.memory.positions)
+        return self._free.pop()
+
+    def enter(self, windows: Sequence[tuple[PrefilledWindow, Plan]]) -> None:
+        """Windows of this group whose prefill is over take their first tokens, all at once."""
+        at = 0
+        for count in self._runner.parts(len(windows)) if windows else ():
+            self._begin(windows[at : at + count])
+            at += count
 
     def restart(self, at: int, plan: Plan) -> None:
-        """Begin another attempt on the window in slot `at`; its audio stays."""
+        """Begin another attempt on the window in place `at`; its audio stays."""
         slot = self._slots[at]
-        length = len(slot.prefilled.prompt.tokens)
-        self._clean(at, length)
-        slot.is_sampling, slot.steps = plan.uniforms is not None, 0
-        self._mask[at] = UNSEEN
-        self._mask[at, :, :length] = 0.0
-        self._place[at] = self._position[at] = length
-        self._search.start(at, plan)
-        logits = (slot.prefilled.first_logits + slot.first.bias)[None, None]
-        forbid_at_start(logits, self._layout, slot.first.blank, slot.first.last_initial)
-        sampling = (0,) if slot.is_sampling else ()
-        advance(self._search.rows(at, at + 1), logits, self._layout, sampling)
-        slot.steps = 1
+        self.memory.wipe(at, slot.length, self._occupied(slot))
+        self._begin([(PrefilledWindow(self, at, slot.length, slot.suppression), plan)])
 
-    def release(self, at: int) -> None:
-        """Empty slot `at`; the window in the last slot moves there."""
-        last = len(self._slots) - 1
-        if at != last:
-            for caches in (self._audio, self._text):
-                for key, value in caches:
-                    key[at], value[at] = key[last], value[last]
-            for kept in (self._mask, self._bias, self._place, self._position):
-                kept[at] = kept[last]
-            self._search.rows(at, at + 1).copy_from(self._search.rows(last, last + 1))
-            self._slots[at] = self._slots[last]
-        self._clean(last, 0)
-        self._slots.pop()
-        self._search.stop(last)
-        self._place[last] = self._position[last] = 0
+    def leave(self, places: Sequence[int]) -> None:
+        """Windows leave their places, or will never take them."""
+        if any(at not in self._slots for at in places):
+            self._side_stream.join()  # a prefill that nobody wants may still write there
+        for at in places:
+            slot = self._slots.pop(at, None)
+            written = self._occupied(slot) if slot else self._model.dimensions.n_text_ctx
+            self.memory.wipe(at, 0, written)
+        if places:
+            self.memory.leave(places)
+            self._free = sorted([*self._free, *places], reverse=True)
 
-    def audio_of(self, at: int) -> list[KeyValue]:
-        """Audio keys and values of the window in slot `at`, each [1, heads, 1500, width]."""
-        return [(key[at : at + 1], value[at : at + 1]) for key, value in self._audio]
+    def audio_of(self, at: int) -> Audio:
+        """Audio keys and values of the window in place `at`, each [1, heads, 1500, width]."""
+        return PlaceAlone(self.memory.audio, at)
 
-    def prefilled(self, at: int) -> PrefilledWindow:
-        """What the window in slot `at` needs to enter a slot of another width."""
-        audio = [(key.clone(), value.clone()) for key, value in self.audio_of(at)]
-        return replace(self._slots[at].prefilled, audio=audio)
+    def take_over(self, other: SlotGroup, other_at: int) -> PrefilledWindow:
+        """A window of another group gets a place here too, with what its prefill left there."""
+        slot, at = other._slots[other_at], self.reserve()
+        self._side_stream.join()  # a prefill that nobody wants may still write there
+        self.memory.copy_prefilled(at, other.memory, other_at, slot.length)
+        return PrefilledWindow(self, at, slot.length, slot.suppression)
 
     def search_of(self, at: int) -> SearchState:
-        return self._search.rows(at, at + 1)
+        return self.memory.search.rows(at, at + 1)
 
-    def no_speech_prob_of(self, at: int) -> Tensor:
-        """One number, still on the device."""
-        return self._slots[at].prefilled.no_speech_prob
-
-    def language_prob_of(self, at: int) -> Tensor:
-        """How likely the likeliest language is, one number on the device."""
-        return self._slots[at].prefilled.language_prob
+    def close_gaps(self) -> dict[int, int]:
+        """Move the last windows into free places if steps become smaller by that. Returns their
+        new places."""
+        moves: dict[int, int] = {}
+        free = list(self._free)
+        for at in sorted(self._slots, reverse=True):
+            if not free or free[-1] > at:
+                break
+            moves[at] = free.pop()
+        moved = {moves.get(at, at): slot for at, slot in self._slots.items()}
+        if not moves or self._size_of_step(moved) == self._size_of_step(self._slots):
+            return {}
+        self.memory.move(list(moves), list(moves.values()))
+        self._free = sorted(free, reverse=True)
+        self.leave(list(moves))
+        self._slots = moved
+        return moves
 
     # -- steps ------------------------------------------------------------------------------
 
     def step(self) -> None:
         """One token for every window that is not done."""
-        live = max(self._occupied(slot) for slot in self._slots) + self.width
+        live = max(map(self._occupied, self._slots.values())) + self.width
         live = -(-live // LIVE_STEP) * LIVE_STEP
-        if live > self._positions:
-            self._grow(self._room, max(live, min(2 * self._positions, self._most_positions)))
-        count, bias = len(self._slots), self._slots[0].first.bias
-        has_one_bias = all(slot.first.bias is bias for slot in self._slots)
-        sampling = [at for at, slot in enumerate(self._slots) if slot.is_sampling]
+        if live > self.memory.positions:
+            most = min(2 * self.memory.positions, self._most_positions)
+            self._grow(self.memory.room, max(live, most))
+        sampling = [at for at, slot in self._slots.items() if slot.is_sampling]
         if sampling:
-            self._take_tokens(StepShape(count, live, has_one_bias), sampling)
+            shape = StepShape(max(self._slots) + 1, live, self._shows_one_bias())
+            self._take_tokens(shape, sampling)
         else:
-            slots = self._runner.slots(count, self._room)
-            self._runner.run(StepShape(slots, live, has_one_bias), self._take_tokens)
-        for slot in self._slots:  # a window that is done may go on for a while, but not run over
-            slot.steps = min(slot.steps + 1, self._steps - len(slot.prefilled.prompt.tokens))
+            shape = StepShape(self._size_of_step(self._slots), live, self._shows_one_bias())
+            self._runner.run(shape, self._take_tokens)
+        for slot in self._slots.values():  # who is done may go on for a while, but not run over
+            slot.steps = min(slot.steps + 1, self._steps - slot.length)
+
+    def _size_of_step(self, slots: Collection[int]) -> int:
+        """How many places, from the first, take part in a step of these."""
+        return self._runner.slots(max(slots) + 1, self.memory.room)
+
+    def _shows_one_bias(self) -> bool:
+        """Whether all windows have the same bias, which is then where a step looks for it."""
+        bias = next(iter(self._slots.values())).suppression.bias
+        if any(slot.suppression.bias is not bias for slot in self._slots.values()):
+            return False
+        if self._shown_bias is not bias:
+            self._one_bias.copy_(bias)
+            self._shown_bias = bias
+        return True
 
     def _take_tokens(self, shape: StepShape, sampling: Sequence[int] = ()) -> None:
         """What a step does on the device.
@@ -202,83 +225,85 @@ class SlotGroup:
         Without `sampling` it asks the device nothing, takes nothing from the host and leaves its
         results in tensors that stay: it may be replayed as long as they are not replaced.
         """
-        slots, live = shape.slots, shape.live
-        state = self._search.rows(0, slots)
+        slots, live, memory = shape.slots, shape.live, self.memory
+        state = memory.search.rows(0, slots)
         # 1. this token's keys and values go after the prompt, one row of beams per step
-        place = self._place[:slots, None] + torch.arange(self.width, device=self._place.device)
-        mask = self._mask[:slots, :, :live]
-        mask.scatter_(2, place[..., None], 0.0)
+        place = memory.place[:slots, None] + torch.arange(self.width, device=memory.place.device)
+        memory.mask[:slots].scatter_(2, place[..., None], 0.0)
+        mask = memory.mask[:slots, :, :live]
         # 2. the model
-        position = self._position[:slots].clamp(max=self._model.dimensions.n_text_ctx - 1)
+        position = memory.position[:slots].clamp(max=self._model.dimensions.n_text_ctx - 1)
         hidden = self._model.decoder(
             self._model.decoder.columns.token_of[state.last],
             position[:, None].expand(slots, self.width),
-            [(key[:slots], value[:slots]) for key, value in self._audio],
-            _SlotCache(self._text, place, live),
+            [(key, value) for key, value in memory.audio[:, :, :slots]],
+            _SlotCache(memory.text, place, live),
             mask[:, None],
         )
-        bias = self._bias[: 1 if shape.has_one_bias else slots]
+        bias = self._one_bias if shape.has_one_bias else memory.bias[:slots, None]
         logits = self._model.decoder.logits(hidden).add_(bias)
         # 3. the search; a beam sees what the beam that it continues saw
         source = advance(state, logits, self._layout, sampling)
         mask.copy_(mask.gather(1, source[..., None].expand(-1, -1, live)))
         # 4. whoever is done stays where it is
         is_going = ~state.is_done
-        self._place[:slots].add_(is_going, alpha=self.width)
-        self._position[:slots].add_(is_going)
+        memory.place[:slots].add_(is_going, alpha=self.width)
+        memory.position[:slots].add_(is_going)
 
-    def done(self) -> Sequence[int]:
-        """Slots whose search is over, last first, so that leaving does not move the others."""
+    def done(self) -> list[int]:
+        """Places of windows whose search is over, the last first."""
         if not self._slots:
-            return ()
-        flags = self._search.is_done[: len(self._slots)].tolist()
-        return [at for at in reversed(range(len(flags))) if flags[at]]
+            return []
+        flags = fetch([self.memory.search.is_done[: max(self._slots) + 1]])[0].tolist()
+        return [at for at in sorted(self._slots, reverse=True) if flags[at]]
+
+    # -- first tokens -----------------------------------------------------------------------
+
+    def _begin(self, windows: Sequence[tuple[PrefilledWindow, Plan]]) -> None:
+        told: list[float] = []
+        for one, plan in windows:
+            if plan.uniforms is not None:
+                self.memory.search.tell_uniforms(one.at, plan.uniforms)
+            is_sampling = plan.uniforms is not None
+            self._slots[one.at] = _SlotState(one.length, one.suppression, is_sampling)
+            told += (one.at, one.length, *plan.numbers)
+        send_into(self._told, told)
+        sampling = [at for at, (_, plan) in enumerate(windows) if plan.uniforms is not None]
+        if sampling:
+            self._take_first(FirstShape(len(windows)), sampling)
+        else:
+            self._runner.run(FirstShape(len(windows)), self._take_first)
+
+    def _take_first(self, shape: FirstShape, sampling: Sequence[int] = ()) -> None:
+        """What the first tokens of some windows are on the device, as `_take_tokens` says."""
+        memory = self.memory
+        told = self._told[: shape.windows * TOLD].view(shape.windows, TOLD)
+        windows, length = told[:, :2].long().unbind(1)
+        # 1. only the prompt is seen
+        seen = torch.arange(memory.mask.shape[-1], device=length.device) < length[:, None]
+        mask = torch.full_like(seen, UNSEEN, dtype=memory.mask.dtype).masked_fill_(seen, 0.0)
+        memory.mask.index_copy_(0, windows, mask[:, None].expand(-1, self.width, -1))
+        memory.place.index_copy_(0, windows, length)
+        memory.position.index_copy_(0, windows, length)
+        # 2. the search begins
+        logits = memory.first_logits.index_select(0, windows)
+        logits += memory.first_bias.index_select(0, windows)
+        state = memory.search.of(windows)
+        state.start(told[:, 2:])
+        advance(state, logits[:, None], self._layout, sampling)
+        memory.search.put(windows, state)
 
     # -- memory -----------------------------------------------------------------------------
 
     def _occupied(self, slot: _SlotState) -> int:
-        return len(slot.prefilled.prompt.tokens) + (slot.steps - 1) * self.width
-
-    def _clean(self, at: int, start: int) -> None:
-        """Wipe the text of slot `at` from a position on.
-
-        What is no number there, as when half precision overflows, would spoil the sums of whoever
-        comes next, though it may not be seen.
-        """
-        stop = self._occupied(self._slots[at])
-        for key, value in self._text:
-            key[at, :, start:stop] = 0.0
-            value[at, :, start:stop] = 0.0
+        return slot.length + (slot.steps - 1) * self.width
 
     def _grow(self, room: int, positions: int) -> None:
-        """Make room for so many slots and text positions; what is there is kept."""
+        """Make room for so many places and text positions; what is there is kept."""
         self._runner.forget()
-        dims, search = self._model.dimensions, self._search
-        heads, width = dims.n_text_head, dims.head_width
-        _enlarge(self._audio, (room, heads, dims.n_audio_ctx, width))
-        _enlarge(self._text, (room, heads, positions, width))
-        self._mask = _larger(self._mask, (room, self.width, positions), UNSEEN)
-        self._bias = _larger(self._bias, (room, 1, len(self._model.decoder.columns.plain_bias)))
-        self._place, self._position = (
-            _larger(kept, (room,)) for kept in (self._place, self._position)
-        )
-        if room != self._room:
-            self._search = SearchState.allocate(room, self.width, self._steps, self._model.device)
-            self._search.rows(0, self._room).copy_from(search)
-        self._room, self._positions = room, positions
-
-
-def _enlarge(layers: list[KeyValue], shape: tuple[int, ...]) -> None:
-    """Put larger tensors in place of the old, one layer after the other: memory is short here."""
-    for at, (key, value) in enumerate(layers):
-        layers[at] = _larger(key, shape), _larger(value, shape)
-
-
-def _larger(old: Tensor, shape: tuple[int, ...], default: float = 0.0) -> Tensor:
-    """A tensor with the old one in its first corner; the old one itself if it has the shape."""
-    if old.shape == shape:
-        return old
-    new = lasting(old, shape, default)
-    if len(old):
-        new[tuple(slice(size) for size in old.shape)] = old
-    return new
+        self._side_stream.join()
+        before = self.memory.room
+        self.memory.grow(room, positions)
+        self._side_stream.lend(self.memory.tensors())
+        self._free = sorted([*self._free, *range(before, room)], reverse=True)
+        self.memory.leave([at for at in range(room) if at not in self._slots])

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from decoding.engine.language_detection import DetectedLanguage
-from decoding.engine.prompt_prefill import PrefilledWindow
+from decoding.engine.slots import PrefilledWindow
 from decoding.search.hypotheses import Hypothesis
 from decoding.types import Attempt, Clip, Decoded, DecodingOptions
 
@@ -66,7 +66,7 @@ class WindowRequest:
         return tuple(attempt for attempt, _ in self.tried)
 
     def take_prefilled(self) -> PrefilledWindow:
-        """What a slot needs of it; kept by the slot from now on, and here no longer."""
+        """Its place and what is known of it there; it is decoded there from now on."""
         prefilled, self.prefilled = self.prefilled, None
         assert prefilled is not None, f"a window in {self.phase} has nothing for a slot"
         return prefilled

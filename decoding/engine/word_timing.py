@@ -5,17 +5,16 @@ Judges nothing: what each window said is settled when it comes here, and its slo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from whisper.tokenizer import Tokenizer
 
 from decoding.engine.fallback import best_result
 from decoding.engine.window_request import Phase, WindowRequest
 from decoding.errors import NotFinite
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import KeyValue
+from decoding.model.text_decoder import Audio
 from decoding.timing.token_alignment import Alignment, AlignmentRequest, audio_frames
 from decoding.timing.words import TimedTokens, split_at_timestamps, to_words
 from decoding.types import Decoded
@@ -43,11 +42,11 @@ class WordTimingQueue:
     def forget_dropped(self) -> None:
         self._waiting = [one for one in self._waiting if one.request.phase is Phase.WORD_TIMING]
 
-    def start(self, requests: Sequence[WindowRequest], audio: Sequence[Sequence[KeyValue]]) -> None:
+    def start(self, requests: Sequence[WindowRequest], audio: Callable[[list[int]], Audio]) -> None:
         """Ask the device for all that is needed of it. Nobody waits; slots may change at once.
 
-        The requests need no further attempt; `audio`: of each its audio keys and values, layer by
-        layer [1, heads, 1500, width].
+        The requests need no further attempt; `audio` gives keys and values of those at [w] of them,
+        [w, heads, 1500, width].
         """
         windows = [self._window_to_time(one) for one in requests]
         speaking = [at for at, one in enumerate(windows) if one.found]
@@ -55,7 +54,7 @@ class WordTimingQueue:
             part = speaking[first : first + self._at_once]
             alignment = Alignment(
                 self._model,
-                _joined([audio[at] for at in part]),
+                audio(part),
                 [self._alignment_request(windows[at]) for at in part],
             )
             for row, at in enumerate(part):
@@ -101,13 +100,3 @@ def no_numbers(model: LoadedModel) -> NotFinite:
     return NotFinite(
         f"the numbers of {model.card.name} overflow in {model.card.precision}: take bf16 or fp32"
     )
-
-
-def _joined(windows: Sequence[Sequence[KeyValue]]) -> Sequence[KeyValue]:
-    """The keys and values of several windows, layer by layer; one window is not copied."""
-    if len(windows) == 1:
-        return windows[0]
-    return [
-        (torch.cat([key for key, _ in layer]), torch.cat([value for _, value in layer]))
-        for layer in zip(*windows, strict=True)
-    ]

@@ -13,7 +13,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from decoding.device.transfer import send
 from decoding.kernels import beam_attention
 from decoding.model.dimensions import Dimensions
 from decoding.model.layers import (
@@ -32,6 +31,14 @@ PADDING = 0  # any token
 SUM_POSITIONS = 128  # summed in one product over text positions, on the CPU
 
 KeyValue = tuple[Tensor, Tensor]  # keys and values, each [w, heads, positions, head width]
+
+
+class Audio(Protocol):
+    """Keys and values of the sound, layer by layer, each asked for once and in order."""
+
+    def __getitem__(self, layer: int, /) -> KeyValue:
+        """Each [w, heads, 1500, head width]."""
+        ...
 
 
 class KVCache(Protocol):
@@ -172,11 +179,15 @@ class TextDecoder:
         """Audio keys and values of every layer, from features [w, 1500, d]."""
         return [layer.cross_attention_kv(features) for layer in self._layers]
 
+    def cross_attention_kv_of(self, layer: int, features: Tensor) -> KeyValue:
+        """Audio keys and values of one layer, from features [w, 1500, d]."""
+        return self._layers[layer].cross_attention_kv(features)
+
     def __call__(
         self,
         tokens: Tensor,
         positions: Tensor,
-        audio: Sequence[KeyValue],
+        audio: Audio,
         cache: KVCache,
         mask: Tensor,
         probe: CrossAttentionProbe | None = None,
@@ -195,22 +206,22 @@ class TextDecoder:
 
     def read(
         self,
-        texts: Sequence[Sequence[int]],
-        audio: Sequence[KeyValue],
+        tokens: Tensor,
+        audio: Audio,
         cache: KVCache,
         probe: CrossAttentionProbe | None = None,
     ) -> Tensor:
-        """Hidden states [w, longest, d] of whole texts, each from its first position on.
+        """Hidden states [w, n, d] of whole texts [w, n], each from its first position on."""
+        device, length = tokens.device, tokens.shape[1]
+        positions = torch.arange(length, device=device)[None]
+        mask = _causal_mask(length, self.dtype, device)
+        return self(tokens, positions, audio, cache, mask, probe)
 
-        Shorter ones are padded behind, where nobody looks: what stands there means nothing.
-        """
-        device = self._embedding.device
-        longest = max(len(text) for text in texts)
-        tokens = send([(*text, *[PADDING] * (longest - len(text))) for text in texts], device)
-        positions = torch.arange(longest, device=device)[None]
-        return self(
-            tokens, positions, audio, cache, _causal_mask(longest, self.dtype, device), probe
-        )
+
+def padded(texts: Sequence[Sequence[int]], length: int | None = None) -> list[list[int]]:
+    """Texts as long as the longest, or of `length` tokens; nobody looks at what is behind them."""
+    length = length or max(len(text) for text in texts)
+    return [[*text, *[PADDING] * (length - len(text))] for text in texts]
 
 
 def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:

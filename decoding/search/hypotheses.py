@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from decoding.device.transfer import fetch
@@ -52,20 +53,42 @@ class _End:
 
 
 def on_host(
-    states: Sequence[SearchState], numbers: Sequence[Tensor]
-) -> tuple[list[SearchState], list[float]]:
-    """The searches where the host can read them, and numbers beside them, with one question.
+    searches: Sequence[tuple[SearchState, Tensor]], beside: Sequence[Tensor]
+) -> list[tuple[SearchState, list[float]]]:
+    """Windows of searches where the host can read them, all with one question.
 
-    `states` may hold any number of windows each; `numbers` are one number each.
+    `searches`: states of any number of windows, and which of them are wanted, [r]; `beside`: for
+    each state numbers [w, n] of its windows. One window after the other: the search of that window
+    alone, and its numbers.
     """
-    parts = [getattr(state, name) for state in states for name in READ]
-    fetched = fetch([*parts, *numbers])
-    rows = [fetched[at : at + len(READ)] for at in range(0, len(parts), len(READ))]
-    readable = [
-        replace(state, **dict(zip(READ, row, strict=True)))
-        for state, row in zip(states, rows, strict=True)
+    asked = zip(searches, beside, strict=True)
+    fetched = fetch([_report(state, rows, numbers) for (state, rows), numbers in asked])
+    return [
+        _told(row, state)
+        for (state, _), report in zip(searches, fetched, strict=True)
+        for row in report
     ]
-    return readable, [float(number) for number in fetched[len(parts) :]]
+
+
+def _report(state: SearchState, rows: Tensor, numbers: Tensor) -> Tensor:
+    """[r, n] of double precision, which holds tokens and totals exactly."""
+    parts = [*(getattr(state, name) for name in READ), numbers]
+    return torch.cat([one.index_select(0, rows).flatten(1).double() for one in _columns(parts)], 1)
+
+
+def _columns(parts: Sequence[Tensor]) -> list[Tensor]:
+    return [one[:, None] if one.dim() == 1 else one for one in parts]
+
+
+def _told(row: Tensor, state: SearchState) -> tuple[SearchState, list[float]]:
+    """The window of one row of a report [n] of `state`, and the numbers beside it."""
+    read, at = {}, 0
+    for name in READ:
+        like = getattr(state, name)
+        count = like[:1].numel()
+        read[name] = row[at : at + count].view(1, *like.shape[1:]).to(like.dtype)
+        at += count
+    return replace(state, **read), row[at:].tolist()
 
 
 def best_hypothesis(state: SearchState, length_penalty: float | None) -> Hypothesis:

@@ -27,6 +27,13 @@ class Plan:
     has_timestamps: bool
     uniforms: Tensor | None = None
 
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """All but the uniforms, as `SearchState.start` takes them."""
+        is_sampling = self.uniforms is not None
+        sizes = (self.beam_size, self.max_finished, self.budget)
+        return (*sizes, self.temperature, is_sampling, self.has_timestamps)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchState:
@@ -87,26 +94,32 @@ class SearchState:
         for field in fields(self):
             getattr(self, field.name).copy_(getattr(other, field.name))
 
-    def stop(self, at: int) -> None:
-        """Window `at` is over, whatever it found."""
-        self.is_done[at] = True
+    def of(self, windows: Tensor) -> SearchState:
+        """Copies of the windows [r], in their order."""
+        fields_of = (getattr(self, field.name) for field in fields(self))
+        return SearchState(*(one.index_select(0, windows) for one in fields_of))
 
-    def start(self, at: int, plan: Plan) -> None:
-        """Forget what window `at` held and begin anew."""
+    def put(self, windows: Tensor, others: SearchState) -> None:
+        """The windows [r] become the others, in their order."""
+        for field in fields(self):
+            getattr(self, field.name).index_copy_(0, windows, getattr(others, field.name))
+
+    def start(self, plans: Tensor) -> None:
+        """Every window forgets what it held and begins anew; `plans` [w, 6] are `Plan.numbers`."""
         for field in fields(self):
             if field.name not in ("tokens", "parents", "uniforms"):
-                getattr(self, field.name)[at] = 0
-        self.lowest_timestamp[at] = -1
-        is_sampling = plan.uniforms is not None
-        self.total[at] = IMPOSSIBLE
-        self.total[at, : plan.beam_size if is_sampling else 1] = 0.0
-        self.beam_size[at] = plan.beam_size
-        self.max_finished[at] = plan.max_finished
-        self.budget[at] = plan.budget
-        self.temperature[at] = plan.temperature
-        self.is_sampling[at] = is_sampling
-        self.has_timestamps[at] = plan.has_timestamps
-        if plan.uniforms is not None:
-            steps, beams = plan.uniforms.shape
-            uniforms = to_device(plan.uniforms, self.uniforms.device)
-            self.uniforms[at, :steps, :beams] = uniforms
+                getattr(self, field.name).zero_()
+        self.lowest_timestamp.fill_(-1)
+        told = (self.beam_size, self.max_finished, self.budget, self.temperature)
+        for kept, new in zip(told, plans[:, :4].unbind(1), strict=True):
+            kept.copy_(new)
+        self.is_sampling.copy_(plans[:, 4] > 0)
+        self.has_timestamps.copy_(plans[:, 5] > 0)
+        begun = torch.where(self.is_sampling, self.beam_size, 1)
+        beam = torch.arange(self.total.shape[1], device=self.total.device)
+        self.total.masked_fill_(beam >= begun[:, None], IMPOSSIBLE)
+
+    def tell_uniforms(self, at: int, uniforms: Tensor) -> None:
+        """Window `at` will sample with these numbers [steps, beams]."""
+        steps, beams = uniforms.shape
+        self.uniforms[at, :steps, :beams] = to_device(uniforms, self.uniforms.device)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from decoding.device.transfer import PendingCopies, send
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import CrossAttentionProbe, KeyValue, NoCache
+from decoding.model.text_decoder import Audio, CrossAttentionProbe, NoCache, padded
 from decoding.timing.dtw import token_frames
 
 FILTER_WIDTH = 7
@@ -67,12 +67,12 @@ class Alignment:
     """
 
     def __init__(
-        self, model: LoadedModel, audio: Sequence[KeyValue], requests: Sequence[AlignmentRequest]
+        self, model: LoadedModel, audio: Audio, requests: Sequence[AlignmentRequest]
     ) -> None:
         self._requests = requests
         layout = [_Layout.of(model, request) for request in requests]
         probe = CrossAttentionProbe(model.alignment_heads)
-        texts = [row.tokens for row in layout]
+        texts = send(padded([row.tokens for row in layout]), model.device)
         logits = model.decoder.logits(model.decoder.read(texts, audio, NoCache(), probe))
         scores = torch.cat(probe.scores, 1)  # [w, heads, tokens, frames]
         figures = []

@@ -21,7 +21,8 @@ class Late:
         self.opened.set()
         self.waited = threading.Event()
         self.failure = None
-        self.handed_over = 0
+        self.lent = 0
+        self.joined = 0
 
     def run(self, work):
         self.queued.append(work.func.__name__)
@@ -30,8 +31,11 @@ class Late:
     def mark(self):
         return _Mark(self)
 
-    def hand_over(self, tensors):
-        self.handed_over += sum(tensor.numel() > 0 for tensor in tensors)
+    def join(self):
+        self.joined += 1
+
+    def lend(self, tensors):
+        self.lent += sum(tensor.numel() > 0 for tensor in tensors)
 
 
 class _Mark:

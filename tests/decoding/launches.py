@@ -18,7 +18,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from decoding.device.cuda_graphs import RecordingRunner
-from decoding.engine import slot_table, slots
+from decoding.engine import prefill, slot_table, slots
 from decoding.engine.batch import Batch
 from decoding.engine.window_request import WindowRequest
 from decoding.search import hypotheses
@@ -107,15 +107,16 @@ class MadeUp:
         self.counter = LaunchCounter()
         counter = self.counter
         recorder = CountingRecorder(counter)
-        monkeypatch.setattr(slots, "runner_for", lambda *_, **__: RecordingRunner(recorder))
+        for module in (slots, prefill):
+            monkeypatch.setattr(module, "runner_for", lambda *_, **__: RecordingRunner(recorder))
 
-        def done(table, _pause):
-            group = table.slot_group
-            return [
-                at
-                for at in reversed(range(len(table)))
-                if group._slots[at].steps >= table.running[at].options.sample_len
-            ]
+        def done(table, pause):
+            if table.steps % pause:
+                return []
+            counter.add("to the host")
+            steps = {at: slot.steps for at, slot in table.slot_group._slots.items()}
+            longest = {at: one.options.sample_len for at, one in table.running.items()}
+            return [at for at in sorted(longest, reverse=True) if steps[at] >= longest[at]]
 
         def fetch(tensors):
             for _ in tensors:

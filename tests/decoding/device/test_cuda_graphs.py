@@ -7,20 +7,27 @@ the runner and the body that CUDA graphs are made of. Only the graphs themselves
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
 import torch
 
-from decoding.device.cuda_graphs import PlainRunner, RecordingRunner, StepShape, runner_for
-from decoding.engine.prompt_prefill import PrefilledWindow, prefill_prompts
-from decoding.engine.slots import SlotGroup, TokenSuppression
+from decoding.device.cuda_graphs import (
+    PlainRunner,
+    RecordingRunner,
+    Runner,
+    StepShape,
+    runner_for,
+)
+from decoding.engine.prefill import Prefiller
+from decoding.engine.slots import SlotGroup
+from decoding.engine.window_request import WindowRequest
 from decoding.kernels import beam_attention, logsumexp
 from decoding.loading.loader import load_model
 from decoding.search.state import Plan
-from decoding.types import DecodingOptions
+from decoding.types import Clip, DecodingOptions
 from tests.decoding.decoding_alone import decode
 from tests.decoding.engine.test_batch import ONCE
 from tests.decoding.noise import noise
@@ -63,6 +70,18 @@ def short(monkeypatch):
     monkeypatch.setattr("decoding.engine.slots.FIRST_POSITIONS", 128)
 
 
+class PlainPrefill(PlainRunner):
+    """Calls the body with the shapes that are recorded: padding changes the last bits."""
+
+    _rounding = RecordingRunner(OperationRecorder())
+
+    def parts(self, windows: int) -> Sequence[int]:
+        return self._rounding.parts(windows)
+
+    def length(self, tokens: int, most: int) -> int:
+        return self._rounding.length(tokens, most)
+
+
 # -- whole batches ------------------------------------------------------------------------------
 
 
@@ -76,14 +95,17 @@ def complaints_of_decoding(caplog):
 def test_recorded_windows_are_the_plain_ones(small, monkeypatch, caplog, slots):
     """Beam sizes, budgets, retries and samples mixed; three at a time with refills, too."""
     jobs = [(at, noise(at, 10 + at), options) for at, options in enumerate(MIXED)]
-    plain = decode(small, jobs, slots)
+    with monkeypatch.context() as padded:
+        padded.setattr("decoding.engine.prefill.runner_for", lambda *_, **__: PlainPrefill())
+        plain = decode(small, jobs, slots)
     recorders = []
 
     def recording(*_args, **_kwargs):
         recorders.append(OperationRecorder())
         return RecordingRunner(recorders[-1])
 
-    monkeypatch.setattr("decoding.engine.slots.runner_for", recording)
+    for module in ("slots", "prefill"):
+        monkeypatch.setattr(f"decoding.engine.{module}.runner_for", recording)
     recorded = decode(small, jobs, slots)
     assert {key for key in plain if recorded[key] != plain[key]} == set()
     assert sum(one.replays for one in recorders) > sum(one.recordings for one in recorders) >= 3
@@ -99,12 +121,13 @@ CAPACITY = 6
 
 @dataclass(frozen=True, slots=True)
 class PreparedWindow:
-    prefilled: PrefilledWindow
-    first: TokenSuppression
+    clip: Clip
+    options: DecodingOptions
+    length: int  # of its prompt
 
     def plan(self, rng: np.random.Generator, text_context: int) -> Plan:
         """A search for the window, of any size; a few sample."""
-        room = text_context - len(self.prefilled.prompt.tokens) + 1
+        room = text_context - self.length + 1
         budget, beams = int(rng.integers(2, room)), int(rng.integers(1, WIDTH + 1))
         is_sampling = rng.random() < 0.03
         uniforms = torch.from_numpy(rng.random((budget, beams))) if is_sampling else None
@@ -115,25 +138,46 @@ class PreparedWindow:
 
 def window_requests(model) -> list[PreparedWindow]:
     """Windows whose prompts differ in length, of which every third suppresses what others say."""
-    features = model.encoder(torch.randn(6, 80, 3000, generator=torch.Generator().manual_seed(1)))
-    biases = [model.decoder.columns.bias(some) for some in ((), range(100, 9000))]
     found = []
     for at in range(6):
-        options = DecodingOptions(prompt="one two three " * at, language="en")
-        prompt = model.vocabulary.prompt(options, "en")
-        (heard,) = prefill_prompts(
-            model, model.decoder.cross_attention_kv(features[at : at + 1]), [prompt]
-        )
-        found.append(PreparedWindow(heard, TokenSuppression((220,), 50, biases[at % 3 == 0])))
+        some = () if at % 3 == 0 else tuple(range(100, 9000))
+        prompt = "one two three " * at
+        options = DecodingOptions(prompt=prompt, language="en", suppress_tokens=some)
+        length = len(model.vocabulary.prompt(options, "en").tokens)
+        found.append(PreparedWindow(noise(at, 5), options, length))
     return found
+
+
+class Group:
+    """Slots, and what prefills windows for them."""
+
+    def __init__(self, model, runner: Runner, prefill_runner: Runner, room: int = 1) -> None:
+        self.slots = SlotGroup(model, WIDTH, CAPACITY, room=room, runner=runner)
+        self._prefiller = Prefiller(model, CAPACITY, prefill_runner)
+
+    def enter(self, windows: Sequence[tuple[PreparedWindow, Plan]]) -> None:
+        requests = [WindowRequest(one.clip, one.options) for one, _ in windows]
+        places = [self.slots.reserve() for _ in requests]
+        self._prefiller.prompt(self._prefiller.encode(requests, self.slots, places))
+        plans = (plan for _, plan in windows)
+        self.slots.enter(
+            [(one.take_prefilled(), plan) for one, plan in zip(requests, plans, strict=True)]
+        )
 
 
 class Twins:
     """Slots whose steps are plain and others whose steps are recorded, treated the same."""
 
     def __init__(self, model, recorder: OperationRecorder, most: int) -> None:
-        self.plain = SlotGroup(model, WIDTH, CAPACITY, runner=PlainRunner())
-        self.recorded = SlotGroup(model, WIDTH, CAPACITY, runner=RecordingRunner(recorder, most))
+        self._groups = [
+            Group(model, PlainRunner(), PlainPrefill()),
+            Group(model, RecordingRunner(recorder, most), RecordingRunner(recorder, most)),
+        ]
+        self.plain, self.recorded = (group.slots for group in self._groups)
+
+    def enter(self, *windows: tuple[PreparedWindow, Plan]) -> None:
+        for group in self._groups:
+            group.enter(windows)
 
     def both(self, action: Callable[[SlotGroup], object]) -> None:
         action(self.plain)
@@ -141,7 +185,8 @@ class Twins:
 
     def assert_same(self) -> None:
         assert self.plain.done() == self.recorded.done()
-        for at in range(len(self.plain)):
+        assert self.plain._slots.keys() == self.recorded._slots.keys()
+        for at in self.plain._slots:
             ours, theirs = self.recorded.search_of(at), self.plain.search_of(at)
             for field in fields(ours):
                 mine, plain = getattr(ours, field.name), getattr(theirs, field.name)
@@ -159,33 +204,29 @@ def test_recorded_searches_are_the_plain_ones_at_every_step(small, seed, most):
     twins = Twins(small, recorder, most)
     with torch.inference_mode():
         waiting = window_requests(small)
-        running: list[PreparedWindow] = []
+        running: dict[int, PreparedWindow] = {}
         for _ in range(60):
-            if len(running) < CAPACITY and (not running or rng.random() < 0.3):
-                one = waiting[rng.integers(len(waiting))]
-                plan = one.plan(rng, small.dimensions.n_text_ctx)
-                twins.both(
-                    lambda slot_group, one=one, plan=plan: slot_group.insert(
-                        one.prefilled, one.first, plan
-                    )
-                )
-                running.append(one)
+            room = CAPACITY - len(running)
+            if room and (not running or rng.random() < 0.3):
+                count = int(rng.integers(1, min(room, 3) + 1))
+                chosen = [waiting[rng.integers(len(waiting))] for _ in range(count)]
+                before = set(twins.plain._slots)
+                twins.enter(*((one, one.plan(rng, small.dimensions.n_text_ctx)) for one in chosen))
+                running |= zip(sorted(set(twins.plain._slots) - before), chosen, strict=True)
             twins.both(SlotGroup.step)
             twins.assert_same()
             leaving = [at for at in twins.plain.done() if rng.random() < 0.4]
             if rng.random() < 0.05:
-                leaving = [int(rng.integers(len(running)))]  # dropped before it is done
+                leaving = [int(rng.choice(list(running)))]  # dropped before it is done
             for at in leaving:
                 if rng.random() < 0.3:
                     plan = running[at].plan(rng, small.dimensions.n_text_ctx)
                     twins.both(lambda slot_group, at=at, plan=plan: slot_group.restart(at, plan))
                     continue
-                twins.both(lambda slot_group, at=at: slot_group.release(at))
-                last = running.pop()
-                if at < len(running):
-                    running[at] = last
+                twins.both(lambda slot_group, at=at: slot_group.leave([at]))
+                del running[at]
     assert recorder.replays > recorder.recordings > 3
-    assert recorder.forgotten > 2
+    assert recorder.forgotten > 0
 
 
 @pytest.mark.usefixtures("dispatched")
@@ -194,13 +235,14 @@ def test_a_slot_that_was_left_is_in_nobodys_way(small):
     twins = Twins(small, OperationRecorder(), most=64)
     plan = Plan(WIDTH, WIDTH, 40, 0.0, has_timestamps=True)
     with torch.inference_mode():
-        one = window_requests(small)[0]
-        endless = replace(one.first, bias=small.decoder.columns.bias([small.vocabulary.eot]))
-        for _ in range(4):
-            twins.both(lambda slot_group: slot_group.insert(one.prefilled, endless, plan))
+        (one, *_) = window_requests(small)
+        endless = replace(
+            one, options=replace(one.options, suppress_tokens=(small.vocabulary.eot,))
+        )
+        twins.enter(*[(endless, plan)] * 4)
         for _ in range(30):
             twins.both(SlotGroup.step)
-        twins.both(lambda slot_group: slot_group.release(3))
+        twins.both(lambda slot_group: slot_group.leave([3]))
         for at in range(3):
             twins.both(lambda slot_group, at=at: slot_group.restart(at, plan))
         for _ in range(3):
@@ -217,36 +259,20 @@ def test_a_step_takes_nothing_from_the_host(tmp_path):
     Code that asks for the CPU takes the way that it takes on a graphics processor.
     """
     model = load_model(str(save(random_model(3), tmp_path / "small.pt")), device="meta")
-    dims, decoder = model.dimensions, model.decoder
-    prompt = model.vocabulary.prompt(DecodingOptions(language="en"), "en")
-
-    def made(positions: int, dtype: torch.dtype) -> torch.Tensor:
-        shape = (1, dims.n_text_head, positions, dims.head_width)
-        return torch.zeros(shape, dtype=dtype, device="meta")
-
-    sound = made(dims.n_audio_ctx, decoder.attention_dtype)
-    text = made(len(prompt.tokens), decoder.dtype)
-    layers = range(dims.n_text_layer)
-    bias = decoder.columns.plain_bias
-    prefilled = PrefilledWindow(
-        [(sound, sound) for _ in layers],
-        prompt,
-        [(text, text) for _ in layers],
-        bias,
-        bias[0],
-        bias[0],
-    )
-    recorder = OperationRecorder()
+    recorder, hearing = OperationRecorder(), OperationRecorder()
+    plan = Plan(5, 5, 20, 0.0, has_timestamps=True)
     with torch.inference_mode():
-        slot_group = SlotGroup(model, 5, 4, runner=RecordingRunner(recorder))
-        for own in (bias, bias.clone()):
-            slot_group.insert(
-                prefilled, TokenSuppression((220,), 50, own), Plan(5, 5, 20, 0.0, True)
-            )
+        group = Group(model, RecordingRunner(recorder), RecordingRunner(hearing), CAPACITY)
+        one, other, *_ = window_requests(model)
+        for at, window in enumerate((one, other, other, one)):
+            group.enter([(window, plan)])
             for _ in range(3):
-                slot_group.step()
-    assert (recorder.recordings, recorder.replays) == (2, 4)
+                group.slots.step()
+            assert hearing.recordings == (0, 0, 1, 2)[at]
+    assert recorder.recordings == 4  # first tokens; one slot, two, and four
+    assert recorder.replays == 3 + 2 + 2 + 5
     assert "aten.topk.default" in recorder.operations
+    assert "aten._scaled_dot_product_attention_math.default" not in hearing.operations
 
 
 ONES = np.ones(3, dtype=np.float32)

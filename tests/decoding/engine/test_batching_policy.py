@@ -122,7 +122,7 @@ def test_stepping_on_takes_no_memory(small, ending):
             assert batch.step() == []
     for table in batch._tables.values():
         most = max(FIRST_POSITIONS, table.slot_group._most_positions)
-        assert table.slot_group._positions <= most
+        assert table.slot_group.memory.positions <= most
 
 
 def test_windows_that_are_done_can_be_dropped_before_anybody_looks(small, ending):
@@ -142,32 +142,46 @@ def test_windows_that_are_done_can_be_dropped_before_anybody_looks(small, ending
 
 @pytest.fixture
 def prompted(monkeypatch):
-    """How many prompts each call of `cross_attention_kv` got."""
-    counts, listen = [], prefill.prefill_prompts
+    """How many prompts were read in each call."""
+    counts, read = [], prefill.read_prompts
 
-    def counting(model, audio, prompts):
-        counts.append(len(prompts))
-        return listen(model, audio, prompts)
+    def counting(model, tokens, *rest):
+        counts.append(len(tokens))
+        return read(model, tokens, *rest)
 
-    monkeypatch.setattr(prefill, "prefill_prompts", counting)
+    monkeypatch.setattr(prefill, "read_prompts", counting)
     return counts
 
 
-def test_windows_heard_in_one_call(small, mixed, prompted):
-    """Prompts of unlike length, some languages given and some detected."""
-    jobs, alone = mixed
+@pytest.fixture(scope="module")
+def alike(small):
+    """Jobs of one beam width, and what they give, each treated alone."""
+    options = [dataclasses.replace(one, beam_size=5, sample_len=7) for one in MIXED]
     detected = DecodingOptions(languages=("de", "hi"), sample_len=5, temperatures=(0.0,))
-    jobs = [*jobs, (20, noise(20, 9), detected)]
-    alone = alone | decode(small, jobs[-1:], 1, policy=ALONE)
+    jobs = [(at, noise(at, 10), one) for at, one in enumerate([*options, detected])]
+    return jobs, decode(small, jobs, 9, policy=ALONE)
+
+
+def test_windows_heard_in_one_call(small, alike, prompted):
+    """Prompts of unlike length, some languages given and some detected."""
+    jobs, alone = alike
     together = decode(small, jobs, 9, policy=dataclasses.replace(ALONE, prefill_batch=4))
-    assert prompted == [1, 4, 4, 1]
+    assert prompted == [4, 4, 1]
     for key, expected in alone.items():
         assert_alike(together[key], expected)
 
 
-def test_languages_asked_for_beside_windows_to_decode(small, mixed, prompted):
-    """Only those that want to be decoded read a prompt, each with its own sound."""
+def test_windows_of_unlike_widths_are_heard_apart(small, mixed, prompted):
     jobs, alone = mixed
+    together = decode(small, jobs, 8, policy=dataclasses.replace(ALONE, prefill_batch=8))
+    assert sorted(prompted) == [1, 1, 1, 5]  # eight beams, three and one
+    for key, expected in alone.items():
+        assert_alike(together[key], expected)
+
+
+def test_languages_asked_for_beside_windows_to_decode(small, alike, prompted):
+    """Only those that want to be decoded read a prompt, each with its own sound."""
+    jobs, alone = alike
     asking = DecodingOptions(task="lang_id")
     jobs = [("first", noise(1, 8), asking), *jobs[:2], ("last", noise(2, 8), asking), jobs[2]]
     expected = {key: alone[key] for key in (0, 1, 2)}

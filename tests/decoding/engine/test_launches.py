@@ -17,13 +17,13 @@ LARGE = Dimensions(128, 1500, 64, 1, 32, 51_866, 448, 64, 1, 32)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("dims", "most"), [(TURBO, 600), (LARGE, 1300)])
+@pytest.mark.parametrize(("dims", "most"), [(TURBO, 100), (LARGE, 100)])
 @pytest.mark.parametrize("alike", [True, False])
 def test_a_window_costs_few_launches_beside_its_steps(tmp_path, monkeypatch, dims, most, alike):
-    """Windows that come and go together, and one by one. Nothing but steps is recorded."""
+    """Windows that come and go together, and one by one: what can be recorded has been."""
     model = load_model(str(save(untrained(dims), tmp_path / "model.pt")), device="meta")
     made_up = MadeUp(model, SLOTS, monkeypatch)
-    clip, lengths = noise(1, 5), lengths_of(SLOTS, alike=alike)
+    clip, lengths = noise(1, 5), lengths_of(SLOTS if alike else 3 * SLOTS, alike=alike)
     launches = made_up.beside_steps(clip, lengths)
     assert launches <= most, made_up.counter.beside.most_common(30)
 

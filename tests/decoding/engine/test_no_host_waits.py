@@ -19,8 +19,8 @@ from decoding.engine.fallback import judge_attempt, plan_attempt
 from decoding.engine.language_detection import DetectedLanguage
 from decoding.engine.prefill import Prefiller
 from decoding.engine.quality import Sounds
+from decoding.engine.slot_memory import JoinedAudio
 from decoding.engine.slots import SlotGroup
-from decoding.engine.token_suppression import TokenSuppressions
 from decoding.engine.window_request import WindowRequest
 from decoding.engine.word_timing import WordTimingQueue
 from decoding.loading.loader import load_model
@@ -115,16 +115,18 @@ def test_lists_that_are_sent_are_seen(sending):
 
 
 def test_hearing_several(numberless, watched):
-    prefiller, requests = Prefiller(numberless), window_requests(language="en")
+    requests = window_requests(language="en")
+    slot_group, prefiller = SlotGroup(numberless, 5, 4), Prefiller(numberless, 4)
+    places = [slot_group.reserve() for _ in requests]
     with watched:
-        prefiller.prompt(prefiller.encode(requests))
-    assert [one.prefilled.no_speech_prob.shape for one in requests] == [()] * 3
-    assert [one.prefilled.language_prob.shape for one in requests] == [()] * 3
+        prefiller.prompt(prefiller.encode(requests, slot_group, places))
+    assert [one.prefilled.at for one in requests] == places == [0, 1, 2]
 
 
 def test_hearing_languages_up_to_their_way_to_the_host(numberless, watched):
+    slot_group, prefiller = SlotGroup(numberless, 5, 4), Prefiller(numberless, 4)
     with watched:
-        encoded = Prefiller(numberless).encode(window_requests())
+        encoded = prefiller.encode(window_requests(), slot_group, [0, 1, 2])
     assert encoded.languages.shape == (3, len(numberless.vocabulary.languages))
 
 
@@ -137,21 +139,21 @@ def test_words_up_to_their_way_to_the_host(numberless, watched):
         judge_attempt(one, hypothesis, Sounds(0.0), numberless.vocabulary)
     leaving = WordTimingQueue(numberless, 2)
     with watched:
-        leaving.start(finished, [audio] * 3)
+        leaving.start(finished, lambda rows: JoinedAudio([audio] * len(rows)))
     assert [one.request for one in leaving._waiting if one.alignment is not None] == finished
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.5])
 def test_seats_are_taken_and_left(numberless, watched, temperature):
     """The first token included; then another attempt, sampled or not."""
-    prefiller, suppressions = Prefiller(numberless), TokenSuppressions(numberless)
-    slot_group = SlotGroup(numberless, 5, 4)
+    slot_group, prefiller = SlotGroup(numberless, 5, 4), Prefiller(numberless, 4)
     requests = window_requests(language="en", temperatures=(temperature,))
+    places = [slot_group.reserve() for _ in requests]
     with watched:
-        prefiller.prompt(prefiller.encode(requests))
-        for one in requests:
-            plan = plan_attempt(one, 64)
-            slot_group.insert(one.take_prefilled(), suppressions.of(one.options), plan)
+        prefiller.prompt(prefiller.encode(requests, slot_group, places))
+        plan = plan_attempt(requests[0], 64)
+        slot_group.enter([(one.take_prefilled(), plan) for one in requests])
         slot_group.restart(1, plan)
-        slot_group.release(0)
+        slot_group.leave([0])
+        slot_group.close_gaps()
     assert len(slot_group) == 2

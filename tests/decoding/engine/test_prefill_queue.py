@@ -44,7 +44,7 @@ def test_to_be_heard_later_changes_nothing(small, mixed, asks, slots):
     jobs, expected = mixed
     late = Late(asks)
     assert decode(small, jobs, slots, side_stream=late) == expected
-    assert late.handed_over > 0
+    assert late.lent > 0
 
 
 def test_nobody_waits_for_newcomers_while_others_step(small):
@@ -111,6 +111,29 @@ def test_windows_dropped_while_heard_are_never_seated(small):
         results = results_of(requests, run_out(batch))
     assert results.keys() == {0}
     assert_alike(results[0], decode(small, jobs[:1], 1)[0])
+
+
+def test_the_place_of_who_was_dropped_is_the_next_ones(small):
+    """Its company's prompts are read later, when another window has long been heard there."""
+    late = Late()
+    late.opened.clear()
+    batch = Batch(small, 3, side_stream=late, policy=dataclasses.replace(TWO, prefill_batch=3))
+    asking = dataclasses.replace(BRIEF, language=None, sample_len=6)
+    jobs = [("dropped", noise(1, 5), asking), ("company", noise(2, 5), asking)]
+    jobs += [("next", noise(3, 5), dataclasses.replace(BRIEF, sample_len=6))]
+    requests = requests_of(jobs)
+    with torch.inference_mode():
+        batch.admit([requests["dropped"], requests["company"]])
+        requests["dropped"].future.cancel()
+        batch.drop_cancelled()
+        batch.admit([requests["next"]])
+        assert requests["next"].prefilled.at == 0
+        late.opened.set()
+        results = results_of(requests, run_out(batch))
+    alone = decode(small, jobs, 3)
+    assert results.keys() == {"company", "next"}
+    for key, found in results.items():
+        assert_alike(found, alone[key])
 
 
 def test_who_is_heard_ahead_takes_a_slot_as_soon_as_one_is_left(small):

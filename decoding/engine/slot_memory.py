@@ -1,0 +1,169 @@
+"""What windows of one beam width keep on the device, place by place, one tensor for all layers.
+
+A place holds a window's audio keys and values (once for all its beams), its text keys and values,
+what its prompt gave, and its search. Who is in which place, and what is computed there, is decided
+elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from decoding.device.transfer import send
+from decoding.engine.memory import lasting
+from decoding.model.loaded_model import LoadedModel
+from decoding.model.text_decoder import Audio, KeyValue
+from decoding.search.state import SearchState
+
+UNSEEN = float("-inf")
+PLACES = {"audio": 2, "text": 2}  # the dimension of the places; the first of all others
+
+
+class SlotMemory:
+    """`room` places for windows of `width` beams, of `positions` text positions each.
+
+    Behind these each place has `width` more, for the tokens of a step in which nobody is there.
+    """
+
+    def __init__(self, model: LoadedModel, width: int) -> None:
+        self.width = width
+        self.room = self.positions = 0
+        self.times_grown = 0  # whoever recorded what is done with its tensors must do so again
+        self._model = model
+        self._steps = model.dimensions.n_text_ctx + 1
+        dims, decoder = model.dimensions, model.decoder
+        nothing = torch.empty(0, device=model.device)
+        whole = nothing.long()
+        self.audio = nothing.to(decoder.attention_dtype)  # [layers, 2, room, heads, 1500, width]
+        self.text = nothing.to(decoder.dtype)  # [layers, 2, room, heads, positions, width]
+        self.mask = self.text  # [room, beams, positions] added to scores: what a beam may see
+        self.bias = nothing  # [room, columns] added to logits
+        self.first_bias = nothing  # [room, columns] to those of the first token
+        self.first_logits = nothing  # [room, columns]
+        self.sounds = nothing  # [room, 2] that nobody speaks, and the likeliest language
+        self.place = whole  # [room] where the next keys and values go
+        self.position = whole  # [room] of the newest token
+        self.search = SearchState.allocate(0, width, self._steps, model.device)
+        self._layers = (dims.n_text_layer, 2)
+        self._heads, self._head_width = dims.n_text_head, dims.head_width
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All that a prefill writes into."""
+        yield from (self.audio, self.text, self.bias, self.first_bias)
+        yield from (self.first_logits, self.sounds)
+
+    def grow(self, room: int, positions: int) -> None:
+        """Make room for so many places and text positions; what is there is kept."""
+        dims, old = self._model.dimensions, self.positions
+        columns = len(self._model.decoder.columns.plain_bias)
+        size, behind = (self._heads, dims.n_audio_ctx, self._head_width), positions + self.width
+        text_size = (self._heads, behind, self._head_width)
+        self.audio = _larger(self.audio, (*self._layers, room, *size))
+        if self.room:  # not what steps wrote where nobody was
+            self.text, self.mask = self.text[..., :old, :], self.mask[..., :old]
+        self.text = _larger(self.text, (*self._layers, room, *text_size))
+        self.mask = _larger(self.mask, (room, self.width, behind), UNSEEN)
+        self.mask[..., 0] = 0.0  # who is nowhere yet sees something, too
+        for name in ("bias", "first_bias", "first_logits"):
+            setattr(self, name, _larger(getattr(self, name), (room, columns)))
+        self.sounds = _larger(self.sounds, (room, 2))
+        self.place, self.position = (_larger(kept, (room,)) for kept in (self.place, self.position))
+        if room != self.room:
+            search = SearchState.allocate(room, self.width, self._steps, self._model.device)
+            search.rows(0, self.room).copy_from(self.search)
+            self.search = search
+        self.room, self.positions = room, positions
+        self.times_grown += 1
+
+    # -- what a window keeps ------------------------------------------------------------------
+
+    def audio_of(self, places: Tensor) -> PlacedAudio:
+        """Audio keys and values of the windows in `places` [w]."""
+        return PlacedAudio(self.audio, places)
+
+    def suppress(self, places: Sequence[int], bias: Tensor, first_bias: Tensor) -> None:
+        """What is added to the logits of the windows in these places, each [columns]."""
+        rows = send(places, self.place.device)
+        for kept, new in ((self.bias, bias), (self.first_bias, first_bias)):
+            kept.index_copy_(0, rows, new.expand(len(places), -1))
+
+    def wipe(self, at: int, start: int, stop: int) -> None:
+        """Wipe text positions of a place.
+
+        What is no number there, as when half precision overflows, would spoil the sums of whoever
+        comes next, though it may not be seen.
+        """
+        self.text[:, :, at, :, start:stop].zero_()
+
+    def leave(self, places: Sequence[int]) -> None:
+        """Nobody is there any more: what a step does there is done behind the text."""
+        left = send(places, self.place.device)
+        self.search.is_done.index_fill_(0, left, True)
+        self.place.index_fill_(0, left, self.positions)
+        self.position.index_fill_(0, left, 0)
+
+    def move(self, sources: Sequence[int], targets: Sequence[int]) -> None:
+        """The windows in the places `sources` take the places `targets`, in which nobody is."""
+        old, new = send([sources, targets], self.place.device)
+        for name in ("audio", "text", "mask", "bias", "first_bias", "first_logits", "sounds"):
+            dim, kept = PLACES.get(name, 0), getattr(self, name)
+            kept.index_copy_(dim, new, kept.index_select(dim, old))
+        for kept in (self.place, self.position):
+            kept.index_copy_(0, new, kept.index_select(0, old))
+        self.search.put(new, self.search.of(old))
+
+    def copy_prefilled(self, at: int, other: SlotMemory, other_at: int, length: int) -> None:
+        """What the prefill of a window left in a place of another width; of its text the prompt,
+        which has `length` tokens."""
+        self.audio[:, :, at].copy_(other.audio[:, :, other_at])
+        prompt = (..., slice(length), slice(None))
+        self.text[:, :, at][prompt].copy_(other.text[:, :, other_at][prompt])
+        for name in ("bias", "first_bias", "first_logits", "sounds"):
+            getattr(self, name)[at].copy_(getattr(other, name)[other_at])
+
+
+class PlacedAudio:
+    """Keys and values of some places, taken together when their layer is read."""
+
+    def __init__(self, audio: Tensor, places: Tensor) -> None:
+        self._audio = audio
+        self._places = places
+
+    def __getitem__(self, layer: int) -> KeyValue:
+        key, value = self._audio[layer].index_select(1, self._places)
+        return key, value
+
+
+class PlaceAlone:
+    """Keys and values of one place, not copied."""
+
+    def __init__(self, audio: Tensor, at: int) -> None:
+        self._audio = audio[:, :, at : at + 1]
+
+    def __getitem__(self, layer: int) -> KeyValue:
+        key, value = self._audio[layer]
+        return key, value
+
+
+class JoinedAudio:
+    """Keys and values of windows one after the other, joined when their layer is read."""
+
+    def __init__(self, windows: Sequence[Audio]) -> None:
+        self._windows = windows
+
+    def __getitem__(self, layer: int) -> KeyValue:
+        keys, values = zip(*(one[layer] for one in self._windows), strict=True)
+        return torch.cat(keys), torch.cat(values)
+
+
+def _larger(old: Tensor, shape: tuple[int, ...], default: float = 0.0) -> Tensor:
+    """A tensor with the old one in its first corner; the old one itself if it has the shape."""
+    if old.shape == shape:
+        return old
+    new = lasting(old, shape, default)
+    if len(old):
+        new[tuple(slice(size) for size in old.shape)] = old
+    return new
