@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from decoding.kernels import beam_attention
+from decoding.kernels import audio_attention, beam_attention
 from decoding.model.dimensions import Dimensions
 from decoding.model.layers import (
     FeedForward,
@@ -139,6 +139,8 @@ class DecoderLayer:
         query = query.transpose(1, 2).to(self.attention_dtype)
         if probe is None and beam_attention.supports_unmasked(query, audio[0]):
             return x + self.audio_out(beam_attention.attend_unmasked(query, *audio))
+        if probe is None and audio_attention.supports(query):
+            return x + self.audio_out(audio_attention.attend(query, *audio).to(x.dtype))
         scores = query @ audio[0].mT
         if probe is not None:
             probe.see(layer, scores)

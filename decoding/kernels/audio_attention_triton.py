@@ -1,0 +1,76 @@
+"""A few queries over many positions in one kernel: keys and values are read once.
+
+One program takes one head of one window and goes through its positions block by block. What it has
+read so far is kept relative to the largest score so far, and scaled down whenever a larger one
+comes. Needs Triton; who may call it is decided by decoding/kernels/audio_attention.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+ROWS = 16  # the fewest of a product of tensor cores; queries beyond those given are nobody's
+POSITIONS = 128  # of a block
+WARPS = 4
+STAGES = 3
+
+
+def attend_once(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """softmax(query keys) values, as [w, q, h x 64]; every position is seen.
+
+    `query` [w, h, q, 64] of at most 16 queries, `keys` and `values` [w, h, n, 64] of one layout.
+    """
+    windows, heads, queries, width = query.shape
+    assert keys.stride() == values.stride(), "keys and values lie alike"
+    read = query.new_empty(windows, queries, heads, width)
+    _attend[(windows, heads)](
+        query, keys, values, read,
+        *query.stride()[:3], *keys.stride()[:3], *read.stride()[:3],
+        queries, keys.shape[2],
+        ROWS=ROWS, POSITIONS=POSITIONS, WIDTH=width,
+        num_warps=WARPS, num_stages=STAGES,
+    )  # fmt: skip
+    return read.flatten(2)
+
+
+@triton.jit  # type: ignore[untyped-decorator]  # Triton has no types
+def _attend(  # noqa: PLR0913 - a kernel is given numbers
+    query: Any, keys: Any, values: Any, read: Any,
+    query_window: Any, query_head: Any, query_row: Any,
+    window_step: Any, head_step: Any, position_step: Any,
+    read_window: Any, read_row: Any, read_head: Any,
+    queries: Any, positions: Any,
+    ROWS: tl.constexpr, POSITIONS: tl.constexpr, WIDTH: tl.constexpr,  # noqa: N803 - constants
+) -> Any:  # fmt: skip
+    window, head = tl.program_id(0).to(tl.int64), tl.program_id(1).to(tl.int64)
+    row, column, offset = tl.arange(0, ROWS), tl.arange(0, WIDTH), tl.arange(0, POSITIONS)
+    is_query = row[:, None] < queries
+    asked = query + window * query_window + head * query_head
+    asking = tl.load(asked + row[:, None] * query_row + column[None, :], mask=is_query, other=0.0)
+    start = window * window_step + head * head_step
+    largest = tl.full((ROWS,), float("-inf"), tl.float32)
+    total = tl.zeros((ROWS,), tl.float32)
+    kept = tl.zeros((ROWS, WIDTH), tl.float32)
+    for begin in range(0, positions, POSITIONS):
+        # 1. scores of a block
+        at = begin + offset
+        is_there = at < positions
+        place = start + at[:, None] * position_step + column[None, :]
+        key = tl.load(keys + place, mask=is_there[:, None], other=0.0)
+        score = tl.dot(asking, tl.trans(key))
+        score = tl.where(is_there[None, :], score, float("-inf"))
+        # 2. what was read before counts less if a larger score has come
+        most = tl.maximum(largest, tl.max(score, 1))
+        weight = tl.exp(score - most[:, None])
+        less = tl.exp(largest - most)
+        value = tl.load(values + place, mask=is_there[:, None], other=0.0)
+        total = total * less + tl.sum(weight, 1)
+        kept = kept * less[:, None] + tl.dot(weight.to(value.dtype), value)
+        largest = most
+    told = read + window * read_window + head * read_head
+    result = (kept / total[:, None]).to(read.dtype.element_ty)
+    tl.store(told + row[:, None] * read_row + column[None, :], result, mask=is_query)
