@@ -22,7 +22,7 @@ LEAD_IN_FRAMES = 320  # after so many it hardly matters where a cut was
 STATE_SHAPE = (1, 1, 128)
 FRAMES_PER_CALL = 512
 LOUD_PERCENTILE = 99.0
-LOUD_ENOUGH = FULL_SCALE * 10 ** (-30 / 20)
+LOUD_ENOUGH = FULL_SCALE * 10 ** (-12 / 20)  # of clear speech at a common level
 MAX_GAIN = 1000.0
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from chunking.types import Span
-from decoding.types import SAMPLE_RATE
+from decoding.types import FULL_SCALE, SAMPLE_RATE
 from transcription import energy_vad, silero, speech
 from transcription.audio import decode_audio
 from transcription.options import SpeechOptions
@@ -20,6 +20,7 @@ from transcription.types import Recording
 
 SHIPPED = Path(__file__).parents[2] / "benchmarks" / "recordings"
 CALM = SpeechOptions(pad=0.0)
+FAR_DB = 30.0  # how much quieter the other speaker of a conversation is
 
 
 @pytest.fixture(scope="module")
@@ -241,11 +242,22 @@ def test_no_samples_have_no_probabilities():
 
 
 def test_gain_lifts_only_what_is_quiet():
-    loud = np.full(SAMPLE_RATE, 8000, np.int16)
+    loud = np.full(SAMPLE_RATE, 9000, np.int16)
     assert silero.gain_for(loud) == 1.0
-    assert silero.gain_for(loud // 100) == pytest.approx(silero.LOUD_ENOUGH / 80)
+    assert silero.gain_for(loud // 100) == pytest.approx(silero.LOUD_ENOUGH / 90)
     assert silero.gain_for(np.zeros(SAMPLE_RATE, np.int16)) == silero.MAX_GAIN
     assert silero.gain_for(loud[:100]) == 1.0
+
+
+@pytest.mark.parametrize("level", [-45, -55])
+def test_the_quieter_of_two_speakers_is_heard_in_a_quiet_recording(record, voice, level):
+    """With them a whole conversation is quiet: the one must not hide the other."""
+    near = voice[: 20 * SAMPLE_RATE] / np.sqrt(np.mean(np.square(voice[: 20 * SAMPLE_RATE])))
+    both = np.concatenate([near, near * 10 ** (-FAR_DB / 20)])
+    common = find_speech(record(both * FULL_SCALE * 10 ** (-20 / 20)), CALM).speech
+    quiet = find_speech(record(both * FULL_SCALE * 10 ** (level / 20)), CALM).speech
+    assert seconds(common) > 25.0
+    assert seconds(quiet) >= 0.98 * seconds(common)
 
 
 def test_measure_places_a_tone_in_its_band_and_pitch():
