@@ -1,7 +1,7 @@
 """Between host and device without needless waiting.
 
 A plain copy to or from a CUDA device waits until the device has done all that was asked of it.
-The CUDA side has not been run yet: no such device was at hand when it was written.
+`send_into` has not run on a card yet.
 """
 
 from __future__ import annotations

@@ -139,6 +139,8 @@ class Batch:
                 finished.append(self._finish(one, self._language_alone(one)))
             else:
                 entering.append(one)
+        if entering:
+            self._steps_since_entry = 0
         self._enter(entering)
         return finished
 
@@ -153,7 +155,6 @@ class Batch:
         """The next attempts of prefilled windows begin, those of one width together."""
         alike: dict[int, list[tuple[WindowRequest, Plan]]] = {}
         for one in requests:
-            self._steps_since_entry = 0
             plan = plan_attempt(one, self._model.dimensions.n_text_ctx)
             alike.setdefault(width_for(plan.beam_size), []).append((one, plan))
         for width, some in alike.items():

@@ -57,5 +57,5 @@ TOGETHER = BatchingPolicy(
 
 
 def batching_policy_for(device: torch.device) -> BatchingPolicy:
-    """The policy for a device. `TOGETHER` has not been run on CUDA yet, only forced on a CPU."""
+    """The policy for a device."""
     return ALONE if device.type == "cpu" else TOGETHER

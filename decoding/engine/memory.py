@@ -1,7 +1,4 @@
-"""How many windows a device's memory holds, and memory that is read through again and again.
-
-The CUDA side has not been run yet: no such device was at hand when it was written.
-"""
+"""How many windows a device's memory holds, and memory that is read through again and again."""
 
 from __future__ import annotations
 
