@@ -13,8 +13,10 @@ import pytest
 from tests.app.calls import events_of
 from tests.app.conftest import Running, Shared
 from tests.app.planted import PlantedDecoder, wav
+from tests.transcription.kinds import ffmpeg
 
 pytestmark = pytest.mark.slow  # speech detection loads torch
+MODEL = {"model": "whisper-1"}
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +104,56 @@ def test_split_channels(running: Running):
         assert len(both) == 16_000
         assert (one != other).any()
         assert np.array_equal(both, np.clip(one + other, -32768, 32767))
+
+
+@pytest.fixture
+def game(tmp_path) -> bytes:
+    """A film with two audio tracks, of 12 and of 20 seconds."""
+    names = [tmp_path / f"{seconds}.wav" for seconds in (12, 20)]
+    for name, seconds in zip(names, (12, 20), strict=True):
+        name.write_bytes(wav(seconds))
+    film = tmp_path / "game.mkv"
+    maps = ("-map", "0:a", "-map", "1:a", "-c:a", "pcm_s16le")
+    ffmpeg("-i", names[0], "-i", names[1], *maps, film)
+    return film.read_bytes()
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(1, 12), (2, 20)])
+def test_the_audio_track_that_is_heard_is_chosen(running: Running, game, number, seconds):
+    with running.client() as client:
+        form = {**MODEL, "audio_track": number, "vad": "false", "response_format": "verbose_json"}
+        files = {"file": ("game.mkv", game)}
+        heard = client.post("/v1/audio/transcriptions", files=files, data=form).json()
+        assert heard["duration"] == pytest.approx(seconds)
+        params = {"audio_track": number, "vad": "false"}
+        job = client.put("/v1/jobs", content=game, params=params).json()
+        assert running.wait(job["id"])["status"] == "completed"
+        path = f"/v1/jobs/{job['id']}/transcript"
+        stored = client.get(path, params={"response_format": "verbose_json"}).json()
+        assert stored["duration"] == pytest.approx(seconds)
+
+
+def test_the_tracks_of_a_file_are_its_speakers(running: Running, game):
+    with running.client() as client:
+        form = {**MODEL, "channels": "tracks", "vad": "false"}
+        form["response_format"] = "diarized_json"
+        files = {"file": ("game.mkv", game)}
+        heard = client.post("/v1/audio/transcriptions", files=files, data=form).json()
+        assert {segment["speaker"] for segment in heard["segments"]} == {"A", "B"}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"audio_track": "0"},
+        {"audio_track": "3"},
+        {"audio_track": "x"},
+        {"audio_track": "1", "channels": "tracks"},
+    ],
+)
+def test_a_track_that_cannot_be_heard_is_the_callers_mistake(running: Running, game, form):
+    with running.client() as client:
+        files = {"file": ("game.mkv", game)}
+        answer = client.post("/v1/audio/transcriptions", files=files, data={**MODEL, **form})
+        assert answer.status_code == 400
+        assert "track" in answer.json()["error"]["message"]

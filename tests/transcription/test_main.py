@@ -1,12 +1,14 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import transcription.__main__ as command
 from decoding.errors import ModelNotFound
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
+from tests.transcription.kinds import ffmpeg
 from transcription.render import FORMATS
 
 runner = CliRunner()
@@ -57,6 +59,48 @@ def test_subtitles_as_wide_as_asked(planted, tmp_path, name):
     lines = [line for line in result.stdout.splitlines() if line.startswith("w")]
     assert " ".join(lines) == text_of(80)
     assert max(map(len, lines)) <= 12
+
+
+@pytest.fixture
+def game(tmp_path):
+    """Two speakers, each on an audio track of their own."""
+    one = plant(20)
+    voices = (one, np.where(one > 0, one + 100, 0).astype(np.int16))
+    paths = [write_wav(tmp_path / f"{number}.wav", voice) for number, voice in enumerate(voices)]
+    film = tmp_path / "game.mkv"
+    maps = ("-map", "0:a", "-map", "1:a", "-c:a", "pcm_s16le")
+    ffmpeg("-i", paths[0], "-i", paths[1], *maps, film)
+    return film
+
+
+@pytest.mark.parametrize(("number", "first"), [(1, 0), (2, 100)])
+def test_the_audio_track_that_is_heard_is_chosen(planted, game, number, first):
+    result = run(game, "--audio-track", number)
+    assert result.stdout.split() == text_of(20, first).split()
+
+
+def test_the_tracks_of_a_file_are_its_speakers(planted, game):
+    result = run(game, "--channels", "tracks", "--format", "diarized_json")
+    said = {segment["speaker"]: "" for segment in json.loads(result.stdout)["segments"]}
+    for segment in json.loads(result.stdout)["segments"]:
+        said[segment["speaker"]] += f" {segment['text']}"
+    assert {name: text.split() for name, text in said.items()} == {
+        "A": text_of(20).split(),
+        "B": text_of(20, 100).split(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--audio-track", "3"], "the file has 2 audio tracks"),
+        (["--audio-track", "1", "--channels", "tracks"], "channels=tracks asks for all"),
+    ],
+)
+def test_a_track_that_cannot_be_heard_is_told(planted, game, options, complaint):
+    result = run(game, *options)
+    assert result.exit_code != 0
+    assert complaint in " ".join(result.output.split())
 
 
 def test_a_short_window_brings_its_overlap(planted, tmp_path):
