@@ -783,7 +783,7 @@ def test_words_that_only_touch_are_parted_by_a_blank():
 
 def test_words_that_have_left_are_packed():
     def words_alive():
-        return sum(isinstance(thing, Word) for thing in gc.get_objects())
+        return sum(type(thing) is Word for thing in gc.get_objects())
 
     said = chat(3000, 1)
     duration, evidence = duration_of(said), speech_of(said)
