@@ -100,8 +100,7 @@ class _InFlight:
     """A heap of groups that were submitted; so many of them, the first, go one by one."""
 
     def __init__(self, lone: float) -> None:
-        self.groups: list[_Group] = []
-        self._pieces: dict[int, Future[tuple[Piece, ...]]] = {}
+        self.groups: list[tuple[_Group, Future[tuple[Piece, ...]]]] = []
         self._lone = lone
         self._landed = 0
 
@@ -111,17 +110,17 @@ class _InFlight:
             return True
         if self._landed < self._lone:
             return False
-        together = sum(len(one.windows) for one in (*self.groups, group))
-        return together <= WINDOWS_IN_FLIGHT or group < self.groups[0]
+        together = len(group.windows) + sum(len(one.windows) for one, _ in self.groups)
+        return together <= WINDOWS_IN_FLIGHT or group < self.groups[0][0]
 
     def add(self, group: _Group, pieces: Future[tuple[Piece, ...]]) -> None:
-        heappush(self.groups, group)
-        self._pieces[group.number] = pieces
+        heappush(self.groups, (group, pieces))
 
     def land(self) -> tuple[Piece, ...]:
         """Wait for the pieces of the group that lies before all others."""
         self._landed += 1
-        return self._pieces.pop(heappop(self.groups).number).result()
+        _, pieces = heappop(self.groups)
+        return pieces.result()
 
 
 def _begin(options: TranscriptionOptions, device: str) -> tuple[_Waiting, _InFlight]:

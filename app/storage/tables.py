@@ -18,8 +18,8 @@ Migration = Callable[[sa.Connection], None]
 BUSY_SECONDS = 30
 PROBE_SECONDS = 1  # that readiness waits for a busy database
 DATABASE_ERRORS = (sa.exc.DBAPIError, sa.exc.TimeoutError)
-# Postgres: no connection, out of resources, an operator's work, serialisation, a lock not given
 ANOTHER = "Restore a copy, or name another by LONGFORM_DATA_DIR or LONGFORM_DATABASE_URL"
+# Postgres: no connection, out of resources, an operator's work, serialisation, a lock not given
 PASSING_STATES = ("08", "53", "57", "40", "55")
 metadata = sa.MetaData()
 

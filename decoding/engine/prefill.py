@@ -204,7 +204,7 @@ class _HeardAudio:
         self._places = places
 
     def __getitem__(self, layer: int) -> KeyValue:
-        made = self._model.decoder.cross_attention_kv_of(layer, self._features)
+        made = self._model.decoder.cross_attention_kv(layer, self._features)
         for kept, new in zip(self._memory.audio[layer], made, strict=True):
             kept.index_copy_(0, self._places, new)
         return made

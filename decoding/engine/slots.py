@@ -24,7 +24,7 @@ from decoding.engine.token_suppression import TokenSuppression
 from decoding.model.loaded_model import LoadedModel
 from decoding.model.text_decoder import SUM_POSITIONS, Audio, KeyValue
 from decoding.search.beam_search import advance
-from decoding.search.state import Plan, SearchState
+from decoding.search.state import Plan
 
 LIVE_STEP = SUM_POSITIONS  # attended positions are rounded up to a multiple: few shapes
 FIRST_POSITIONS = 512
@@ -165,9 +165,6 @@ class SlotGroup:
         self.memory.copy_prefilled(at, other.memory, other_at, slot.length)
         return PrefilledWindow(self, at, slot.length, slot.suppression)
 
-    def search_of(self, at: int) -> SearchState:
-        return self.memory.search.rows(at, at + 1)
-
     def close_gaps(self) -> dict[int, int]:
         """Move the last windows into free places if steps become smaller by that. Returns their
         new places."""
@@ -264,11 +261,10 @@ class SlotGroup:
         for one, plan in windows:
             if plan.uniforms is not None:
                 self.memory.search.tell_uniforms(one.at, plan.uniforms)
-            is_sampling = plan.uniforms is not None
-            self._slots[one.at] = _SlotState(one.length, one.suppression, is_sampling)
+            self._slots[one.at] = _SlotState(one.length, one.suppression, plan.is_sampling)
             told += (one.at, one.length, *plan.numbers)
         send_into(self._told, told)
-        sampling = [at for at, (_, plan) in enumerate(windows) if plan.uniforms is not None]
+        sampling = [at for at, (_, plan) in enumerate(windows) if plan.is_sampling]
         if sampling:
             self._take_first(FirstShape(len(windows)), sampling)
         else:

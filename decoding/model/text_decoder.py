@@ -177,11 +177,7 @@ class TextDecoder:
         self.dtype = placement.precision.dtype
         self.attention_dtype = placement.precision.attention_dtype
 
-    def cross_attention_kv(self, features: Tensor) -> list[KeyValue]:
-        """Audio keys and values of every layer, from features [w, 1500, d]."""
-        return [layer.cross_attention_kv(features) for layer in self._layers]
-
-    def cross_attention_kv_of(self, layer: int, features: Tensor) -> KeyValue:
+    def cross_attention_kv(self, layer: int, features: Tensor) -> KeyValue:
         """Audio keys and values of one layer, from features [w, 1500, d]."""
         return self._layers[layer].cross_attention_kv(features)
 

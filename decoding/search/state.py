@@ -28,11 +28,14 @@ class Plan:
     uniforms: Tensor | None = None
 
     @property
+    def is_sampling(self) -> bool:
+        return self.uniforms is not None
+
+    @property
     def numbers(self) -> tuple[float, ...]:
         """All but the uniforms, as `SearchState.start` takes them."""
-        is_sampling = self.uniforms is not None
         sizes = (self.beam_size, self.max_finished, self.budget)
-        return (*sizes, self.temperature, is_sampling, self.has_timestamps)
+        return (*sizes, self.temperature, self.is_sampling, self.has_timestamps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

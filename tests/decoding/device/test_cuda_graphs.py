@@ -187,7 +187,9 @@ class Twins:
         assert self.plain.done() == self.recorded.done()
         assert self.plain._slots.keys() == self.recorded._slots.keys()
         for at in self.plain._slots:
-            ours, theirs = self.recorded.search_of(at), self.plain.search_of(at)
+            ours, theirs = (
+                group.memory.search.rows(at, at + 1) for group in (self.recorded, self.plain)
+            )
             for field in fields(ours):
                 mine, plain = getattr(ours, field.name), getattr(theirs, field.name)
                 if field.name.startswith("finished"):  # the last column is waste

@@ -131,7 +131,9 @@ def test_hearing_languages_up_to_their_way_to_the_host(numberless, watched):
 
 
 def test_words_up_to_their_way_to_the_host(numberless, watched):
-    audio = numberless.decoder.cross_attention_kv(torch.empty(1, 1500, 64, device="meta"))
+    features = torch.empty(1, 1500, 64, device="meta")
+    layers = range(numberless.dimensions.n_text_layer)
+    audio = [numberless.decoder.cross_attention_kv(layer, features) for layer in layers]
     finished = window_requests(language="en", temperatures=(0.0,))
     for at, one in enumerate(finished):
         one.language = DetectedLanguage("en")

@@ -61,13 +61,13 @@ def test_numbers_that_are_none_are_not_handed_on(small, enter, monkeypatch, is_n
             while not slot_group.done():
                 slot_group.step()
     found, expected = (
-        best_hypothesis(slot_group.search_of(0), None) for slot_group in (used, fresh)
+        best_hypothesis(slot_group.memory.search.rows(0, 1), None) for slot_group in (used, fresh)
     )
     assert found == expected
 
 
 def text_of(slot_group: SlotGroup, at: int) -> tuple[int, ...]:
-    return best_hypothesis(slot_group.search_of(at), None).tokens
+    return best_hypothesis(slot_group.memory.search.rows(at, at + 1), None).tokens
 
 
 def run(slot_group: SlotGroup) -> None:

@@ -76,7 +76,7 @@ def answers(loaded) -> torch.Tensor:
     mel = torch.linspace(-1, 1, 80 * 3000).view(1, 80, 3000)
     with torch.inference_mode():
         features = loaded.encoder(mel)
-        key, value = loaded.decoder.cross_attention_kv(features)[-1]
+        key, value = loaded.decoder.cross_attention_kv(loaded.dimensions.n_text_layer - 1, features)
     return torch.cat([key.flatten(), value.flatten()])
 
 

@@ -32,7 +32,8 @@ def align(model, audio, readings):
 
 def audio_of(model, samples):
     mel = LogMel(80, torch.device("cpu"))([samples])
-    return model.decoder.cross_attention_kv(model.encoder(mel))
+    features, layers = model.encoder(mel), range(model.dimensions.n_text_layer)
+    return [model.decoder.cross_attention_kv(layer, features) for layer in layers]
 
 
 @pytest.fixture
