@@ -34,8 +34,11 @@ def decode_windows(
     windows: WindowDecoder,
     options: TranscriptionOptions,
     repairs: Callable[[], Sequence[Window]] = no_repairs,
+    *,
+    opening: tuple[Piece, ...] = (),
 ) -> Iterator[Piece]:
     """The pieces of `plan` and of its repairs; of those in flight the earliest comes first.
+    `opening` is the plan's first window, where it was decoded already.
 
     After every group the plan is asked what may be decoded now, and `repairs` what is wanted
     besides; what lies earliest goes first, so that text becomes final from the start on. The order
@@ -49,6 +52,10 @@ def decode_windows(
     while waiting.groups or in_flight.groups:
         while waiting.groups and in_flight.has_room_for(waiting.groups[0]):
             group = heappop(waiting.groups)
+            if opening:
+                in_flight.add(group, _done(opening))
+                opening = ()
+                continue
             before = previous if group.windows[0].kind == "grid" else ""
             prompted = _prompted(options, before)
             in_flight.add(group, windows.submit(recording, group.windows, prompted))
@@ -130,6 +137,12 @@ def _begin(options: TranscriptionOptions, device: str) -> tuple[_Waiting, _InFli
     if device.startswith("cpu"):
         return _Waiting(GROUP_WINDOWS_ON_CPU), _InFlight(lone=1)
     return _Waiting(GROUP_WINDOWS), _InFlight(lone=0)
+
+
+def _done(pieces: tuple[Piece, ...]) -> Future[tuple[Piece, ...]]:
+    future: Future[tuple[Piece, ...]] = Future()
+    future.set_result(pieces)
+    return future
 
 
 def _prompted(options: TranscriptionOptions, previous: str) -> TranscriptionOptions:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from chunking.plan import Plan
 from chunking.types import Piece, Window
 from decoding.types import ModelCard
 from transcription.errors import UnsupportedRequest
@@ -15,13 +16,21 @@ from transcription.types import Recording, WindowDecoder
 ENGLISH = "en"
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`options` in which the language is decided, or left to each window where `languages` is set.
+
+    `opening`: the plan's first window, where it was decoded in that language to find it out.
+    """
+
+    options: TranscriptionOptions
+    opening: tuple[Piece, ...] = ()
+
+
 def settle_language(
-    recording: Recording,
-    plan: Sequence[Window],
-    windows: WindowDecoder,
-    options: TranscriptionOptions,
-) -> TranscriptionOptions:
-    """Options in which the language is decided, or left to each window where `languages` is set.
+    recording: Recording, plan: Plan, windows: WindowDecoder, options: TranscriptionOptions
+) -> Settled:
+    """Decide the language before the plan is decoded.
 
     Several windows vote, the first, the last and some between, each as far as the model is sure of
     it: neither one voice at the start nor a jingle decides for an hour. Raises
@@ -30,13 +39,23 @@ def settle_language(
     decoding = options.decoding
     check_model_can(options, windows.model)
     if not windows.model.is_multilingual:
-        return replace(options, decoding=replace(decoding, language=ENGLISH))
-    if decoding.language is not None or decoding.languages or not plan:
-        return options
-    probes = _spread(plan, options.language_detection_windows)
+        return Settled(_in_language(options, ENGLISH))
+    if decoding.language is not None or decoding.languages or not plan.grid:
+        return Settled(options)
+    probes = _spread(plan.grid, options.language_detection_windows)
     asking = replace(options, decoding=replace(decoding, task="lang_id"))
-    pieces = windows.submit(recording, probes, asking).result()
-    return replace(options, decoding=replace(decoding, language=likeliest(pieces)))
+    if not windows.model.device.startswith("cpu"):
+        voters = windows.submit(recording, probes, asking).result()
+        return Settled(_in_language(options, likeliest(voters)))
+    # Every probe delays the first words here: the first window votes while it is transcribed, in
+    # the language that it takes itself to be in, and the others only until the vote is decided.
+    opening = windows.submit(recording, plan.windows[:1], options).result()
+    voters = opening
+    while not _is_decided(voters, len(probes)):
+        voters += windows.submit(recording, probes[len(voters) :][:1], asking).result()
+    language = likeliest(voters)
+    is_right = all(piece.language == language for piece in opening)
+    return Settled(_in_language(options, language), opening if is_right else ())
 
 
 def check_model_can(options: TranscriptionOptions, model: ModelCard) -> None:
@@ -56,15 +75,9 @@ def check_model_can(options: TranscriptionOptions, model: ModelCard) -> None:
         )
 
 
-def likeliest(probes: Iterable[Piece]) -> str:
-    """The language that is likeliest over all windows together; the first of equals.
-
-    A window of which only its language is known counts as sure of it.
-    """
-    votes: dict[str, float] = {}
-    for probe in probes:
-        for code, probability in probe.languages or ((probe.language, 1.0),):
-            votes[code] = votes.get(code, 0.0) + probability
+def likeliest(voters: Iterable[Piece]) -> str:
+    """The language that is likeliest over all windows together; the first of equals."""
+    votes = _votes(voters)
     return max(votes, key=votes.__getitem__) if votes else ENGLISH
 
 
@@ -77,6 +90,25 @@ def most_spoken(pieces: Iterable[Piece]) -> str:
     if not votes.total():
         votes = Counter(piece.language for piece in pieces)
     return votes.most_common(1)[0][0] if votes else ENGLISH
+
+
+def _votes(voters: Iterable[Piece]) -> dict[str, float]:
+    """A window of which only its language is known counts as sure of it."""
+    votes: dict[str, float] = {}
+    for voter in voters:
+        for code, probability in voter.languages or ((voter.language, 1.0),):
+            votes[code] = votes.get(code, 0.0) + probability
+    return votes
+
+
+def _is_decided(voters: Sequence[Piece], of: int) -> bool:
+    """Whether those that have not voted yet could not change it, however sure they were."""
+    second, first = sorted((0.0, 0.0, *_votes(voters).values()))[-2:]
+    return len(voters) >= of or first - second > of - len(voters)
+
+
+def _in_language(options: TranscriptionOptions, language: str) -> TranscriptionOptions:
+    return replace(options, decoding=replace(options.decoding, language=language))
 
 
 def _spread(plan: Sequence[Window], count: int) -> tuple[Window, ...]:

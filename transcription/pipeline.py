@@ -71,7 +71,8 @@ def transcribe_recording(
     progress.track(recording.duration, len(plan.grid), recording.channel)
 
     # 2. In which language?
-    options = settle_language(recording, plan.grid, windows, options)
+    settled = settle_language(recording, plan, windows, options)
+    options = settled.options
 
     # 3. Decode and merge; decode again where windows disagree, where one was cut short, where
     #    nobody heard speech; let go of what can no longer change.
@@ -87,7 +88,8 @@ def transcribe_recording(
     repairs = Repairs(merger, progress)
     is_guarded = options.speech.drops_invented
     anything = detected.anything
-    for piece in decode_windows(recording, plan, windows, options, repairs):
+    pieces = decode_windows(recording, plan, windows, options, repairs, opening=settled.opening)
+    for piece in pieces:
         progress.decoded(plan.seconds_heard)
         credible = drop_invented(piece, anything) if is_guarded else piece
         merger.extend(plan.windows, is_whole=plan.is_whole)

@@ -25,7 +25,7 @@ from app.storage.tables import open_engine
 from decoding.errors import EngineFailed, PoisonClip
 
 # Raise it when the order or meaning of steps changes: jobs of the old scheme then start over.
-STEP_SCHEME = "2"
+STEP_SCHEME = "3"
 UNDER_WAY = ("PENDING", "ENQUEUED")
 FIRST_PAUSE_SECONDS = 0.5
 

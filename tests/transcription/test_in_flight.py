@@ -97,6 +97,17 @@ def test_first_words_come_early(device: str, sizes: list[int], beside: int):
     assert windows.beside_the_first == beside
 
 
+def test_the_opening_is_not_decoded_again():
+    windows, many = LateWindows("cpu"), plan(4)
+    opening = Piece(many[0], ())
+    pieces = decode_windows(
+        RECORDING, GridPlan(many), windows, TranscriptionOptions(), opening=(opening,)
+    )
+    assert next(pieces) is opening
+    assert [piece.window for piece in pieces] == many[1:]
+    assert [window for group in windows.groups for window in group] == many[1:]
+
+
 def test_a_repair_is_not_kept_waiting_by_what_lies_behind_it():
     """However full it is, it is the next to land, and its own repairs after it."""
     windows = LateWindows("cuda:0")
