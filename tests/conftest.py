@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.trust.table import (
     pytest_addoption,
+    pytest_collection_modifyitems,
     pytest_configure,
     pytest_runtest_makereport,
     pytest_sessionfinish,
@@ -13,6 +14,7 @@ from tests.trust.table import (
 
 __all__ = [
     "pytest_addoption",
+    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_runtest_makereport",
     "pytest_sessionfinish",

@@ -14,8 +14,9 @@ import shutil
 import threading
 import time
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,8 @@ class PlantedDecoder:
     """`seconds_per_window` of work each, `slots` at once; `fail` may raise instead.
 
     A gate makes tests independent of who is faster: `free_windows` windows pass it, the others
-    wait until the test sets `released`. Without `free_windows` it is open from the start.
+    wait until the test sets `released`, or for `gate_seconds`. Without `free_windows` it is open
+    from the start.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class PlantedDecoder:
         is_multilingual: bool = True,
         fail: Callable[[int], Exception | None] = lambda _count: None,
         free_windows: int | None = None,
+        gate_seconds: float = GIVE_UP_SECONDS,
     ) -> None:
         languages = ("en", "de", "hi") if is_multilingual else ("en",)
         self.is_alive = True
@@ -71,6 +74,7 @@ class PlantedDecoder:
         self.cancelled: list[str] = []
         self.released = threading.Event()
         self._free_windows = free_windows or 0
+        self._gate_seconds = gate_seconds
         if free_windows is None:
             self.released.set()
         self._slots = slots
@@ -109,6 +113,14 @@ class PlantedDecoder:
         with self._lock:
             return not any(self._groups.values())
 
+    @contextmanager
+    def released_at_the_end(self) -> Iterator[None]:
+        """What waits at the gate goes on however the block is left: who waits for it can end."""
+        try:
+            yield
+        finally:
+            self.released.set()
+
     def close(self) -> None:
         self.released.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -139,7 +151,7 @@ class PlantedDecoder:
     def _pass_the_gate(self, clip: Clip) -> None:
         with self._lock:
             is_free = self._is_free(clip)
-        give_up = time.monotonic() + GIVE_UP_SECONDS
+        give_up = time.monotonic() + self._gate_seconds
         while not is_free and clip.group not in self._stopped and time.monotonic() < give_up:
             is_free = self.released.wait(0.05)
 

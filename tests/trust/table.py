@@ -84,6 +84,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[RESULTS] = defaultdict(Result)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Nightly amounts take as long as they take."""
+    if config.getoption("--night"):
+        for item in items:
+            if item.get_closest_marker("row"):
+                item.add_marker(pytest.mark.timeout(0), append=False)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report: pytest.TestReport = yield

@@ -24,7 +24,7 @@ from tests.trust.processes import MB, children_of
 from tests.trust.table import Row
 from transcription.pipeline import transcribe
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 FEWEST_FILES = 100
 CLIENTS = 4

@@ -61,7 +61,7 @@ def killed_at(step: int, folder: Path) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(600)
 @pytest.mark.row("F2")
 def test_killed_before_every_durable_step(tmp_path: Path, row: Row):
     stride = 1 if row.amount(0, 1) else NINTH
@@ -100,7 +100,7 @@ def check_copy(copy: Path, accepted: list[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(600)
 @pytest.mark.row("F10")
 def test_copies_of_the_folder_at_random_moments(tmp_path: Path, row: Row):
     """As a loss of power leaves it: the process is stopped while the files are copied."""

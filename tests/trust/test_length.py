@@ -12,7 +12,7 @@ from tests.trust.processes import MB, usage_of
 from tests.trust.table import Row
 from tests.trust.test_load import NO_LIMIT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 HOUR = 3600
 WORDS_PER_WINDOW = 75  # people say 150 a minute
 FORMS = ("verbose_json", "srt", "vtt", "text")
