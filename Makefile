@@ -6,6 +6,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TOOLS  := $(VENV)/.tools
 SUPPLY := .venv-supply
+# Tests wait more than they reckon: three processes on two cores, at most six. WORKERS=0: in one.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 5 ? n + 1 : 6)))
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 ROOMS  := app benchmarks chunking decoding training transcription
 
 .DEFAULT_GOAL := check
@@ -31,10 +34,10 @@ serve: $(READY)  ## the service with its page on 127.0.0.1:8000 (LONGFORM_PORT=â
 	@$(BIN)/python -m app
 
 test: $(TOOLS)  ## all tests (no GPU, network or system ffmpeg needed)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(SPREAD)
 
 quick: $(TOOLS)  ## the fast tests alone
-	$(BIN)/python -m pytest -q -m "not slow and not browser and not real"
+	$(BIN)/python -m pytest -q $(SPREAD) -m "not slow and not browser and not real"
 
 check: lint types layers cover processors  ## lint, types, layers, tests with coverage: what CI runs
 
@@ -49,7 +52,7 @@ layers: $(TOOLS)
 	$(BIN)/lint-imports
 
 cover: $(TOOLS)
-	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-report=xml --table test-artifacts
+	$(BIN)/python -m pytest -q $(SPREAD) --cov --cov-report=term:skip-covered --cov-report=xml --table test-artifacts
 
 trust: $(TOOLS)  ## the tests of docs/trust.md alone, and their table (`make check` runs them too)
 	$(BIN)/python -m pytest -q -m row --table test-artifacts

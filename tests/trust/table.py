@@ -18,7 +18,7 @@ import pytest
 
 from tests.trust.goals import GOALS
 
-FIGURE = "figure"
+FIGURE, ROW = "figure", "row"
 LENIENCE = 20.0  # of times where the machine may be busy: a stop shows, a neighbour does not
 RESULTS = pytest.StashKey[dict[str, "Result"]]()
 
@@ -82,6 +82,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "row(name): proves a row of docs/trust.md")
     config.stash[RESULTS] = defaultdict(Result)
+    config.pluginmanager.register(Table(config.stash[RESULTS]))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -94,12 +95,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Where the test runs: its rows travel with its report."""
     report: pytest.TestReport = yield
     for mark in item.iter_markers("row"):
         for name in mark.args:
             assert name in GOALS, f"there is no row {name}"
-            add(item.config.stash[RESULTS][name], report)
+            report.user_properties.append((ROW, name))
     return report
+
+
+class Table:
+    """Where reports arrive: in the process that was started, however many run tests for it."""
+
+    def __init__(self, results: dict[str, Result]) -> None:
+        self._results = results
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name in {value for key, value in report.user_properties if key == ROW}:
+            add(self._results[name], report)
 
 
 def add(result: Result, report: pytest.TestReport) -> None:
@@ -148,9 +161,14 @@ def write(folder: Path, results: dict[str, Result], night: float) -> None:
     (folder / "trust.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process runs tests for another (pytest-xdist)."""
+    return hasattr(config, "workerinput")
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A row that no test proves fails the run that asks for the table."""
     results = session.config.stash[RESULTS]
-    is_asked = session.config.getoption("--table") is not None
+    is_asked = session.config.getoption("--table") is not None and not is_worker(session.config)
     if is_asked and exitstatus == 0 and results.keys() != GOALS.keys():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -15,8 +15,10 @@ from tests.trust.goals import GOALS
 from tests.trust.table import (
     FIGURE,
     RESULTS,
+    ROW,
     Result,
     Row,
+    Table,
     add,
     pytest_sessionfinish,
     write,
@@ -65,6 +67,18 @@ def test_figures_of_a_failing_test_are_told():
     result = Result()
     add(result, report("failed", "call", "300 MB"))
     assert result.figure == "300 MB"
+
+
+def test_rows_travel_with_the_reports_of_their_tests():
+    """However many processes run tests: who is told the report knows the row."""
+    results = defaultdict(Result)
+    came = report("passed", "call", "20 kills")
+    came.user_properties += [(ROW, "F1"), (ROW, "F2"), (ROW, "F1")]
+    Table(results).pytest_runtest_logreport(came)
+    assert {name: (row.passed, row.figures) for name, row in results.items()} == {
+        "F1": (1, ["20 kills"]),
+        "F2": (1, ["20 kills"]),
+    }
 
 
 def test_the_table_has_every_row(tmp_path: Path):
