@@ -116,6 +116,7 @@ def run(settings: Settings) -> None:
     """Serve until told to stop; the model is loaded meanwhile."""
     from app.http.server import server_of
     from app.logs import log_to_stderr
+    from app.storage.folders import room_lacking
 
     log_to_stderr()
     os.umask(PRIVATE_UMASK)
@@ -135,7 +136,10 @@ def run(settings: Settings) -> None:
         child.kill()
     sentence = ends.why
     if not server.started:
-        sentence = f"could not start on {settings.host}:{settings.port}; the log says why"
+        where = f"{settings.host}:{settings.port}"
+        sentence = (
+            room_lacking(settings.data_dir) or f"could not start on {where}; the log says why"
+        )
     _leave(sentence)
 
 
@@ -144,7 +148,7 @@ def _put_together(settings: Settings, stopping: threading.Event) -> tuple[Engine
     from app.engines.opening import openings_of
     from app.engines.pool import EnginePool
     from app.main import create_app
-    from app.storage.folders import FolderInUse, FolderUnusable, prepare
+    from app.storage.folders import FolderInUse, FolderUnusable, prepare, room_lacking
     from app.storage.tables import DATABASE_ERRORS, DatabaseUnusable
     from decoding.errors import ModelNotFound
     from transcription.errors import DecoderFailed
@@ -163,9 +167,10 @@ def _put_together(settings: Settings, stopping: threading.Event) -> tuple[Engine
         *(ModelNotFound, DecoderFailed, FolderInUse, FolderUnusable, DatabaseUnusable),
         *(ValueError, OSError),
     ) as error:
-        fail(str(error))
+        fail(room_lacking(settings.data_dir) or str(error))
     except DATABASE_ERRORS as error:
-        fail(f"the database cannot be opened: {getattr(error, 'orig', error)}")
+        told = f"the database cannot be opened: {getattr(error, 'orig', error)}"
+        fail(room_lacking(settings.data_dir) or told)
 
 
 def _leave(sentence: str | None) -> NoReturn:

@@ -20,6 +20,7 @@ from transcription.audio_cache import NOTE
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 PROBE_BYTES = 64 << 10
+START_BYTES = 1 << 20  # the database with its journal, before there is any job
 
 
 def create_private(path: Path, *, buffering: int = -1) -> BinaryIO:
@@ -110,6 +111,17 @@ def _told(root: Path) -> Iterator[None]:
             f"{error.filename or root}): make it writable for that user, or name another by "
             "LONGFORM_DATA_DIR"
         ) from error
+
+
+def room_lacking(root: Path) -> str | None:
+    """What to do where the disk of the data folder has no room to start in; None where it has."""
+    there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+    if shutil.disk_usage(there).free >= START_BYTES:
+        return None
+    return (
+        f"the disk of {root} is full: nothing is lost; make room and start again, or name another "
+        "folder by LONGFORM_DATA_DIR"
+    )
 
 
 class Folders:

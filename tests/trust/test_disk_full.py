@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,35 @@ def test_readiness_keeps_the_reserve_that_uploads_must_leave(start: Start):
     running = start(min_free_bytes=1 << 62)
     with running.client() as client:
         assert client.get("/ready").json()["error"]["code"] == "disk_full"
+
+
+@pytest.mark.parametrize(("has_run", "room"), [(False, 64 << 10), (True, 0)])
+def test_a_start_on_a_full_disk_is_one_sentence(disk: Path, start: Start, has_run: bool, room: int):
+    data = disk / "data"
+    if has_run:
+        with ExitStack() as ran:
+            running = start(data_dir=data, until=ran)
+            with running.client() as client:
+                job = submit(client, wav(1)).json()["id"]
+                running.wait(job)
+    ballast = fill(disk)
+    os.truncate(ballast, ballast.stat().st_size - room)
+    environment = {**os.environ, "LONGFORM_DATA_DIR": str(data), "LONGFORM_MODEL": "demo"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "--port", "0"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=110,
+        check=False,
+    )
+    assert ended.returncode == 2
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith(f"longform: the disk of {data} is full: nothing is lost; make room")
+    ballast.unlink()
+    if has_run:
+        with start(data_dir=data).client() as client:
+            assert client.get(f"/v1/jobs/{job}").json()["status"] == "completed"
 
 
 class FullDisk:
