@@ -213,6 +213,8 @@ class Child:
         self._poll = select.poll()
         self._poll.register(self._output, select.POLLIN)
         self._poll.register(self._errors, select.POLLIN)
+        self._complained = select.poll()
+        self._complained.register(self._errors, select.POLLIN)
         self._open = {self._output, self._errors}
 
     def __enter__(self) -> Child:
@@ -241,10 +243,16 @@ class Child:
                 elif descriptor == self._output:
                     self._given_bytes += len(chunk)
                     self._waited_in_vain = 0.0
+                    self._keep_what_came_before()
                     return chunk
                 else:
                     self._keep(chunk)
         return b""
+
+    def _keep_what_came_before(self) -> None:
+        """A complaint that was written between looking and reading, before the output just read."""
+        if self._errors in self._open and self._complained.poll(0):
+            self._keep(os.read(self._errors, READ_BYTES))
 
     def finish(self) -> Outcome:
         """Wait for the end; call it when `read` has given b""."""

@@ -61,6 +61,7 @@ def wait_until_ready(process: subprocess.Popen[str], port: int) -> None:
     raise AssertionError("the service was not ready in time")
 
 
+@pytest.mark.timeout(400)  # three processes start, one behind the other
 @pytest.mark.row("F9")
 def test_start_serve_and_stop(tmp_path: Path):
     port = free_port()

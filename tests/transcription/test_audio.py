@@ -27,7 +27,7 @@ from transcription.errors import (
     UnsupportedMedia,
     UnsupportedRequest,
 )
-from transcription.ffmpeg import ChildLimits, bundled_ffmpeg, check_ffmpeg
+from transcription.ffmpeg import Child, ChildLimits, bundled_ffmpeg, check_ffmpeg
 
 SECRET_HZ = 1000
 
@@ -434,6 +434,17 @@ def test_child_that_gives_too_little(put, room, tmp_path, script):
     short = ChildLimits(stall_seconds=0.5, least_bytes_per_second=8000)
     with pytest.raises(CorruptAudio, match="too long"):
         decode_audio(source, room.parent / "other", limits=AudioLimits(decode=short), ffmpeg=ffmpeg)
+
+
+def test_a_complaint_is_known_with_the_output_behind_it(tmp_path, monkeypatch):
+    """Both may be written between looking which is there and reading the output."""
+    script = stand_in(tmp_path, "echo damaged >&2; printf behind; exec sleep 60")
+    with Child(script, (), tmp_path, ChildLimits()) as child:
+        while set(child._ready()) != {child._errors, child._output}:
+            pass
+        monkeypatch.setattr(child, "_ready", lambda: [child._output])
+        assert child.read() == b"behind"
+        assert child.has_complained
 
 
 def test_child_that_works_in_bursts_keeps_its_pace(put, room, tmp_path):
