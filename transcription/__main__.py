@@ -105,7 +105,7 @@ def run(
     threads: Annotated[
         int | None,
         typer.Option(
-            help="Threads on a processor; all cores if not given. [LONGFORM_THREADS]",
+            help="Threads on a processor; all that may be used if not given. [LONGFORM_THREADS]",
             rich_help_panel=MODEL,
         ),
     ] = None,

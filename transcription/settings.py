@@ -38,7 +38,11 @@ class Settings(BaseSettings):
         None, ge=1, le=512, description="Windows decoded at once; measured from memory if unset."
     )
     threads: int | None = Field(
-        None, ge=1, le=256, description="CPU threads of the engine; all cores if unset."
+        None,
+        ge=1,
+        le=256,
+        description="CPU threads of the engine; all cores if unset, in a container those its "
+        "processor quota pays for.",
     )
     watchdog_seconds: float = Field(
         900.0,

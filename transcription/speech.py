@@ -8,7 +8,6 @@ alone. Nothing is ever cut out of the sound here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chunking.types import Span
+from decoding.device.processors import usable_processors
 from decoding.types import SAMPLE_RATE
 from decoding.voice_activity.silero_file import FRAME_SAMPLES
 from transcription import energy_vad, silero
@@ -63,7 +63,7 @@ class SpeechDetector:
     ) -> None:
         self._options = options
         self._vad = vad
-        self._threads = threads or min(MAX_THREADS, os.cpu_count() or 1)
+        self._threads = threads or min(MAX_THREADS, usable_processors())
         self._stretches: list[_Frames] = []
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import torch
 
+from decoding.device.processors import usable_processors
 from decoding.engine.batch import Batch
 from decoding.engine.memory import release_cached, slots_for, used_bytes
 from decoding.engine.scheduler import Scheduler
@@ -30,8 +31,9 @@ SLOTLESS_AT_ONCE = 16  # clips between two steps in which only speech is looked 
 class Engine:
     """A `Decoder` on one device of this process.
 
-    `slots`: windows decoded at once; `threads`: CPU threads of the device's thread, the machine's
-    when None; `queue_limit`: clips that may wait for a slot, and as many that need none.
+    `slots`: windows decoded at once; `threads`: CPU threads of the device's thread, None: those
+    that PyTorch would take and no more than are usable here; `queue_limit`: clips that may wait for
+    a slot, and as many that need none.
     """
 
     def __init__(
@@ -106,8 +108,9 @@ class Engine:
     # -- the device's thread ----------------------------------------------------------------
 
     def _run(self) -> None:
-        if self._threads is not None:
-            torch.set_num_threads(self._threads)
+        threads = self._threads or min(torch.get_num_threads(), usable_processors())
+        if threads != torch.get_num_threads():
+            torch.set_num_threads(threads)
         try:
             with torch.inference_mode():
                 while self._has_work():
