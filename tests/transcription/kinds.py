@@ -23,6 +23,8 @@ TONE = 7.0  # where the marker begins in the source, and how long it is
 TONE_HZ = 1000
 PICTURE = (*("-f", "lavfi", "-i", f"color=size=64x64:rate=5:duration={SECONDS}"), "-threads", "1")
 RATE = 44_100
+Input = tuple[str, ...]
+"""Arguments of ffmpeg that read some sound; `of` is it where it is not the tone."""
 
 
 def ffmpeg(*arguments: object) -> None:
@@ -70,28 +72,28 @@ def filmed(*codec: str) -> Make:
     return lambda path: ffmpeg(*PICTURE, *source(), *codec, path)
 
 
-def dropped(*codec: str) -> Make:
-    """Without its seconds 2 to 5, as after a dropout of the net: the packets are gone."""
+def dropped(*codec: str, of: Input | None = None, since: float = 2) -> Make:
+    """Without three seconds, as after a dropout of the net: the packets are gone."""
 
     def make(path: Path) -> None:
         whole = path.with_name(f"whole-{path.name}")
-        ffmpeg(*source(), *codec, whole)
-        drop = "noise=drop='between(pts*tb\\,2\\,5)'"
+        ffmpeg(*(of or source()), *codec, whole)
+        drop = f"noise=drop='between(pts*tb\\,{since}\\,{since + 3})'"
         ffmpeg("-i", whole, "-c", "copy", "-bsf:a", drop, path)
 
     return make
 
 
-def late(seconds: float, *codec: str) -> Make:
+def late(seconds: float, *codec: str, of: Input | None = None) -> Make:
     """A film whose sound begins so long after its picture."""
-    return lambda path: ffmpeg(*PICTURE, "-itsoffset", seconds, *source(), *codec, path)
+    return lambda path: ffmpeg(*PICTURE, "-itsoffset", seconds, *(of or source()), *codec, path)
 
 
-def damaged(*codec: str, share: tuple[float, float] = (0.25, 0.5)) -> Make:
+def damaged(*codec: str, of: Input | None = None, share: tuple[float, float] = (0.25, 0.5)) -> Make:
     """With noise in place of its middle."""
 
     def make(path: Path) -> None:
-        ffmpeg(*source(), *codec, path)
+        ffmpeg(*(of or source()), *codec, path)
         content = bytearray(path.read_bytes())
         start, end = (int(len(content) * part) for part in share)
         content[start:end] = random.Random(7).randbytes(end - start)
@@ -152,9 +154,9 @@ def mp3_without_header(path: Path) -> None:
     ffmpeg(*source(), *variable, path)
 
 
-def only_late(*codec: str) -> Make:
+def only_late(*codec: str, of: Input | None = None) -> Make:
     """Sound alone, whose edit list begins with four empty seconds."""
-    return lambda path: ffmpeg("-itsoffset", 4, *source(), *codec, path)
+    return lambda path: ffmpeg("-itsoffset", 4, *(of or source()), *codec, path)
 
 
 def brief(path: Path) -> None:
