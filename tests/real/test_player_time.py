@@ -2,7 +2,8 @@
 
 Files whose clock is not simply that of their samples are made of the shipped recording, decoded,
 and heard in one window by the official `base`. A word's time is compared with that in the plain
-sound, moved by what the file's clock says.
+sound, moved by what the file's clock says. Clips of one word go through the whole pipeline, which
+must not take them for silence.
 """
 
 from __future__ import annotations
@@ -13,14 +14,21 @@ import numpy as np
 import pytest
 
 from benchmarks.speed.systems.sound import RECORDING
+from decoding.types import DecodingOptions
+from tests.real.official import spoken
 from tests.transcription.kinds import AAC, Make, damaged, dropped, ffmpeg, late, only_late
 from transcription.audio import decode_audio
+from transcription.options import TranscriptionOptions
+from transcription.pipeline import transcribe
+from transcription.window_decoder import EngineWindowDecoder
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 SPOKEN = ("-t", "12.4", "-i", str(RECORDING))
 MARKERS = (" about", " one", " week")
 """Said from second 8.6 to 9.5, behind what is dropped or damaged."""
+WORD, WORD_AT, CLIP_AT, CLIP_SECONDS = "country", 5.78, 5.73, 0.65
+"""What Kennedy says there, and what is cut out of it: a clip of one word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +73,17 @@ def test_a_word_stands_where_a_player_shows_it(base, plain, file, tmp_path):
     file.make(tmp_path / file.name)
     found = markers_of(base, tmp_path / file.name, tmp_path)
     assert found == pytest.approx([start + file.seconds for start in plain], abs=0.1)
+
+
+@pytest.mark.parametrize(("name", "shift"), [("word.wav", 0), ("word.m4a", 4)])
+def test_a_clip_of_one_word_is_heard(base, name, shift, tmp_path):
+    cut = tmp_path / "cut.wav"
+    ffmpeg("-ss", CLIP_AT, "-t", CLIP_SECONDS, "-i", spoken("jfk/jfk.flac"), cut)
+    ffmpeg("-itsoffset", shift, "-i", cut, tmp_path / name)
+    english = TranscriptionOptions(decoding=DecodingOptions(language="en"))
+    windows = EngineWindowDecoder(base.engine, group="clip")
+    found = transcribe(tmp_path / name, english, windows, workspace=tmp_path)
+    words = [word for segment in found.segments for word in segment.words]
+    (start,) = (word.start for word in words if word.text.strip(" .") == WORD)
+    assert start == pytest.approx(WORD_AT - CLIP_AT + shift, abs=0.1)
+    assert found.duration == pytest.approx(CLIP_SECONDS + shift, abs=0.1)
