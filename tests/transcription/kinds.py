@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import random
+import struct
 import subprocess
 import tempfile
 import wave
@@ -163,6 +164,21 @@ def brief(path: Path) -> None:
     ffmpeg(*source(seconds=0.1, tone=0.05), path)
 
 
+def twelve_hours(path: Path) -> None:
+    """Half a second of a tone in silence, of which the disk keeps nothing: a file with holes."""
+    rate = 1_000
+    sound_bytes = round(LONGEST * rate * 2)
+    form = struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16)
+    head = b"RIFF" + struct.pack("<I", 36 + sound_bytes) + b"WAVEfmt " + form
+    head += b"data" + struct.pack("<I", sound_bytes)
+    loud = np.round(8_000 * np.sin(np.pi / 2 * np.arange(rate // 2))).astype("<i2")
+    with path.open("wb") as file:
+        file.write(head)
+        file.seek(len(head) + round(LATE_TONE * rate * 2))
+        file.write(loud.tobytes())
+        file.truncate(len(head) + sound_bytes)
+
+
 AAC, OPUS, VORBIS, MP3 = (
     ("-c:a", "aac"),
     ("-c:a", "libopus"),
@@ -242,7 +258,11 @@ PLAIN = (
     Kind("brief.wav", "a clip of 0.1 s", brief, duration=0.1, tone=0.05),
 )  # fmt: skip
 
-NO_SOUND = "no sound from 2.0 to 5.0 s"
+LONGEST = 12 * 3600.0  # of what is read
+LATE_TONE = 41_000.0
+LONG = Kind("twelve-hours.wav", "12 hours of WAV", twelve_hours, LONGEST, LATE_TONE)
+
+
 GAPS = (
     *(Kind(f"gap.{suffix}", f"{name} with a gap of 3 s", dropped(*codec), warning="kept as silence")
       for suffix, name, codec in (
@@ -349,7 +369,7 @@ a speaker.
 
 
 SECTIONS = (
-    ("Read", PLAIN),
+    ("Read", (*PLAIN, LONG)),
     ("Gaps stay gaps", GAPS),
     ("Starts stay where they are", STARTS),
     ("Damage where a file has times: what follows stays in place", DAMAGED),

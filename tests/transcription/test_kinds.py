@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.transcription.kinds import CLOSED_UP, ON_THE_CLOCK, SECONDS, TONE, page, tone_of
+from decoding.types import SAMPLE_RATE
+from tests.transcription.kinds import CLOSED_UP, LONG, ON_THE_CLOCK, SECONDS, TONE, page, tone_of
 from transcription.audio import AudioStream
 
 
@@ -41,6 +42,24 @@ def test_damage_of_a_file_without_times_is_placed(kind, tmp_path):
     placed = re.search(r"the first about (\d+) s into it", warnings[0])
     assert placed
     assert 0 <= int(placed[1]) <= 3
+
+
+@pytest.mark.slow  # 9 s of a processor: 1.4 GB of samples pass by
+@pytest.mark.timeout(600)
+def test_twelve_hours_are_read_on_the_clock_of_a_player(tmp_path):
+    LONG.make(tmp_path / LONG.name)
+    seconds, loud = 0.0, []
+    with AudioStream(tmp_path / LONG.name, tmp_path / "decoded") as stream:
+        for block in stream:
+            if not loud:
+                loud = [seconds + n / SAMPLE_RATE for n in np.flatnonzero(block[0] > 1000)[:1]]
+            seconds += block.shape[1] / SAMPLE_RATE
+        (recording,) = stream.recordings
+        recording.path.unlink()
+    assert loud == [pytest.approx(LONG.tone, abs=0.1)]
+    assert recording.duration == pytest.approx(seconds, abs=0.001)
+    assert recording.duration == pytest.approx(LONG.duration, abs=0.1)
+    assert stream.warnings == ()
 
 
 def test_the_page_of_formats_is_this_table():
