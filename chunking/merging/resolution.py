@@ -21,7 +21,7 @@ from chunking.merging.repair_windows import (
     split_requests,
 )
 from chunking.merging.seam_cut import JoinedSeam, join_at_seam
-from chunking.merging.seam_regions import SeamRegion, first_from
+from chunking.merging.seam_regions import Layout, SeamRegion, first_from
 from chunking.merging.seam_repair import repair_seam
 from chunking.merging.word_alignment import TOLERANCE
 from chunking.text.word_keys import SPACELESS_LANGUAGES
@@ -36,7 +36,7 @@ class Context:
     """What every settlement knows.
 
     `answers`: pieces by number of window, None for a refusal. `certain`: where another detector
-    hears speech too, None if it was not asked.
+    hears speech too, None if it was not asked. `layout`: the plan as far as it is known.
     """
 
     answers: Mapping[int, Piece | None]
@@ -44,6 +44,7 @@ class Context:
     duration: float
     evidence: tuple[Span, ...] | None
     certain: tuple[Span, ...] | None
+    layout: Layout
 
     @property
     def bounds(self) -> Span:

@@ -84,10 +84,6 @@ class Layout:
         """Between the windows at `place` and behind it."""
         return self._regions[place]
 
-    def is_last(self, unit: int) -> bool:
-        """Whether nothing follows `unit`: a body if it is even, a region if odd."""
-        return self.is_whole and unit == 2 * len(self.windows) - 2
-
 
 def _check_order(windows: Sequence[Window]) -> None:
     for left, right in pairwise(windows):
