@@ -104,7 +104,8 @@ class Merger:
     def extend(self, windows: Sequence[Window], *, is_whole: bool) -> None:
         """Take the plan as far as it is known: the windows of the last call and those behind them.
 
-        `is_whole`: no more will come. Words that become final by it leave with the next piece.
+        `is_whole`: no more will come. Words that become final by it leave with the next piece, or
+        with `finish`.
         """
         known = len(self._layout.windows)
         if len(windows) == known and is_whole == self._layout.is_whole:
@@ -145,6 +146,7 @@ class Merger:
         if missing:
             raise ValueError(f"windows {missing} have not been added")
         unanswered = self.requests()
+        self._let_go()  # the end of the plan alone may have made words final
         while self._open:  # giving up a split may open the seam behind it
             number = min(self._open)
             self._answers[number] = None

@@ -676,6 +676,19 @@ def test_only_words_behind_an_open_gap_wait():
     assert merger.requests() == ()
 
 
+@pytest.mark.parametrize("options", [OPTIONS, NO_REPAIR])
+def test_words_that_the_end_of_the_plan_made_final_are_not_lost(options):
+    """Nothing is open and no piece comes any more: they leave when the merge ends."""
+    said = chat(120, 5)
+    pieces, duration = cut(said), duration_of(said)
+    windows = [piece.window for piece in pieces]
+    merger = Merger(windows, options, duration=duration, is_whole=False)
+    early = [word for piece in pieces for word in merger.add(piece)]
+    merger.extend(windows, is_whole=True)
+    assert len(early) < len(said)
+    assert texts(merger.finish().words) == texts(said)
+
+
 def test_a_window_cannot_be_added_twice():
     pieces = cut(chat(100, 1))
     merger = Merger([p.window for p in pieces], OPTIONS, duration=60.0)
