@@ -109,6 +109,7 @@ class AudioStream:
         cage.mkdir(mode=0o700, parents=True)
         try:
             self._look = self._opened(channels, audio_track)
+            self._runs = self._look.runs
             self._make_files(folder, channels)
         except BaseException:
             self._close()

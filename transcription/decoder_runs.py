@@ -19,6 +19,8 @@ from transcription.ffmpeg import GUARDS, Child, ChildLimits, ChildStuck, Outcome
 log = logging.getLogger(__name__)
 
 MAX_LOOK_BYTES = 1 << 20
+FAR = 64 << 20
+FAR_MICROSECONDS = 10 * 60 * 1_000_000
 PIECE_BYTES = 1 << 17  # a pipe gives less at once; in larger ones memory comes from the system anew
 SIGNALS_FROM_OUTSIDE = (-1, -2, -9, -15)
 TOLD_TO_END = 255  # what ffmpeg makes of such a signal where it can; it has no complaint then
@@ -31,11 +33,15 @@ UNREAD_CODEC = re.compile(r"no decoder found|Error while opening decoder")
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """`cage` is the empty folder in which ffmpeg runs, `source` the one file that it is given."""
+    """`cage` is the empty folder in which ffmpeg runs, `source` the one file that it is given.
+
+    `looks_far`: tracks that begin within the first `FAR` bytes are found, not only early ones.
+    """
 
     ffmpeg: Path
     source: Path
     cage: Path
+    looks_far: bool = False
 
     def start(
         self,
@@ -46,7 +52,9 @@ class Runs:
         level: str = "error",
     ) -> Child:
         """Run ffmpeg on the file; `before` are options of the input, `arguments` of the output."""
-        given = (*GUARDS, *before, "-i", f"file:{self.source}", *arguments, "pipe:1")
+        far = ("-probesize", str(FAR), "-analyzeduration", str(FAR_MICROSECONDS))
+        reading = (*far, *before) if self.looks_far else before
+        given = (*GUARDS, *reading, "-i", f"file:{self.source}", *arguments, "pipe:1")
         try:
             return Child(self.ffmpeg, given, self.cage, limits, level)
         except OSError as error:  # no process, no memory, no descriptor to be had

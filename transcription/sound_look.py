@@ -22,6 +22,7 @@ from transcription.errors import (
     UnsupportedRequest,
 )
 from transcription.ffmpeg import MAX_STREAMS, ChildLimits, Outcome
+from transcription.first_packets import FirstPackets, find_first_packets
 from transcription.options import Channels
 from transcription.sniffing import (
     is_dictation,
@@ -31,7 +32,7 @@ from transcription.sniffing import (
     is_sound_container,
     is_wav_without_sound,
 )
-from transcription.track_listing import ListedTrack, Listing, read_listing
+from transcription.track_listing import ListedTrack, Listing
 
 SENSELESS = re.compile(r"[Ii]nvalid (sample rate|channel|bits|block)|exp -?\d+ is out of range")
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -71,12 +72,13 @@ class Sound:
 @dataclass(frozen=True, slots=True)
 class Look:
     """What is heard of a file. `duration` is what the file claims; `warnings` name what is not
-    heard."""
+    heard; `runs` read the file as it has to be."""
 
     format: str
     duration: float | None
     has_video: bool
     sounds: tuple[Sound, ...]
+    runs: Runs
     warnings: tuple[str, ...] = ()
 
 
@@ -87,23 +89,26 @@ def look_at(
     else the one that the file flags, else the first that can be decoded.
 
     Raises the errors of `transcription.errors`."""
-    arguments = ("-map", "0:a", "-c", "copy", "-frames:a", "1", "-shortest", "-f", "framecrc")
-    output, outcome = runs.short(arguments, limits, level="info")
+    packets = find_first_packets(runs, limits)
+    runs, listing = packets.runs, packets.listing
     if is_elsewhere(runs.source):
         raise UnsupportedMedia("The file only refers to sound in another file; give that one.")
-    if outcome.status != 0:
-        raise _refusal(runs, outcome)
-    text = output.decode("utf-8", "replace")
-    if "Encryption info" in text or is_locked(runs.source):
+    if packets.outcome.status != 0:
+        raise _refusal(runs, packets.outcome)
+    if "Encryption info" in packets.text or is_locked(runs.source):
         raise EncryptedAudio("The audio is encrypted (DRM); give an unprotected file.")
-    listing = read_listing(outcome.complaints) or Listing("", 0.0, None, (), has_video=False)
-    found = _sounds(runs, limits, text, listing)
+    found = _sounds(packets, limits)
     chosen = _chosen(_Choice(runs, limits, listing), found, channels, wanted)
     for sound in chosen:
         _check(runs, sound, samples)
     unheard = tuple(sound.index for sound in found if sound not in chosen)
     return Look(
-        listing.format, listing.duration, listing.has_video, chosen, _unheard(listing, unheard)
+        listing.format,
+        listing.duration,
+        listing.has_video,
+        chosen,
+        runs,
+        (*_unheard(listing, unheard), *_announced(packets, found)),
     )
 
 
@@ -131,13 +136,8 @@ class _Choice:
 def _chosen(
     choice: _Choice, found: tuple[Sound, ...], channels: Channels, wanted: int | None
 ) -> tuple[Sound, ...]:
-    if wanted is not None and wanted > len(found):
-        raise UnsupportedRequest(
-            f"audio_track is {wanted}, and the file has {len(found)} audio "
-            f"track{'s' if len(found) > 1 else ''}."
-        )
     if wanted is not None:
-        return (found[wanted - 1],)
+        return (_wanted(choice.listing, found, wanted),)
     if len(found) == 1:
         return found
     if channels == "tracks":
@@ -146,21 +146,37 @@ def _chosen(
     return (next(filter(choice.can_be_decoded, ordered), ordered[0]),)
 
 
-def _sounds(runs: Runs, limits: ChildLimits, text: str, listing: Listing) -> tuple[Sound, ...]:
-    """Every audio track, in the order of the file."""
+def _wanted(listing: Listing, found: tuple[Sound, ...], number: int) -> Sound:
+    """The audio track of that number, counted from 1."""
+    for sound in found:
+        if sound.index == number - 1:
+            return sound
+    if number <= len(listing.tracks):
+        raise UnsupportedRequest(f"audio_track is {number}, and that track has no sound.")
+    count = max(len(listing.tracks), len(found))
+    raise UnsupportedRequest(
+        f"audio_track is {number}, and the file has {count} audio track{'s' if count > 1 else ''}."
+    )
+
+
+def _sounds(packets: FirstPackets, limits: ChildLimits) -> tuple[Sound, ...]:
+    """Every audio track that begins, in the order of the file."""
     tables = [
-        dict(re.findall(rf"^#{name} (\d+): (.+)$", text, re.MULTILINE))
+        dict(re.findall(rf"^#{name} (\d+): (.+)$", packets.text, re.MULTILINE))
         for name in ("codec_id", "sample_rate", "channel_layout_name")
     ]
-    complete = [index for index in tables[0] if all(index in table for table in tables)]
+    complete = [number for number in tables[0] if all(number in table for table in tables)]
     if not complete:
         raise InvalidParameters("The file does not say its sample rate or its channels.")
-    origin = _origin(runs, limits, listing)
+    listing = packets.listing
+    origin = _origin(packets.runs, limits, listing)
     codecs, rates, layouts = tables
-    return tuple(
-        Sound(int(n), codecs[n], int(rates[n]), layouts[n], origin + _own_start(listing, int(n)))
-        for n in sorted(complete, key=int)
-    )
+    sounds = []
+    for number in sorted(complete, key=int):
+        index = packets.index(int(number))
+        lead = origin + _own_start(listing, index)
+        sounds.append(Sound(index, codecs[number], int(rates[number]), layouts[number], lead))
+    return tuple(sounds)
 
 
 def _origin(runs: Runs, limits: ChildLimits, listing: Listing) -> float:
@@ -203,6 +219,22 @@ def _unheard(listing: Listing, indexes: tuple[int, ...]) -> tuple[str, ...]:
     ]
     are = "track was not heard: " if len(names) == 1 else "tracks were not heard: "
     return (f"{len(names)} more audio {are}{', '.join(names)}. audio_track chooses one.",)
+
+
+def _announced(packets: FirstPackets, found: tuple[Sound, ...]) -> tuple[str, ...]:
+    """What is said of tracks that have no sound as far as was looked."""
+    begun = {sound.index for sound in found}
+    names = [
+        track.name
+        for index, track in enumerate(packets.listing.tracks)
+        if index not in begun and packets.runs.looks_far
+    ]
+    if not names:
+        return ()
+    return (
+        "The file announces audio tracks in which no sound was found, and which were not heard: "
+        f"{', '.join(names)}.",
+    )
 
 
 def _check(runs: Runs, sound: Sound, limits: SampleLimits) -> None:

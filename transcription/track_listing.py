@@ -17,6 +17,7 @@ _STREAM = re.compile(
     r"^  Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\((\w+)\))?: (\w+): (.*)$", re.MULTILINE
 )
 _START = re.compile(r", start (-?[\d.]+)")
+_RATE = re.compile(r", \d+ Hz, (?!0 channels)")
 _TITLE = re.compile(r"^ {6}title +: (.*)$", re.MULTILINE)
 
 
@@ -24,7 +25,8 @@ _TITLE = re.compile(r"^ {6}title +: (.*)$", re.MULTILINE)
 class ListedTrack:
     """An audio track: its number among them, from 1, and what it says of itself.
 
-    `start`: seconds on the file's clock, None if that is where the file begins.
+    `start`: seconds on the file's clock, None if that is where the file begins. `begins`: whether
+    it is more than an announcement, so that its rate and channels are known.
     """
 
     number: int
@@ -32,6 +34,7 @@ class ListedTrack:
     is_default: bool
     language: str | None
     title: str | None
+    begins: bool = True
 
     @property
     def name(self) -> str:
@@ -85,6 +88,7 @@ def _track(number: int, found: re.Match[str], listed: str) -> ListedTrack:
         is_default="(default)" in found[4],
         language=language,
         title=_printable(title[1]) if title else None,
+        begins=_RATE.search(found[4]) is not None,
     )
 
 

@@ -23,6 +23,11 @@ SECONDS = 10.0
 TONE = 7.0  # where the marker begins in the source, and how long it is
 TONE_HZ = 1000
 PICTURE = (*("-f", "lavfi", "-i", f"color=size=64x64:rate=5:duration={SECONDS}"), "-threads", "1")
+# Of a good camera: the first 5 seconds of it are more than the first look at a file reads.
+RICH_PICTURE = (
+    *("-f", "lavfi", "-i", "color=gray:size=320x240:rate=25:duration=5,noise=alls=100:allf=t"),
+    *("-threads", "1"),
+)
 RATE = 44_100
 Input = tuple[str, ...]
 """Arguments of ffmpeg that read some sound; `of` is it where it is not the tone."""
@@ -85,9 +90,9 @@ def dropped(*codec: str, of: Input | None = None, since: float = 2) -> Make:
     return make
 
 
-def late(seconds: float, *codec: str, of: Input | None = None) -> Make:
+def late(seconds: float, *codec: str, of: Input | None = None, picture: Input = PICTURE) -> Make:
     """A film whose sound begins so long after its picture."""
-    return lambda path: ffmpeg(*PICTURE, "-itsoffset", seconds, *(of or source()), *codec, path)
+    return lambda path: ffmpeg(*picture, "-itsoffset", seconds, *(of or source()), *codec, path)
 
 
 def damaged(*codec: str, of: Input | None = None, share: tuple[float, float] = (0.25, 0.5)) -> Make:
@@ -187,6 +192,7 @@ AAC, OPUS, VORBIS, MP3 = (
 )
 MP2 = ("-c:a", "mp2")
 VP8 = ("-c:v", "libvpx")
+RICH = ("-c:v", "mpeg2video", "-q:v", "1", "-qmin", "1")
 H263 = ("-c:v", "h263", "-s", "176x144")
 NARROW = ("-ar", "8000", "-ac", "1")
 LONG_NAME = f"{'n' * 200}.m4a"
@@ -281,8 +287,11 @@ STARTS = (
           ("mp4", "MP4", AAC), ("mov", "QuickTime", AAC), ("mkv", "Matroska", AAC),
           ("webm", "WebM", (*OPUS, *VP8)), ("ts", "MPEG transport stream", AAC),
           ("flv", "Flash", AAC), ("wmv", "Windows Media", ("-c:a", "wmav2")),
-          ("3gp", "3GP", (*AAC, *H263)),
+          ("3gp", "3GP", (*AAC, *H263)), ("mpg", "MPEG", (*MP2, "-r", "25")),
       )),
+    *(Kind(f"far.{suffix}", f"{name} whose sound begins 4 s and 14 MB after the picture",
+           late(4, *codec, *RICH, picture=RICH_PICTURE), duration=SECONDS + 4, tone=TONE + 4)
+      for suffix, name, codec in (("mts", "MPEG transport stream", AAC), ("vob", "MPEG", MP2))),
     *(Kind(f"early.{suffix}", f"{name} whose sound begins 2 s before the picture", late(-2, *codec),
            duration=SECONDS - 2 * cut, tone=TONE - 2 * cut)
       # an MP4 and a QuickTime film cut it away; elsewhere the clock begins with the sound
@@ -364,7 +373,8 @@ are in the `warnings` of the transcript.
 
 Of several audio tracks the one that the file flags is heard, the first that can be decoded if
 that cannot; a warning names the others, `audio_track=N` chooses, `channels=tracks` hears each as
-a speaker.
+a speaker. A track of an MPEG stream is one that begins within its first 64 MB; others that it
+announces are named.
 """
 
 

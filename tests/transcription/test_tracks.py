@@ -102,6 +102,30 @@ def test_the_first_track_that_can_be_decoded_is_heard(make, tmp_path):
         decode_audio(path, tmp_path / "other", audio_track=1)
 
 
+TS_PACKET_BYTES = 188
+FIRST_SOUND = 0x100  # the number of the first track's packets, and the next one's is one more
+
+
+def without(path, number):
+    """The stream lacks all packets of a track that its tables announce."""
+    packets = np.frombuffer(path.read_bytes(), np.uint8).reshape(-1, TS_PACKET_BYTES)
+    numbers = (packets[:, 1].astype(int) & 0x1F) << 8 | packets[:, 2]
+    path.write_bytes(packets[numbers != FIRST_SOUND + number].tobytes())
+    return path
+
+
+@pytest.mark.parametrize(("silent", "number", "voice"), [(0, 2, 700), (1, 1, 300)])
+def test_a_track_that_is_announced_and_never_begins(make, tmp_path, silent, number, voice):
+    path = without(make("two.ts"), silent)
+    voices, warnings = heard(path, tmp_path / "out")
+    assert voices == [voice]
+    assert f"no sound was found, and which were not heard: {silent + 1}." in warnings[0]
+    assert heard(path, tmp_path / "out", audio_track=number)[0] == [voice]
+    assert heard(path, tmp_path / "out", channels="tracks")[0] == [voice]
+    with pytest.raises(UnsupportedRequest, match="that track has no sound"):
+        decode_audio(path, tmp_path / "out", audio_track=silent + 1)
+
+
 def test_options_of_tracks_are_checked():
     with pytest.raises(ValueError, match="audio_track must be 1 or more"):
         TranscriptionOptions(audio_track=0)
@@ -132,6 +156,8 @@ def test_what_ffmpeg_lists_is_read_and_tags_are_not_believed():
     first, second = listing.tracks
     assert (first.number, first.is_default, first.start, first.name) == (1, True, None, "1 (eng)")
     assert (second.is_default, second.start, second.name) == (False, 5.5, "2 (Ana)")
+    assert first.begins
+    assert not read_listing(LISTED.replace("44100 Hz, mono", "0 channels")).tracks[0].begins
 
 
 def test_a_file_that_was_never_opened_has_no_listing():
