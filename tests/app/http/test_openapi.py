@@ -52,7 +52,7 @@ def test_every_route_is_described(shared: Running):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(900)
 @pytest.mark.row("B3")
 def test_a_thousand_generated_requests(start: Start, tmp_path: Path, row: Row):
     running = start(data_dir=tmp_path / "data", queued_jobs_per_key=100_000, queued_jobs=100_000)

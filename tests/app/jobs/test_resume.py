@@ -33,7 +33,7 @@ def test_kill_and_resume(tmp_path: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(900)
 @pytest.mark.row("F1")
 def test_twenty_kills_during_four_jobs_of_half_an_hour(tmp_path: Path, row: Row):
     kills = row.amount(20, 200)
