@@ -99,6 +99,7 @@ def test_slow_clients(tmp_path: Path, row: Row):
         for connection in slow:
             connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n\0")
         dripping, pulse = threading.Thread(target=drip, args=(slow,)), Pulse(service)
+        stack.callback(over.set)  # whatever fails: it would keep the process
         dripping.start()
         pulse.start()
         honest = service.submit(wav(1))
