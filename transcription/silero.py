@@ -56,12 +56,25 @@ def gain_for(samples: NDArray[np.int16]) -> float:
     The model misses most of speech below -60 dB of full scale, which Whisper hears well. The
     measure is the loudest hundredth of the frames, so that a click does not hide quiet speech.
     """
-    frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    if not len(frames):
-        return 1.0
-    levels = np.sqrt(np.mean(np.square(frames, dtype=np.float32), axis=1))
-    loud = float(np.percentile(levels, LOUD_PERCENTILE))
+    loud = loud_of(levels_of(samples))
+    return 1.0 if loud is None else gain_to_common(loud)
+
+
+def gain_to_common(loud: float) -> float:
+    """How much louder sound whose loud frames have this root mean square must become."""
     return min(max(LOUD_ENOUGH / max(loud, 1.0), 1.0), MAX_GAIN)
+
+
+def levels_of(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Root mean square of each whole frame, shape (n // 512,)."""
+    frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    levels: NDArray[np.float32] = np.sqrt(np.mean(np.square(frames, dtype=np.float32), axis=1))
+    return levels
+
+
+def loud_of(levels: NDArray[np.float32]) -> float | None:
+    """How loud the loudest hundredth of the frames is; None if there are none."""
+    return float(np.percentile(levels, LOUD_PERCENTILE)) if len(levels) else None
 
 
 @functools.cache
