@@ -47,7 +47,7 @@ class Service:
         self.keys = keys
         self.engines = engines
         self.names = ModelNames(engines.names, settings.model_aliases)
-        self.started = int(time.time())
+        self.began = time.time()
         with ExitStack() as opened:
             self._open_parts(opened, pipeline)
             self._opened = opened.pop_all()
@@ -107,6 +107,11 @@ class Service:
         models = self.engines.statuses() if model is None else [model]
         met = [obstacle_of_model(one) for one in models]
         return self.jobs.barrier.standing or (met[0] if all(met) else None)
+
+    def is_abandoned(self, changed: float) -> bool:
+        """Whether no upload adds any more to what it changed last at that time (epoch seconds):
+        what a service before this one left, and what has lain for long."""
+        return changed < self.began or time.time() - changed > self.settings.abandoned_seconds
 
     def launch(self) -> None:
         """Start the workflows and take up unfinished jobs. Blocks; call it in a thread."""
@@ -197,14 +202,13 @@ def sweep(service: Service) -> None:
         if name in service.receiving:  # its upload may wait long for its next turn
             continue
         path = service.folders.of(name).path
-        if _is_old(path, now, service.settings) and service.store.find(name) is None:
+        if _is_abandoned(service, path) and service.store.find(name) is None:
             service.folders.of(name).remove()
 
 
-def _is_old(path: Path, now: float, settings: Settings) -> bool:
-    """Whether a folder is one that no upload adds to any more."""
+def _is_abandoned(service: Service, folder: Path) -> bool:
     try:
-        newest = max(entry.stat().st_mtime for entry in (path, *path.iterdir()))
+        newest = max(entry.stat().st_mtime for entry in (folder, *folder.iterdir()))
     except OSError:
         return False
-    return now - newest > settings.abandoned_seconds
+    return service.is_abandoned(newest)

@@ -103,9 +103,8 @@ def sweep_files(service: Service) -> None:
     for file in service.files.expired_files(service.executor, now):
         delete_file(service, file)
     service.files.delete_expired_batches(service.executor, now)
-    oldest = now - service.settings.abandoned_seconds
     for path in service.folders.files.iterdir():
-        if path.name in service.receiving or path.stat().st_mtime > oldest:
+        if path.name in service.receiving or not service.is_abandoned(path.stat().st_mtime):
             continue
         if service.files.find_file(path.name) is None:
             path.unlink(missing_ok=True)

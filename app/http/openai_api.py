@@ -73,7 +73,7 @@ def _model_document(service: Service, name: str) -> dict[str, Any]:
     return {
         "id": name,
         "object": "model",
-        "created": service.started,
+        "created": int(service.began),
         "owned_by": "whisper-longform",
         **_limits(model.shown_name),
     }

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.app.calls import until
 from tests.app.killing import DidNotStart, Killable, killable
 from tests.app.planted import GIVE_UP_SECONDS, text_of, wav
 from tests.trust.table import Row
@@ -54,7 +55,7 @@ def killed_at(step: int, folder: Path) -> bool:
         ask_until_taken(service)
         (job,) = service.jobs().values()
         assert service.transcript(job["id"])["text"] == text_of(SOUND)
-        assert os.listdir(folder / "jobs") == [job["id"]]
+        until(lambda: os.listdir(folder / "jobs") == [job["id"]], "a half upload is gone")
     finally:
         service.kill()
     return was_killed
