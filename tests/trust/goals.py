@@ -27,7 +27,7 @@ GOALS = {
     "F6": "Out of memory, a dead or wedged engine, a recording that stops it: the others finish",
     "F7": "Clients that vanish at random bytes, 200 times: nothing left on disk, no job",
     "F8": "250 (night: 1,200) slow clients: /health within 1 s, heads closed within 30 s, bodies "
-    "(also those in line) within 120 s, an honest upload taken meanwhile",
+    "(also those in line) within 120 s, an upload from elsewhere taken meanwhile",
     "F9": "A held database: short waits, long ones 503 with Retry-After; no second service in a "
     "folder",
     "F10": "20 (night: 100) copies of the data folder at random moments: all open, every accepted "
