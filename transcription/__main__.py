@@ -63,7 +63,8 @@ WINDOWS, SUBTITLES, FILES = (
     f"Subtitles ({', '.join(SUBTITLE_FORMATS)})",
     "Files and report",
 )
-SCREEN, CUT, QUIET = CueOptions(), WindowOptions(), SpeechOptions()
+DEFAULT, SCREEN = TranscriptionOptions(), CueOptions()
+ASKED, CUT, QUIET = DEFAULT.decoding, DEFAULT.windows, DEFAULT.speech
 
 
 @cli.command(epilog=EXAMPLES)
@@ -145,28 +146,28 @@ def run(
             "other, and an error may repeat itself.",
             rich_help_panel=SPEECH,
         ),
-    ] = False,
+    ] = DEFAULT.condition_on_previous_text,
     beam_size: Annotated[
         int,
         typer.Option(
             help="Beams per window, 1 to 16. 1 is greedy: faster, some more errors.",
             rich_help_panel=SEARCH,
         ),
-    ] = 5,
+    ] = ASKED.beam_size,
     patience: Annotated[
         float,
         typer.Option(
             help="Above 1 the search goes on after as many ends as beams: slower.",
             rich_help_panel=SEARCH,
         ),
-    ] = 1.0,
+    ] = ASKED.patience,
     length_penalty: Annotated[
         float | None,
         typer.Option(
             help="0 to 1, higher for longer text; the mean log probability if not given.",
             rich_help_panel=SEARCH,
         ),
-    ] = None,
+    ] = ASKED.length_penalty,
     temperature: Annotated[
         float,
         typer.Option(
@@ -174,7 +175,7 @@ def run(
             "where a window fails.",
             rich_help_panel=SEARCH,
         ),
-    ] = 0.0,
+    ] = ASKED.temperatures[0],
     window: Annotated[
         float,
         typer.Option(help="Seconds, 1 to 30; shorter costs accuracy.", rich_help_panel=WINDOWS),
@@ -209,7 +210,7 @@ def run(
             help="mix: as one; split: each channel by itself; tracks: each audio track.",
             rich_help_panel=WINDOWS,
         ),
-    ] = "mix",
+    ] = DEFAULT.channels,
     audio_track: Annotated[
         int | None,
         typer.Option(
@@ -223,7 +224,7 @@ def run(
             help="Skip stretches without speech, and words made up in them.",
             rich_help_panel=WINDOWS,
         ),
-    ] = True,
+    ] = QUIET.skip_silence,
     vad_threshold: Annotated[
         float, typer.Option(help="Probability that counts as speech.", rich_help_panel=WINDOWS)
     ] = QUIET.threshold,

@@ -26,7 +26,8 @@ from app.errors import (
     too_busy,
 )
 from app.http.bodies import body_of
-from app.http.forms import Asked, Fields, read_form
+from app.http.fields import Fields
+from app.http.forms import Asked, read_form
 from app.http.multipart import clean_name
 from app.jobs.sources import FILE_PREFIX, SourceUnavailable, name_in
 from app.service import Service

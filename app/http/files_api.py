@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 from app.batches.running import delete_file
 from app.errors import OK, bad_request, file_not_found, too_busy
 from app.http.dependencies import ERRORS, CallerIn, ServiceIn
-from app.http.forms import Fields
+from app.http.fields import Fields, as_choice, as_whole
 from app.http.middleware import declared_bytes
 from app.http.schemas import content as content_of
 from app.http.uploads import check_room, on_disk, receive_form, tidy_on_disk
@@ -159,17 +159,19 @@ def list_document(documents: list[dict[str, Any]], limit: int) -> dict[str, Any]
 
 
 def _judge(fields: Fields) -> None:
-    if fields.text("purpose") is None:
+    purpose = fields.text("purpose")
+    if purpose is None:
         message = "purpose is required."
         raise bad_request(message, param="purpose", code="missing_required_parameter")
-    fields.choice("purpose", PURPOSES, "")
+    as_choice("purpose", purpose, PURPOSES)
 
 
 def _seconds(service: Service, fields: Fields) -> float:
     """How long a file is kept: as long as jobs, or shorter where the client says so."""
     longest = service.settings.result_days * DAY
-    given = fields.count("expires_after[seconds]", round(longest))
-    if fields.text("expires_after[seconds]") and given < SHORTEST_SECONDS:
+    text = fields.text("expires_after[seconds]")
+    given = round(longest) if text is None else as_whole("expires_after[seconds]", text)
+    if text and given < SHORTEST_SECONDS:
         message = f"expires_after[seconds] must be {SHORTEST_SECONDS} or more."
         raise bad_request(message, param="expires_after")
     return min(longest, given)

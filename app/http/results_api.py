@@ -14,7 +14,9 @@ from app.errors import OK, bad_request, not_ready, of_failure
 from app.http.bodies import body_of, download_headers
 from app.http.clips import cut
 from app.http.dependencies import ERRORS, JobIn, ServiceIn
-from app.http.forms import CUE_FIELDS, Asked, Fields, field_name, read_form
+from app.http.fields import Fields, field_name
+from app.http.form_model import CUE_FIELDS
+from app.http.forms import Asked, read_form
 from app.http.job_events import JobEvents
 from app.http.schemas import CUE_PARAMETERS, TRANSCRIPT_TYPES, content
 from app.service import Service

@@ -1,12 +1,15 @@
-"""What the OpenAPI description says of bodies that no framework parses: forms, errors, jobs."""
+"""What the OpenAPI description says of bodies that no framework parses: forms, errors, jobs.
+
+The fields of a form are those of `form_model`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from chunking.options import CueOptions
+from app.http.form_model import CUE_FIELDS, describe_fields
 from decoding.types import Task
-from transcription.render import FORMATS, STREAMABLE
+from transcription.render import FORMATS
 
 Schema = dict[str, Any]
 
@@ -16,81 +19,12 @@ _FLAG: Schema = {"type": "boolean"}
 _TIME: Schema = {"type": ["integer", "null"], "description": "Seconds since 1970."}
 
 
-_CUES = CueOptions()
-CUE_SCHEMAS: dict[str, Schema] = {
-    "max_line_length": {
-        "type": "integer",
-        "minimum": 1,
-        "default": _CUES.max_line_length,
-        "description": "Columns of a line of subtitles; a wide letter takes two.",
-    },
-    "max_lines": {
-        "type": "integer",
-        "minimum": 1,
-        "default": _CUES.max_lines,
-        "description": "Of a subtitle.",
-    },
-    "max_cue": {
-        "type": "number",
-        "minimum": _CUES.min_duration,
-        "default": _CUES.max_duration,
-        "description": "Longest time on screen, seconds.",
-    },
-    "reading_speed": {
-        "type": "number",
-        "minimum": 1,
-        "default": _CUES.reading_speed,
-        "description": "Columns read in a second.",
-    },
-}
-
-
-def _strings(**more: Any) -> Schema:
-    return {"type": "array", "items": {"type": "string", **more}}
-
-
-def _form_fields(task: Task) -> dict[str, Schema]:
-    formats = [
-        name for name, form in FORMATS.items() if task != "translate" or not form.has_speakers
-    ]
-    return {
-        "file": {"type": "string", "format": "binary", "description": "The recording."},
-        "model": _STRING | {"description": "One of /v1/models, by any of its names."},
-        "language": _STRING
-        | {"description": "ISO-639-1; detected if not given. zh-CN and zh-TW choose the script."},
-        "languages[]": _strings() | {"description": "Languages that may occur."},
-        "prompt": _STRING,
-        "keywords[]": _strings() | {"description": "Words to listen for."},
-        "response_format": _STRING | {"enum": formats, "default": "json"},
-        "temperature": _NUMBER | {"minimum": 0, "maximum": 1, "default": 0},
-        "timestamp_granularities[]": _strings(enum=["word", "segment"]),
-        "include[]": _strings(enum=["logprobs"]),
-        "stream": _FLAG
-        | {"default": False, "description": f"Events, of {', '.join(STREAMABLE)} alone."},
-        "chunking_strategy": _STRING | {"description": "auto, or a server_vad object as JSON."},
-        "known_speaker_names[]": _strings(),
-        "beam_size": {"type": "integer", "minimum": 1, "maximum": 16},
-        "best_of": {"type": "integer", "minimum": 1, "maximum": 16},
-        "patience": _NUMBER | {"exclusiveMinimum": 0, "maximum": 4},
-        "length_penalty": _NUMBER | {"minimum": 0, "maximum": 1},
-        "window": _NUMBER | {"minimum": 1, "maximum": 30, "default": 30},
-        "overlap": _NUMBER | {"minimum": 0, "default": 5},
-        "plan": _STRING | {"enum": ["grid", "chains"], "default": "grid"},
-        "chain": _NUMBER | {"minimum": 30, "description": "Seconds of a chain; plan=chains only."},
-        "hotwords": _STRING,
-        "condition_on_previous_text": _FLAG | {"default": False},
-        "channels": _STRING | {"enum": ["mix", "split", "tracks"], "default": "mix"},
-        "audio_track": {"type": "integer", "minimum": 1},
-        "vad": _FLAG | {"default": True, "description": "Skip what is not speech."},
-        **CUE_SCHEMAS,
-    }
-
-
 def form_body(task: Task, *, required: tuple[str, ...]) -> Schema:
     """`openapi_extra` of a route that takes the transcription form."""
-    fields = _form_fields(task)
-    if "model" not in required:
-        fields["webhook_url"] = _STRING | {"description": "Told when the job has ended."}
+    file = {"type": "string", "format": "binary", "description": "The recording."}
+    fields: Schema = {"file": file, **describe_fields(task)}
+    if "model" in required:
+        del fields["webhook_url"]  # of jobs alone
     schema = {"type": "object", "properties": fields, "required": list(required)}
     return {
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
@@ -100,7 +34,8 @@ def form_body(task: Task, *, required: tuple[str, ...]) -> Schema:
 CUE_PARAMETERS: Schema = {
     "parameters": [
         {"name": name, "in": "query", "required": False, "schema": schema}
-        for name, schema in CUE_SCHEMAS.items()
+        for name, schema in describe_fields("transcribe").items()
+        if name in CUE_FIELDS
     ]
 }
 

@@ -16,7 +16,8 @@ from starlette.requests import Request
 
 from app.engines.states import ModelStatus
 from app.errors import bad_request, conflicting_key, hindered, model_not_found, too_busy
-from app.http.forms import Asked, Fields, read_form
+from app.http.fields import Fields
+from app.http.forms import Asked, read_form
 from app.http.middleware import declared_bytes
 from app.http.places import Turn
 from app.http.uploads import Upload, check_room, on_disk, receive_form, receive_raw, tidy_on_disk

@@ -21,7 +21,7 @@ from typing import ParamSpec, TypeVar
 from starlette.requests import Request
 
 from app.errors import disk_full, too_large
-from app.http.forms import Fields
+from app.http.fields import Fields
 from app.http.multipart import FormReader, boundary_of, clean_name
 from app.http.places import Turn
 from app.settings import Settings

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.http.forms import Fields, read_form
+from app.http.fields import Fields
+from app.http.forms import read_form
 from chunking.types import Segment, Word
 from decoding.types import ModelCard
 from tests.planted import PlantedDecoder, plant, write_wav

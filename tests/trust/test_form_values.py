@@ -7,7 +7,9 @@ import json
 import pytest
 
 from app.errors import OK, ApiError
-from app.http.forms import CUE_FIELDS, Fields, read_form
+from app.http.fields import Fields
+from app.http.form_model import CUE_FIELDS
+from app.http.forms import read_form
 from decoding.types import ModelCard
 from tests.app.calls import submit
 from tests.app.conftest import Running, Start

@@ -9,7 +9,8 @@ import pytest
 
 import app
 from app.errors import ApiError
-from app.http.forms import Asked, Fields, read_form
+from app.http.fields import Fields
+from app.http.forms import Asked, read_form
 from app.http.schemas import TRANSCRIPT_TYPES, form_body
 from decoding.types import ModelCard, Task
 from transcription.render import FORMATS

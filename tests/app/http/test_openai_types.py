@@ -25,7 +25,8 @@ from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 
 from app.errors import ApiError
-from app.http.forms import Asked, Fields, field_name, read_form
+from app.http.fields import Fields, field_name
+from app.http.forms import Asked, read_form
 from decoding.types import ModelCard
 from tests.app.conftest import Running
 from tests.app.planted import text_of, wav

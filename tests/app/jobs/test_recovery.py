@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from app.errors import ApiError, Failure, failure_of, of_failure
-from app.http.forms import Fields, read_form
+from app.http.fields import Fields
+from app.http.forms import read_form
 from app.jobs import workflows
 from app.jobs.workflows import executor_of
 from app.storage.codecs import encode_options
