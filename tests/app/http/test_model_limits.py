@@ -14,7 +14,7 @@ CARD = ModelCard("demo", False, ("en",), 1, "cpu", "fp32")
 
 def document(card: ModelCard) -> dict[str, Any]:
     status = ModelStatus(card.name, "open", card=card)
-    service = SimpleNamespace(model_named=lambda _: status, started=1)
+    service = SimpleNamespace(model_named=lambda _: status, began=1.0)
     return _model_document(cast(Service, service), "whisper-1")
 
 

@@ -375,7 +375,7 @@ def test_what_comes_bit_by_bit_is_not_held_back(start: Start, form: str):
 def test_a_long_answer_comes_in_blocks_and_is_the_same_by_both_routes(start: Start, form: str):
     """Its length is not known when it begins; that of a short one is."""
     decoder = PlantedDecoder()
-    running = start(decoder)
+    running = start(decoder, first_byte_seconds=GIVE_UP_SECONDS)  # nothing is sent to wait by
     body = {"response_format": form, "timestamp_granularities[]": ["word", "segment"]}
     if form == "srt":
         del body["timestamp_granularities[]"]
