@@ -18,7 +18,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from decoding.device.cuda_graphs import RecordingRunner
-from decoding.engine import prefill, slot_table, slots
+from decoding.engine import prefill, slot_table, slots, token_steps
 from decoding.engine.batch import Batch
 from decoding.engine.window_request import WindowRequest
 from decoding.search import hypotheses
@@ -123,7 +123,7 @@ class MadeUp:
                 counter.add("to the host")
             return [torch.zeros(one.shape, dtype=one.dtype) for one in tensors]
 
-        monkeypatch.setattr(slots.SlotGroup, "_take_tokens", lambda *_: None)
+        monkeypatch.setattr(token_steps.TokenSteps, "_take_tokens", lambda *_: None)
         monkeypatch.setattr(slot_table.SlotTable, "done", done)
         monkeypatch.setattr(hypotheses, "fetch", fetch)
         self.batch = Batch(model, num_slots)
