@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from chunking.types import Span
 
@@ -11,13 +11,27 @@ from chunking.types import Span
 def unite(spans: Iterable[Span], *, bridge: float = 0.0) -> tuple[Span, ...]:
     """Sorted, disjoint spans that cover `spans`; gaps of at most `bridge` seconds are closed."""
     united: list[Span] = []
-    for span in sorted(spans):
+    for span in sorted(_joined(spans)):
         if united and span.start <= united[-1].end + bridge:
             if span.end > united[-1].end:
                 united[-1] = Span(united[-1].start, span.end)
         else:
             united.append(span)
     return tuple(united)
+
+
+def _joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """The same stretches in fewer spans, where one begins in the one before it: most words do."""
+    last: Span | None = None
+    for span in spans:
+        if last is not None and last.start <= span.start <= last.end:
+            last = Span(last.start, max(last.end, span.end))
+            continue
+        if last is not None:
+            yield last
+        last = span
+    if last is not None:
+        yield last
 
 
 def clip(spans: Sequence[Span], bounds: Span) -> tuple[Span, ...]:

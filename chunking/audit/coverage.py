@@ -126,21 +126,7 @@ def _covered(
         for span in _cover(word, evidence)
         for part in (clip(texts[word.window], span) if word.window in texts else (span,))
     )
-    return unite(_joined(parts))
-
-
-def _joined(spans: Iterable[Span]) -> Iterator[Span]:
-    """The same stretches in fewer spans, where one begins in the one before it: most words do."""
-    last: Span | None = None
-    for span in spans:
-        if last is not None and last.start <= span.start <= last.end:
-            last = Span(last.start, max(last.end, span.end))
-            continue
-        if last is not None:
-            yield last
-        last = span
-    if last is not None:
-        yield last
+    return unite(parts)
 
 
 def _stretches(covered: Sequence[Span], evidence: Sequence[Span]) -> list[tuple[Span, float]]:
