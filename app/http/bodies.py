@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import quote
 
@@ -36,6 +37,16 @@ def body_of(transcript: Transcript, asked: Asked) -> Iterator[bytes]:
             yield "".join(block).encode()
             block, length = [], 0
     yield "".join(block).encode()
+
+
+def begun(transcript: Transcript, asked: Asked) -> bytes | Iterator[bytes]:
+    """The whole body if it is one block; all its blocks, the first of them made, if they are more.
+
+    What cannot be rendered is told before an answer has begun, and a short one has a length.
+    """
+    blocks = body_of(transcript, asked)
+    first = tuple(islice(blocks, 2))
+    return first[0] if len(first) == 1 else chain(first, blocks)
 
 
 def _parts_of(transcript: Transcript, asked: Asked) -> Iterator[str]:

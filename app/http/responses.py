@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.errors import OK, ApiError, of_failure, unavailable
-from app.http.bodies import GrowingText, body_of, done_event, logprobs_of, speaker_events
+from app.http.bodies import GrowingText, begun, done_event, logprobs_of, speaker_events
 from app.http.forms import Asked
 from app.http.middleware import answer
 from app.jobs.notifications import Subscription
@@ -173,16 +173,16 @@ class WholeAnswer(WaitingAnswer):
 
     async def _finish(self, job: Job) -> None:
         transcript = await self._transcript(job)
-        blocks = body_of(transcript, self._asked)
-        block = await asyncio.to_thread(next, blocks)
-        following = await asyncio.to_thread(next, blocks, None)
-        is_short = following is None and not self._has_begun
+        body = await asyncio.to_thread(begun, transcript, self._asked)
         media_type = FORMATS[self._asked.response_format].media_type
-        await self._begin(media_type, len(block) if is_short else None)
-        while following is not None:
+        if isinstance(body, bytes):
+            await self._begin(media_type, len(body))
+            await self._write(body, is_last=True)
+            return
+        await self._begin(media_type)
+        while (block := await asyncio.to_thread(next, body, None)) is not None:
             await self._write(block)
-            block, following = following, await asyncio.to_thread(next, blocks, None)
-        await self._write(block, is_last=True)
+        await self._write(b"", is_last=True)
 
 
 class StreamedAnswer(WaitingAnswer):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from itertools import chain, islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from app.errors import OK, bad_request, not_ready, of_failure
-from app.http.bodies import body_of, download_headers
+from app.http.bodies import begun, download_headers
 from app.http.clips import cut
 from app.http.dependencies import ERRORS, JobIn, ServiceIn
 from app.http.fields import Fields, field_name
@@ -76,12 +75,12 @@ async def transcript(
     pairs.append(("response_format", response_format))
     pairs.append(("channels", decode_options(job.options).channels))
     asked = read_form(Fields(pairs), service.model.card)
-    blocks, is_short = await asyncio.to_thread(_rendered, service, job, asked)
+    body = await asyncio.to_thread(_rendered, service, job, asked)
     headers = download_headers(job.file_name, asked.response_format)
     media_type = FORMATS[asked.response_format].media_type
-    if is_short:
-        return Response(b"".join(blocks), media_type=media_type, headers=headers)
-    return StreamingResponse(blocks, media_type=media_type, headers=headers)
+    if isinstance(body, bytes):
+        return Response(body, media_type=media_type, headers=headers)
+    return StreamingResponse(body, media_type=media_type, headers=headers)
 
 
 @result_routes.get("/clip", responses=SOUND)
@@ -94,8 +93,8 @@ async def clip(
     return Response(sound, media_type="audio/wav", headers=NOT_STORED)
 
 
-def _rendered(service: Service, job: Job, asked: Asked) -> tuple[Iterator[bytes], bool]:
-    """The blocks of the transcript, the first of which are made; whether these are all."""
+def _rendered(service: Service, job: Job, asked: Asked) -> bytes | Iterator[bytes]:
+    """The transcript, whole or in blocks."""
     if job.failure is not None:
         raise of_failure(job.failure)
     stored = service.store.find_transcript(job.id)
@@ -104,9 +103,7 @@ def _rendered(service: Service, job: Job, asked: Asked) -> tuple[Iterator[bytes]
     whole = decode_transcript(stored)
     if FORMATS[asked.response_format].has_speakers:
         _check_has_channels(whole, asked.response_format)
-    blocks = body_of(whole, asked)
-    first = tuple(islice(blocks, 2))
-    return chain(first, blocks), len(first) == 1
+    return begun(whole, asked)
 
 
 def _check_has_channels(whole: Transcript, response_format: str) -> None:
