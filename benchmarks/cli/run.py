@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -39,14 +38,7 @@ RUNS = Path("data/benchmarks/runs")
 
 def run(  # noqa: PLR0913  # a command's options are its arguments
     dataset: choose.DatasetName = "demo",
-    peer: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--peer",
-            "-p",
-            help=f"Another recogniser: {choose.PEER_NAMES} or http://HOST/v1; repeatable.",
-        ),
-    ] = None,
+    peer: choose.Peers = None,
     model: choose.Model = DEMO_MODEL,
     device: choose.Device = "cpu",
     precision: choose.Precision = "auto",
@@ -54,14 +46,7 @@ def run(  # noqa: PLR0913  # a command's options are its arguments
     batch: choose.Batch = 8,
     threads: choose.Threads = None,
     previous_text: choose.PreviousText = True,
-    normalizer: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--normalizer",
-            "-n",
-            help=f"{choose.NORMALIZER_NAMES}; repeatable, chosen by language if not given.",
-        ),
-    ] = None,
+    normalizer: choose.Normalizers = None,
     root: choose.Root = None,
     data: choose.DataFolder = choose.DATA,
     split: choose.Split = "test",
@@ -73,9 +58,9 @@ def run(  # noqa: PLR0913  # a command's options are its arguments
     shuffle: choose.Shuffle = None,
     norm: choose.UseNorm = False,
     limit: choose.Limit = None,
-    ours: Annotated[bool, typer.Option(help="Measure this repository's pipeline, too.")] = True,
+    ours: choose.Ours = True,
     out: choose.RunFolder = None,
-    api_key: Annotated[str | None, typer.Option(help="Key for a server given as --peer.")] = None,
+    api_key: choose.ApiKey = None,
     json: JsonFile = None,
 ) -> None:
     """Measure word error rates of recognisers on a data set.
@@ -109,12 +94,7 @@ def run(  # noqa: PLR0913  # a command's options are its arguments
             note(DEMO_LIMITS)
         record = measure(dataset, items, systems, folder, device.split(","), normalizer or ())
         assessment = assess(record)
-    written = write_report(assessment, folder)
-    show_assessment(assessment)
-    screen.print(f"report: {written.html}", highlight=False)
-    save(json, to_json(assessment))
-    if assessment.failures:
-        raise typer.Exit(1)
+    publish(assessment, folder, json)
 
 
 def measure(
@@ -150,6 +130,16 @@ def recorded(
         systems=tuple(systems),
         machine=describe_machine(),
     )
+
+
+def publish(assessment: Assessment, folder: Path, json: Path | None) -> None:
+    """Write the report down and show it; a failure in it is the command's."""
+    written = write_report(assessment, folder)
+    show_assessment(assessment)
+    screen.print(f"report: {written.html}", highlight=False)
+    save(json, to_json(assessment))
+    if assessment.failures:
+        raise typer.Exit(1)
 
 
 @contextmanager

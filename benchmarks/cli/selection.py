@@ -26,6 +26,24 @@ DatasetName = Annotated[
         "--dataset", "-d", help="Data set by name (see `datasets`), `folder` or `manifest`."
     ),
 ]
+Peers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--peer",
+        "-p",
+        help=f"Another recogniser: {PEER_NAMES} or http://HOST/v1; repeatable.",
+    ),
+]
+Normalizers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--normalizer",
+        "-n",
+        help=f"{NORMALIZER_NAMES}; repeatable, chosen by language if not given.",
+    ),
+]
+Ours = Annotated[bool, typer.Option(help="Measure this repository's pipeline, too.")]
+ApiKey = Annotated[str | None, typer.Option(help="Key for a server given as --peer.")]
 Root = Annotated[
     Path | None,
     typer.Option(help="Where the set lies, if not in the data folder; a file for `manifest`."),
