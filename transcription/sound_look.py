@@ -39,6 +39,8 @@ MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 # Formats whose times ffmpeg counts from the start of the track that is decoded, not of the file.
 FROM_THE_TRACK = frozenset(("mpegts", "mpeg", "ogg"))
 MATROSKA = "matroska,webm"
+# Formats that say when they end, not how long they are.
+TO_THE_END = frozenset((MATROSKA, "ogg"))
 ROUNDING = 0.03
 STEREO = "stereo"
 WAV_CHANNELS_OFFSET = 22
@@ -104,7 +106,7 @@ def look_at(
     unheard = tuple(sound.index for sound in found if sound not in chosen)
     return Look(
         listing.format,
-        listing.duration,
+        _length(listing),
         listing.has_video,
         chosen,
         runs,
@@ -177,6 +179,13 @@ def _sounds(packets: FirstPackets, limits: ChildLimits) -> tuple[Sound, ...]:
         lead = origin + _own_start(listing, index)
         sounds.append(Sound(index, codecs[number], int(rates[number]), layouts[number], lead))
     return tuple(sounds)
+
+
+def _length(listing: Listing) -> float | None:
+    """Seconds from where the first track begins, as the file claims them."""
+    if listing.duration is None or listing.format not in TO_THE_END:
+        return listing.duration
+    return max(0.0, listing.duration - listing.start)
 
 
 def _origin(runs: Runs, limits: ChildLimits, listing: Listing) -> float:

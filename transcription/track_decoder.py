@@ -77,8 +77,8 @@ class TrackDecoder:
     def warnings(self) -> list[str]:
         """What was odd about the sound."""
         mixed = self._downmix.warnings() if self._downmix else []
-        missing = self._damage() if self._is_damaged else self._shortness()
-        return [*missing, *self._clock.warnings(), *mixed]
+        damage = self._damage() if self._is_damaged else []
+        return [*damage, *self._shortness(), *self._clock.warnings(), *mixed]
 
     def _damage(self) -> list[str]:
         places = [gap.start for gap in self._clock.gaps]

@@ -299,6 +299,11 @@ STARTS = (
           ("mp4", "MP4", AAC, 1), ("mov", "QuickTime", AAC, 1), ("mkv", "Matroska", AAC, 0),
           ("ts", "MPEG transport stream", AAC, 0), ("flv", "Flash", AAC, 0),
       )),
+    # nothing begins before it: that is where a player's clock begins
+    *(Kind(f"alone.{suffix}", f"{name}, sound alone with 4 s on its clock when it begins",
+           only_late(*codec))
+      for suffix, name, codec in (("webm", "WebM", OPUS), ("opus", "Ogg, Opus", OPUS),
+                                  ("ts", "MPEG transport stream", AAC))),
     Kind("edit-list.m4a", "M4A whose edit list begins with 4 empty seconds", only_late(*AAC),
          duration=SECONDS + 4, tone=TONE + 4),
 )  # fmt: skip
@@ -369,7 +374,8 @@ The clock is a player's: it begins where the first track of the file begins, in 
 where their own clock does. Where the file has no sound there is silence. It is believed up to a
 bound: a gap of an hour, and of a minute and 60 times the sound before it; in all 6 hours, and an
 hour and a second per 750 bytes of the file. Gaps of half a second and more, damage and disbelief
-are in the `warnings` of the transcript.
+are in the `warnings` of the transcript. AVI has no times that ffmpeg would read: its sound begins
+with the film, and what it leaves empty closes up.
 
 Of several audio tracks the one that the file flags is heard, the first that can be decoded if
 that cannot; a warning names the others, `audio_track=N` chooses, `channels=tracks` hears each as

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from decoding.types import SAMPLE_RATE
-from tests.transcription.kinds import CLOSED_UP, LONG, ON_THE_CLOCK, SECONDS, TONE, page, tone_of
+from tests.transcription.kinds import (
+    CLOSED_UP,
+    LONG,
+    MP3,
+    ON_THE_CLOCK,
+    SECONDS,
+    TONE,
+    Kind,
+    late,
+    page,
+    tone_of,
+)
 from transcription.audio import AudioStream
 
 
@@ -42,6 +53,13 @@ def test_damage_of_a_file_without_times_is_placed(kind, tmp_path):
     placed = re.search(r"the first about (\d+) s into it", warnings[0])
     assert placed
     assert 0 <= int(placed[1]) <= 3
+
+
+def test_a_late_start_is_lost_in_avi(tmp_path):
+    """It is written as empty pieces of sound, which ffmpeg does not count."""
+    duration, samples, _ = heard(Kind("late.avi", "AVI", late(4, *MP3)), tmp_path)
+    assert tone_of(samples) == pytest.approx(TONE, abs=0.1)
+    assert duration == pytest.approx(SECONDS, abs=0.1)
 
 
 @pytest.mark.slow  # 9 s of a processor: 1.4 GB of samples pass by
