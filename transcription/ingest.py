@@ -7,8 +7,10 @@ here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
+from transcription import noise
 from transcription.audio import AudioLimits, AudioStream
 from transcription.audio_cache import find_cached, keep_cached, key_of
 from transcription.options import TranscriptionOptions
@@ -49,6 +51,7 @@ def ingest(
         recordings, warnings = stream.recordings, stream.warnings
     pairs = zip(recordings, detectors, strict=True)
     detected = tuple((recording, detector.finish(recording)) for recording, detector in pairs)
-    sound = IngestedAudio(detected, warnings)
+    masked = tuple(chain.from_iterable(noise.warnings_of(*one) for one in detected))
+    sound = IngestedAudio(detected, (*warnings, *masked))
     keep_cached(workspace, key, sound)
     return sound
