@@ -15,11 +15,16 @@ from tests.transcription.kinds import (
     SECONDS,
     TONE,
     Kind,
+    damaged,
     late,
     page,
+    source,
     tone_of,
 )
 from transcription.audio import AudioStream
+from transcription.decoder_runs import PIECE_BYTES
+from transcription.ffmpeg import PIPE_BYTES
+from transcription.types import BYTES_PER_SAMPLE
 
 
 def heard(kind, folder):
@@ -50,9 +55,16 @@ def test_damage_of_a_file_without_times_is_placed(kind, tmp_path):
     # what is behind the damage was read, as much earlier as is missing
     assert tone_of(samples) == pytest.approx(TONE - (SECONDS - duration), abs=0.3)
     assert kind.warning in warnings[0]
+
+
+def test_where_damage_begins_is_told(tmp_path):
+    """As nearly as it can be known: what lies in the pipe was decoded before we heard of it."""
+    ahead = (PIPE_BYTES + PIECE_BYTES) / (SAMPLE_RATE * BYTES_PER_SAMPLE)
+    minute = source(seconds=60.0, tone=50.0)
+    _, _, warnings = heard(Kind("damaged.mp3", "MP3", damaged(*MP3, of=minute)), tmp_path)
     placed = re.search(r"the first about (\d+) s into it", warnings[0])
     assert placed
-    assert 0 <= int(placed[1]) <= 3
+    assert 0.25 * 60 - 1 <= int(placed[1]) <= 0.25 * 60 + ahead
 
 
 def test_a_late_start_is_lost_in_avi(tmp_path):
