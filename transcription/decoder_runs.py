@@ -86,12 +86,13 @@ def read(child: Child) -> bytes:
 
 
 def read_pieces(child: Child) -> Iterator[bytes]:
-    """All its output, in pieces of about `PIECE_BYTES`; the first complaint ends one early."""
+    """All its output, in pieces of about `PIECE_BYTES`. The first complaint ends one, if need be an
+    empty one, before the output that may be behind it."""
     kept: list[bytes] = []
     size, had_complained = 0, child.has_complained
     while chunk := read(child):
         is_news = child.has_complained and not had_complained
-        if kept and (is_news or size + len(chunk) > PIECE_BYTES):
+        if is_news or (kept and size + len(chunk) > PIECE_BYTES):
             yield b"".join(kept)
             kept, size = [], 0
         had_complained = child.has_complained
