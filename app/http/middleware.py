@@ -48,6 +48,7 @@ OPEN_PREFIX = "/static/"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 UNREAD = "longform.unread"  # our server's ASGI extension: whether the request is still arriving
 FORM_OVERHEAD_BYTES = 8 << 20  # text fields and part headers beside the file
+BUFFERED_BYTES = 32 << 10  # that systems and server take at least of a body that nobody asks for
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 log = logging.getLogger("app.access")
@@ -146,8 +147,11 @@ class _Body:
     receive_raw: Receive
     settings: Settings
     bytes_seen: int = 0
-    seconds_waited: float = 0.0  # for the client; what the service needs is not its fault
+    # For the client. What the service needs for itself, or for others, is not the client's fault:
+    # of that counts only what the buffers on the way take meanwhile from one that is fast enough.
+    seconds_waited: float = 0.0
     is_complete: bool = False
+    came_last: float | None = None
 
     async def receive(self) -> Message:
         if self.is_complete:
@@ -158,7 +162,9 @@ class _Body:
                 message = await self.receive_raw()
         except TimeoutError:
             raise stalled("The upload stopped arriving.") from None
-        self.seconds_waited += time.monotonic() - began
+        elsewhere = 0.0 if self.came_last is None else began - self.came_last
+        self.came_last = time.monotonic()
+        self.seconds_waited += self.came_last - began + min(elsewhere, self._buffered_seconds())
         self.bytes_seen += len(message.get("body", b""))
         self.is_complete = not message.get("more_body", False)
         if self.bytes_seen > self.settings.max_upload_bytes + FORM_OVERHEAD_BYTES:
@@ -166,6 +172,9 @@ class _Body:
         if not self.is_complete and self._is_too_slow():
             raise stalled("The upload arrives too slowly.")
         return message
+
+    def _buffered_seconds(self) -> float:
+        return BUFFERED_BYTES / max(self.settings.upload_bytes_per_second, 1)
 
     def _is_too_slow(self) -> bool:
         seconds, least = self.seconds_waited, self.settings.upload_bytes_per_second

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from app.errors import ApiError
+from app.http import middleware
+from app.settings import Settings
 from tests.app.calls import until
 from tests.app.conftest import Running, Start
 from tests.app.planted import GIVE_UP_SECONDS, wav
@@ -78,3 +84,52 @@ def test_a_body_may_be_as_slow_as_the_settings_say(start: Start):
 
     with running.client() as client:
         assert client.put("/v1/jobs", content=slowly()).status_code == 202
+
+
+class Client:
+    """Sends `rate` bytes a second into a buffer, which is read as one message after another."""
+
+    def __init__(self, rate: float, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = self.sent_until = 0.0
+        self._rate = rate
+        self._body = middleware._Body(self._receive, settings)
+        monkeypatch.setattr(middleware, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    async def _receive(self) -> dict[str, Any]:
+        self.now += 0.5
+        size = min(round(self._rate * (self.now - self.sent_until)), 64 << 10)
+        self.sent_until = self.now
+        return {"type": "http.request", "body": bytes(size), "more_body": True}
+
+    def turns_until_ended(self, in_turn: float, in_line: float) -> int | None:
+        """Of so many seconds, with so many between them; None if it may go on."""
+        for turn in range(20):
+            end = self.now + in_turn
+            while self.now < end:
+                try:
+                    asyncio.run(self._body.receive())
+                except ApiError:
+                    return turn
+            self.now += in_line
+        return None
+
+
+@pytest.mark.parametrize(
+    ("rate", "in_line", "ended"),
+    [
+        (0.5, 0.0, 6),  # 30 s of 5 s each
+        (0.5, 60.0, 1),  # a minute in line, and next to nothing has come meanwhile
+        (0.5, 10.0, 2),
+        (1100.0, 0.0, None),
+        (1100.0, 10.0, None),
+        (1100.0, 60.0, None),
+        (1100.0, 600.0, None),  # the buffers were full long before
+        (900.0, 0.0, 6),
+        (10_000.0, 600.0, None),
+    ],
+)
+def test_time_in_line_counts_as_far_as_a_client_can_use_it(
+    monkeypatch: pytest.MonkeyPatch, rate: float, in_line: float, ended: int | None
+):
+    client = Client(rate, Settings(), monkeypatch)
+    assert client.turns_until_ended(5.0, in_line) == ended
