@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoding.voice_activity.silero_file import FRAME_SAMPLES
-from transcription.silero import MAX_GAIN, gain_for, gain_to_common, levels_of, loud_of
+from transcription.silero import gain_for, gain_to_common, levels_of, loud_of
 from transcription.types import VoiceActivityDetector
 
 CELL_FRAMES = 31  # of a second
@@ -20,7 +20,6 @@ LOCAL_CELLS = 3  # that tell how loud it is in the middle one
 LOCAL_PERCENTILE = 90.0  # of their frames: of speech with its pauses, and not of a click
 FAINT = 10 ** (-10 / 20)  # of the loudest hundredth of the whole
 LEAD_IN_CELLS = 3
-FAR_BELOW = 10 ** (-20 / 20)  # of the loudest hundredth: fainter than a model hears beside it
 
 
 def hear(samples: NDArray[np.int16], vad: VoiceActivityDetector) -> NDArray[np.float32]:
@@ -38,22 +37,6 @@ def hear(samples: NDArray[np.int16], vad: VoiceActivityDetector) -> NDArray[np.f
         behind = again[(first - lead) * CELL_FRAMES :]
         probabilities[frames] = np.maximum(probabilities[frames], behind)
     return probabilities
-
-
-def with_faint_parts_louder(samples: NDArray[np.int16]) -> NDArray[np.int16]:
-    """The same sound with what is far below its loud parts brought near them; else `samples`.
-
-    Whisper, too, passes over a far speaker between near ones in one window.
-    """
-    levels = levels_of(samples)
-    loud = loud_of(levels)
-    if loud is None:
-        return samples
-    local = _local_levels(levels)
-    if not (local < FAR_BELOW * loud).any():
-        return samples
-    wanted = FAINT * loud
-    return _amplified(samples, np.clip(wanted / np.maximum(local, 1.0), 1.0, MAX_GAIN))
 
 
 def _local_levels(levels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -83,14 +66,10 @@ def _runs(is_faint: NDArray[np.bool_]) -> list[tuple[int, int]]:
 def _levelled(
     samples: NDArray[np.int16], local: NDArray[np.float32], cells: slice
 ) -> NDArray[np.int16]:
-    """The samples of these cells at the common level."""
+    """The samples of these cells at the common level, which changes slowly from cell to cell."""
     here = samples[cells.start * CELL_SAMPLES : cells.stop * CELL_SAMPLES]
-    return _amplified(here, np.array([gain_to_common(float(level)) for level in local[cells]]))
-
-
-def _amplified(samples: NDArray[np.int16], gains: NDArray[np.float64]) -> NDArray[np.int16]:
-    """Times the gain of each cell, which changes slowly from one to the next."""
+    gains = np.log([gain_to_common(float(level)) for level in local[cells]])
     middles = (np.arange(len(gains)) + 0.5) * CELL_SAMPLES
-    envelope = np.exp(np.interp(np.arange(len(samples)), middles, np.log(gains)))
+    louder = here * np.exp(np.interp(np.arange(len(here)), middles, gains))
     limits = np.iinfo(np.int16)
-    return np.clip(np.round(samples * envelope), limits.min, limits.max).astype(np.int16)
+    return np.clip(np.round(louder), limits.min, limits.max).astype(np.int16)

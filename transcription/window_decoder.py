@@ -10,13 +10,9 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 
-import numpy as np
-from numpy.typing import NDArray
-
 from chunking.types import Piece, Window
 from decoding.types import Clip, Decoded, Decoder, ModelCard
 from transcription.engine_vad import vad_of
-from transcription.faint_speech import with_faint_parts_louder
 from transcription.options import TranscriptionOptions
 from transcription.pace import Pace
 from transcription.types import Recording, VoiceActivityDetector
@@ -53,7 +49,7 @@ class EngineWindowDecoder:
         gathered = _Gathered(windows)
         for position, window in enumerate(windows):
             clip = Clip(
-                _sound_of(recording, window),
+                recording.read(window.span),
                 group=self._group,
                 caller=self._caller,
                 windows_left=max(self.windows_left - position, 1),
@@ -79,12 +75,6 @@ class EngineWindowDecoder:
 
     def cancel(self) -> None:
         self._decoder.cancel(self._group)
-
-
-def _sound_of(recording: Recording, window: Window) -> NDArray[np.int16]:
-    """Speech that was passed over is heard again with its faint parts louder."""
-    samples = recording.read(window.span)
-    return with_faint_parts_louder(samples) if window.kind == "gap" else samples
 
 
 def seed_of(digest: str, window: Window) -> int:

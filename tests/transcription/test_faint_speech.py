@@ -5,7 +5,7 @@ import pytest
 
 from decoding.types import SAMPLE_RATE
 from decoding.voice_activity.silero_file import FRAME_SAMPLES
-from transcription.faint_speech import hear, with_faint_parts_louder
+from transcription.faint_speech import hear
 from transcription.silero import levels_of
 
 AUDIBLE = 1000.0
@@ -74,20 +74,3 @@ def test_silence_stays_silence():
 def test_little_sound(count):
     samples = np.full(count, 100, np.int16)
     assert len(hear(samples, LevelDetector())) == -(-count // FRAME_SAMPLES)
-
-
-def test_a_far_speaker_is_brought_near_the_others():
-    samples = sound((10, 8000), (10, 100), (10, 8000))
-    levels = levels_of(with_faint_parts_louder(samples))
-    at = SAMPLE_RATE // FRAME_SAMPLES
-    assert levels[13 * at : 17 * at].min() > 1000
-    assert levels[13 * at : 17 * at].max() < 8000
-    assert np.array_equal(
-        with_faint_parts_louder(samples)[: 5 * SAMPLE_RATE], samples[: 5 * SAMPLE_RATE]
-    )
-
-
-@pytest.mark.parametrize("parts", [((30, 5000),), ((20, 5000), (10, 1000)), ((0.01, 50),)])
-def test_sound_of_one_level_stays_as_it_is(parts):
-    samples = sound(*parts)
-    assert with_faint_parts_louder(samples) is samples

@@ -128,19 +128,3 @@ def test_the_share_of_the_slots(queued, in_use, ahead, share):
             return EngineStatistics(slots=8, slots_in_use=in_use, queued=queued)
 
     assert EngineWindowDecoder(Busy(), group="g").share(ahead) == share
-
-
-@pytest.mark.parametrize(("kind", "is_louder"), [("grid", False), ("gap", True)])
-def test_speech_that_was_passed_over_is_heard_again_louder(tmp_path, kind, is_louder):
-    near = np.full(16_000 * 10, 8000, "<i2")
-    samples = np.concatenate([near, near // 80])
-    samples.tofile(tmp_path / "sound.pcm")
-    decoder = HeldDecoder()
-    EngineWindowDecoder(decoder, group="g").submit(
-        Recording(tmp_path / "sound.pcm", len(samples), "digest"),
-        [Window(0, 0.0, 20.0, kind)],
-        TranscriptionOptions(),
-    )
-    (clip,) = decoder.clips
-    assert (clip.samples[16_000 * 15] > 1000) == is_louder
-    assert clip.samples[16_000 * 5] == 8000
