@@ -56,12 +56,10 @@ def gain_for(samples: NDArray[np.int16]) -> float:
     The model misses most of speech below -60 dB of full scale, which Whisper hears well. The
     measure is the loudest hundredth of the frames, so that a click does not hide quiet speech.
     """
-    loud = loud_of(levels_of(samples))
-    return 1.0 if loud is None else gain_to_common(loud)
-
-
-def gain_to_common(loud: float) -> float:
-    """How much louder sound whose loud frames have this root mean square must become."""
+    levels = levels_of(samples)
+    if not len(levels):
+        return 1.0
+    loud = float(np.percentile(levels, LOUD_PERCENTILE))
     return min(max(LOUD_ENOUGH / max(loud, 1.0), 1.0), MAX_GAIN)
 
 
@@ -70,11 +68,6 @@ def levels_of(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     levels: NDArray[np.float32] = np.sqrt(np.mean(np.square(frames, dtype=np.float32), axis=1))
     return levels
-
-
-def loud_of(levels: NDArray[np.float32]) -> float | None:
-    """How loud the loudest hundredth of the frames is; None if there are none."""
-    return float(np.percentile(levels, LOUD_PERCENTILE)) if len(levels) else None
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from chunking.types import Span
 from decoding.device.processors import usable_processors
 from decoding.types import SAMPLE_RATE
 from decoding.voice_activity.silero_file import FRAME_SAMPLES
-from transcription import energy_vad, faint_speech, silero
+from transcription import energy_vad, silero
 from transcription.options import SpeechOptions
 from transcription.silero import LEAD_IN_FRAMES
 from transcription.types import DetectedSpeech, Recording, VoiceActivityDetector
@@ -109,7 +109,7 @@ class SpeechDetector:
         before = round((start - first) * SAMPLE_RATE)
         here = round((end - start) * SAMPLE_RATE)
         section = samples[: before + here]
-        probabilities = faint_speech.hear(section, self._vad)
+        probabilities = self._vad(section, gain=silero.gain_for(section))
         activity = energy_vad.detect_activity(samples)
         skipped = before // energy_vad.HOP_SAMPLES
         return _Frames(
