@@ -2,6 +2,7 @@ import os
 import signal
 from pathlib import Path
 
+import decoding  # noqa: F401 - threads of PyTorch wait in tests as they do in the service
 from tests.trust.table import (
     pytest_addoption,
     pytest_collection_modifyitems,

@@ -11,6 +11,7 @@ from typing import Final, cast
 
 from benchmarks.machine import OUR_PACKAGE, our_source, our_version
 from benchmarks.peers.types import Peer, PeerSpec, PeerUnavailable
+from decoding.device.spin_wait import spin_by_default
 from transcription.silero import NO_REPORTS
 
 
@@ -109,6 +110,8 @@ def versions_of(kind: str) -> dict[str, str]:
 def open_peer(spec: PeerSpec) -> Peer:
     """Loads the recogniser and its model. Raises PeerUnavailable with one sentence."""
     card = card_of(spec.kind)
+    if spec.kind not in {OURS, OURS_SEQUENTIAL}:
+        spin_by_default()
     missing = [package for package, found in versions_of(spec.kind).items() if found == ABSENT]
     if missing:
         raise PeerUnavailable(
