@@ -26,6 +26,9 @@ _NEIGHBOURS = 4
 SHORTEST_CERTAIN = 0.4
 """A gap is asked for from so many seconds on that both detectors take for speech. What only the
 more sensitive one hears is noise, laughter or another room, and of no use to decode again."""
+WORTH_TWICE = 1.0
+"""A gap with so many seconds of speech by both detectors is asked for once more, elsewhere, where
+the first window brought nothing: what remains of it may be short of what counts as uncovered."""
 SAME_SOUND = 0.5
 """Two words are the same sound if they share this part of the shorter one's time."""
 
@@ -56,7 +59,13 @@ class FilledRun:
 
 def is_certain(gap: Span, context: Context) -> bool:
     """Whether there is enough speech in `gap` for a window of its own."""
-    return context.certain is None or total(clip(context.certain, gap)) >= SHORTEST_CERTAIN
+    return context.certain is None or _certain_seconds(gap, context) >= SHORTEST_CERTAIN
+
+
+def _certain_seconds(gap: Span, context: Context) -> float:
+    """Speech in `gap` by both detectors, or by the one that there is."""
+    heard = context.evidence if context.certain is None else context.certain
+    return total(clip(heard or (), gap))
 
 
 def fill_gaps(run: WordRun, context: Context) -> FilledRun:
@@ -77,8 +86,10 @@ def fill_gaps(run: WordRun, context: Context) -> FilledRun:
 def _fill_gap(
     words: tuple[Word, ...], settled: int, run: WordRun, gap: Span, context: Context
 ) -> tuple[tuple[Word, ...], RepairRequest | None]:
+    unfilled = words
     for attempt in range(context.rounds - run.rounds):
-        if attempt and not _is_open(words, gap, context):
+        is_vain = words == unfilled and _certain_seconds(gap, context) >= WORTH_TWICE
+        if attempt and not (is_vain or _is_open(words, gap, context)):
             break
         number = gap_number(gap.start, attempt)
         if number not in context.answers:

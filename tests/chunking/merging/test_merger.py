@@ -15,7 +15,7 @@ from benchmarks.simulated_recogniser import speak as spoken_by_nobody
 from chunking.audit.coverage import audit
 from chunking.merging.merger import Merger, merge
 from chunking.options import MergeOptions, WindowOptions
-from chunking.spans import unite
+from chunking.spans import subtract, unite
 from chunking.types import Piece, Span, Window, Word
 from chunking.windows import plan_windows
 from tests.chunking.plant import Said, chat, duration_of, hear, speak, speech_of, texts
@@ -543,6 +543,21 @@ def test_a_gap_is_never_asked_for_twice_alike(hole):
     assert max(abs(first.start - second.start), abs(first.end - second.end)) >= 1.0
     assert second.start <= hole[0] + 0.5
     assert second.end >= hole[1]
+
+
+@pytest.mark.parametrize(("hole", "times"), [((10.0, 11.8), 2), ((10.0, 11.2), 1)])
+def test_a_gap_that_nobody_wrote_is_asked_for_twice_if_there_is_enough_in_it(hole, times):
+    """Though what the words beside it leave is too short to count as uncovered."""
+    said = chat(180, 6)
+    pieces = [
+        replace(p, timed_text=subtract([p.window.span], [Span(*hole)]))
+        for p in with_hole(said, hole[0] - 0.2, hole[1] + 0.2)
+    ]
+    evidence, duration = speech_of(said), duration_of(said)
+    _, _, asked = run_all(
+        pieces, lambda window: Piece(window, ()), evidence=evidence, duration=duration
+    )
+    assert [request.reason for request in asked] == ["gap"] * times
 
 
 def test_a_gap_is_asked_for_once_if_there_is_only_one_window_for_it():
