@@ -2,7 +2,8 @@
 
     demo.pt (compact) ─▶ full openai checkpoint ─▶ Hugging Face folder ─▶ CTranslate2 folder
 
-Official names are passed through: every recogniser fetches its own copy. Weights are renamed and
+Official names are passed through where they have not been fetched to this machine: every recogniser
+then fetches its own copy. Weights are renamed and
 never changed; converted forms are kept in the user's cache.
 """
 
@@ -21,7 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.peers.types import PeerUnavailable
+from transcription import model_sources
 from transcription.models import checkpoint_of
+from transcription.settings import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -65,6 +68,14 @@ _RENAMED: Final = (
 def cache_folder() -> Path:
     """Where converted forms are kept."""
     return Path.home() / ".cache" / "whisper-longform" / "benchmarks"
+
+
+def fetched(name: str, folder: str | None = None) -> str:
+    """Where the official model `name` lies in the model folder, if it was fetched; else `name`."""
+    if name not in OFFICIAL_NAMES:
+        return name
+    root = Path(folder) if folder else Settings().model_dir
+    return str(model_sources.find(name, root) or name)
 
 
 def full_checkpoint(name: str, cache: Path | None = None) -> str | Path:
@@ -120,7 +131,7 @@ def _read(path: Path) -> Checkpoint:
 
 def hugging_face_folder(name: str, cache: Path | None = None) -> Path:
     """A folder that transformers reads, made from a checkpoint of openai-whisper or of ours."""
-    source = _existing(name)
+    source = _existing(str(full_checkpoint(name, cache)) if Path(name).is_dir() else name)
     target = _folder(source, cache) / "transformers"
     if not (target / "config.json").exists():
         _write_hugging_face(_load(source), target)

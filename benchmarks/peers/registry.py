@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, cast
 
+from benchmarks.checkpoint_conversion import fetched
 from benchmarks.machine import OUR_PACKAGE, our_source, our_version
 from benchmarks.peers.types import Peer, PeerSpec, PeerUnavailable
 from decoding.device.spin_wait import spin_by_default
@@ -112,6 +113,7 @@ def open_peer(spec: PeerSpec) -> Peer:
     card = card_of(spec.kind)
     if spec.kind not in {OURS, OURS_SEQUENTIAL}:
         spin_by_default()
+        spec = replace(spec, model=fetched(spec.model, spec.model_dir))
     missing = [package for package, found in versions_of(spec.kind).items() if found == ABSENT]
     if missing:
         raise PeerUnavailable(

@@ -14,6 +14,7 @@ from benchmarks.checkpoint_conversion import (
     ctranslate2_folder,
     encoding_of,
     expand,
+    fetched,
     full_checkpoint,
     heads_of,
     hugging_face_folder,
@@ -53,6 +54,19 @@ def compact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_official_names_pass_through() -> None:
     assert full_checkpoint("turbo") == "turbo"
+
+
+def test_what_was_fetched_here_is_everybodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without the network can measure others with the weights that it has."""
+    checkpoint = tmp_path / "small.pt"
+    checkpoint.touch()
+    assert fetched("small", str(tmp_path)) == str(checkpoint)
+    assert fetched("medium", str(tmp_path)) == "medium"
+    assert fetched("own.pt", str(tmp_path)) == "own.pt"
+    monkeypatch.setenv("LONGFORM_MODEL_DIR", str(tmp_path))
+    assert fetched("small") == str(checkpoint)
 
 
 def test_neither_name_nor_file() -> None:
