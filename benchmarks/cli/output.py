@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -37,7 +39,15 @@ EXPECTED = (DatasetMissing, SoundMissing, FormatError, PeerUnavailable, ValueErr
 SECRET = "--api-key"
 HIDDEN = "HIDDEN"
 
-screen = Console()
+UNBOUNDED = 10_000
+
+
+def _width() -> int | None:
+    """None: as wide as the terminal, or COLUMNS. In a file or a pipe no table is folded."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else UNBOUNDED
+
+
+screen = Console(width=_width())
 aside = Console(stderr=True)
 
 
@@ -58,7 +68,7 @@ def fail(message: str) -> NoReturn:
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> None:
     """A table; the first `texts` columns are text, the others are figures."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for n, column in enumerate(columns):
         table.add_column(column, justify="left" if n < texts else "right", overflow="fold")
     for row in rows:

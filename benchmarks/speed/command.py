@@ -15,11 +15,11 @@ from benchmarks.speed.host import decoding_per_window, measure_host, told, told_
 from benchmarks.speed.plan import Scale, file_works, window_works
 from benchmarks.speed.plot import draw
 from benchmarks.speed.report import (
-    COLUMNS,
     PACKAGES,
+    TERMINAL_COLUMNS,
     Report,
     Table,
-    cells,
+    terminal_cells,
     version_of,
 )
 from benchmarks.speed.rounds import measure_all
@@ -133,7 +133,7 @@ def report_of(tables: Sequence[Table]) -> Report:
 def print_report(report: Report) -> None:
     """The tables on the terminal."""
     for table in report.tables:
-        show(table.title, COLUMNS, [cells(row) for row in table.rows])
+        show(table.title, TERMINAL_COLUMNS, [terminal_cells(row) for row in table.rows])
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What was measured, as JSON, as a Markdown table, and as rows for the terminal."""
+"""What was measured, as JSON, as a Markdown table, and as narrower rows for the terminal."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ COLUMNS: Final = (
     "RTFx, CPU time",
     "memory MB",
 )
+
+TERMINAL_COLUMNS: Final = ("system", "batch", "threads", "CPU s/window", "wall s", "RTFx", "MB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,14 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
+def terminal_cells(row: Row) -> tuple[str, ...]:
+    """The row as `TERMINAL_COLUMNS` show it, in 80 columns: the spread as its larger side."""
+    if row.problem is not None:
+        return (*cells(row)[:4], *[""] * (len(TERMINAL_COLUMNS) - 4))
+    head, wall = cells(row)[:3], f"{row.wall.median:.3f}" if row.wall else ""
+    return (*head, _deviation(row.cpu), wall, _figure(row.rtfx), _megabytes(row))
+
+
 def markdown(report: Report) -> str:
     """The whole report as a Markdown text."""
     lines = [f"# Speed, {report.date}", "", f"    {report.command}", ""]
@@ -115,6 +125,13 @@ def _seconds(spread: Spread | None) -> str:
     if spread is None:
         return ""
     return f"{spread.median:.3f} ({spread.least:.3f}-{spread.most:.3f})"
+
+
+def _deviation(spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    farthest = max(spread.most - spread.median, spread.median - spread.least)
+    return f"{spread.median:.3f}±{farthest:.3f}"
 
 
 def _figure(value: float | None) -> str:
