@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
 
+from app.http.form_model import describe_fields
+from app.http.site import STATIC
 from app.settings import Settings
 from tests.app.calls import LONG, submit, until
 from tests.app.conftest import Running, Start
@@ -52,6 +55,35 @@ def test_page_and_files(shared: Running):
         assert client.get("/static/index.html").status_code == 200
         for path in ("/static/../main.py", "/static/..%2fmain.py", "/static/%2e%2e/main.py"):
             assert client.get(path).status_code == 404
+
+
+class Numbers(HTMLParser):
+    """The page's fields for numbers, by their names."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: dict[str, dict[str, str | None]] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        if tag == "input" and given.get("type") == "number":
+            self.found[given["name"]] = given
+
+
+def test_the_page_takes_the_numbers_that_the_service_takes():
+    """Where the service has a bound or a default, the page shows that one."""
+    told = describe_fields("transcribe")
+    inputs = Numbers((STATIC / "index.html").read_text("utf-8")).found
+    names = (("min", "minimum"), ("max", "maximum"), ("placeholder", "default"))
+    compared = {
+        (name, mark): (float(given[mark]), told[name][word])
+        for name, given in inputs.items()
+        for mark, word in names
+        if word in told[name]
+    }
+    assert ("beam_size", "max") in compared
+    assert {place: pair for place, pair in compared.items() if pair[0] != pair[1]} == {}
 
 
 def test_figures(start: Start):
