@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import unicodedata
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import inf
 
 from chunking.options import CueOptions
@@ -63,10 +65,9 @@ def _split(segment: Segment, options: CueOptions) -> list[Cue]:
     cues: list[Cue] = []
     rest = segment.words
     while rest:
-        size = (
-            len(rest) if _fits(rest, options) else best_break(rest[: _longest(rest, options) + 1])
-        )
-        words, rest = rest[: size or 1], rest[size or 1 :]
+        longest = _longest(rest, options)
+        size = longest if longest == len(rest) else best_break(rest[: longest + 1]) or 1
+        words, rest = rest[:size], rest[size:]
         lines = break_lines(words, options)
         if lines:
             end = min(max(words[-1].end, words[0].start), words[0].start + options.max_duration)
@@ -75,38 +76,39 @@ def _split(segment: Segment, options: CueOptions) -> list[Cue]:
 
 
 def _longest(words: Sequence[Word], options: CueOptions) -> int:
-    """How many of `words`, one at least, fit into a cue."""
-    size = 1
-    while size < len(words) and _fits(words[: size + 1], options):
-        size += 1
-    return size
+    """How many of `words`, one at least, fit into a cue; looks at no more than twice as many."""
+    most = 2
+    while most < len(words) and _fits(words[:most], options):
+        most *= 2
+    sizes = range(2, min(most, len(words)) + 1)
+    return 1 + bisect_left(sizes, True, key=lambda size: not _fits(words[:size], options))
 
 
 def _fits(words: Sequence[Word], options: CueOptions) -> bool:
     if words[-1].end - words[0].start > options.max_duration:
         return False
-    lines = _fill(words, options.max_line_length)
-    return len(lines) <= options.max_lines and all(
-        columns(line) <= options.max_line_length for line in lines
-    )
+    lines = _fill(_atoms(words), options.max_line_length)
+    return len(lines) <= options.max_lines and _widest(lines) <= options.max_line_length
 
 
 def break_lines(words: Sequence[Word], options: CueOptions) -> tuple[str, ...]:
     """`words` in as few lines as they need, the lines as equal in length as they can be."""
-    lines = _fill(words, options.max_line_length)
-    for width in range(options.max_line_length - 1, 0, -1):
-        narrower = _fill(words, width)
-        if len(narrower) > len(lines) or max(map(columns, narrower), default=0) > width:
-            break
-        lines = narrower
-    return lines
+    atoms = _atoms(words)
+    fewest = len(_fill(atoms, options.max_line_length))
+
+    def is_enough(width: int) -> bool:
+        lines = _fill(atoms, width)
+        return len(lines) <= fewest and _widest(lines) <= width
+
+    narrower = range(1, options.max_line_length)
+    return _fill(atoms, 1 + bisect_left(narrower, True, key=is_enough))
 
 
-def _fill(words: Sequence[Word], width: int) -> tuple[str, ...]:
+def _fill(atoms: Sequence[str], width: int) -> tuple[str, ...]:
     """Lines of at most `width` columns where that is possible."""
     lines: list[str] = []
     line = ""
-    for atom in _atoms(words):
+    for atom in atoms:
         if line and columns((line + atom).strip()) > width:
             lines.append(line)
             line = atom
@@ -127,11 +129,16 @@ def _atoms(words: Sequence[Word]) -> list[str]:
     return atoms
 
 
+def _widest(lines: Sequence[str]) -> int:
+    return max(map(columns, lines), default=0)
+
+
 def columns(text: str) -> int:
     """Width of `text` on screen: two for wide letters, none for marks."""
-    return sum(_width(letter) for letter in text)
+    return len(text) if text.isascii() else sum(map(_width, text))
 
 
+@cache
 def _width(letter: str) -> int:
     if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
         return 0

@@ -7,13 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chunking.options import CueOptions, SegmentOptions
+from chunking.text import cues as cues_module
+from chunking.text.breaks import can_break
 from chunking.text.cues import break_lines, columns, to_cues
 from chunking.text.segments import to_segments
 from chunking.text.word_keys import split_graphemes
 from chunking.types import Piece, Window, Word
 
 PIECES = {0: Piece(Window(0, 0, 30), ())}
-OPTIONS = CueOptions()
+OPTIONS, SEGMENTS = CueOptions(), SegmentOptions()
 
 
 def say(text, *, each=0.3, gap=0.05, start=0.0):
@@ -24,8 +26,8 @@ def say(text, *, each=0.3, gap=0.05, start=0.0):
     ]
 
 
-def cues_of(words, options=OPTIONS):
-    return tuple(to_cues(to_segments(words, PIECES, SegmentOptions()), options))
+def cues_of(words, options=OPTIONS, segments=SEGMENTS):
+    return tuple(to_cues(to_segments(words, PIECES, segments), options))
 
 
 LONG = (
@@ -112,6 +114,24 @@ def test_thai_marks_stay_with_their_letters():
     lines = [line for cue in cues_of(letters, CueOptions(max_line_length=9)) for line in cue.lines]
     assert "".join(lines) == text
     assert [g for line in lines for g in split_graphemes(line)] == split_graphemes(text)
+
+
+def test_a_word_is_looked_at_as_often_in_a_long_segment_as_in_a_short_one(monkeypatch):
+    """Where all words of a segment are said within the time of one cue."""
+    looks = []
+
+    def counted(before, after):
+        looks.append(after)
+        return can_break(before, after)
+
+    def looks_at_each_of(number):
+        looks.clear()
+        words = say(" ".join(["word"] * number), each=6.0 / number, gap=0.0)
+        cues_of(words, segments=SegmentOptions(max_characters=10 * number))
+        return len(looks) / number
+
+    monkeypatch.setattr(cues_module, "can_break", counted)
+    assert looks_at_each_of(800) < 1.1 * looks_at_each_of(100)
 
 
 def test_blank_segments_have_no_cue():
