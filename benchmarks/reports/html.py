@@ -9,10 +9,11 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from benchmarks import charts
 from benchmarks.alignment import Operation
 from benchmarks.evaluation import FileEvaluation, SystemEvaluation
 from benchmarks.normalizers import NORMALIZERS
-from benchmarks.reports import figures, plots
+from benchmarks.reports import figures
 from benchmarks.reports.types import Assessment
 from benchmarks.statistics import BLOCK_SECONDS
 from benchmarks.symptoms import Bin
@@ -92,18 +93,20 @@ def render_html(assessment: Assessment) -> str:
 
 
 def _accuracy_plot(evaluations: tuple[SystemEvaluation, ...]) -> Markup:
-    rows = []
+    rows: list[charts.Bar] = []
     for evaluation in evaluations:
         rate, interval = evaluation.counts.error_rate, evaluation.interval
         if rate is not None:
-            ends = (interval.low, interval.high) if interval else (None, None)
-            rows.append(plots.Bar(evaluation.system.name, rate, figures.percent(rate), *ends))
-    return plots.bars(rows, "Word error rate with 95 % interval")
+            low, high = (interval.low, interval.high) if interval else (None, None)
+            name, text = evaluation.system.name, figures.percent(rate)
+            colour = charts.COLOURS[len(rows) % len(charts.COLOURS)]
+            rows.append(charts.Bar(name, rate, text, low, high, colour))
+    return charts.bars({"": rows}, "Word error rate with 95 % interval")
 
 
-def _rates(bins: tuple[Bin, ...], scale: float, last: float) -> tuple[plots.Point, ...]:
+def _rates(bins: tuple[Bin, ...], scale: float, last: float) -> tuple[charts.Point, ...]:
     return tuple(
-        plots.Point(
+        charts.Point(
             (b.start + min(b.end, last)) / 2 / scale,
             b.errors / b.words,
             f"{b.errors} errors in {b.words} words",
@@ -115,9 +118,9 @@ def _rates(bins: tuple[Bin, ...], scale: float, last: float) -> tuple[plots.Poin
 
 def _drift_plot(evaluations: tuple[SystemEvaluation, ...]) -> Markup:
     rows = [
-        plots.Line(e.system.name, _rates(e.per_minute, 60.0, float("inf"))) for e in evaluations
+        charts.Line(e.system.name, _rates(e.per_minute, 60.0, float("inf"))) for e in evaluations
     ]
-    return plots.lines(
+    return charts.lines(
         [row for row in rows if len(row.points) > 1],
         "Errors by minute of the recording",
         "minute of the recording",
@@ -127,11 +130,11 @@ def _drift_plot(evaluations: tuple[SystemEvaluation, ...]) -> Markup:
 
 def _seam_plot(evaluations: tuple[SystemEvaluation, ...]) -> Markup:
     rows = [
-        plots.Line(e.system.name, _rates(e.by_seam_distance, 1.0, SHOWN_SEAM_SECONDS))
+        charts.Line(e.system.name, _rates(e.by_seam_distance, 1.0, SHOWN_SEAM_SECONDS))
         for e in evaluations
         if e.by_seam_distance
     ]
-    return plots.lines(
+    return charts.lines(
         [row for row in rows if len(row.points) > 1],
         "Errors by distance from the nearest seam",
         "seconds from the nearest seam",
@@ -144,12 +147,12 @@ def _file_plot(evaluations: tuple[SystemEvaluation, ...]) -> Markup:
     rows = []
     for evaluation in evaluations:
         points = tuple(
-            plots.Point(n, rate, f"{file.record.item.name}, {figures.percent(rate)}")
+            charts.Point(n, rate, f"{file.record.item.name}, {figures.percent(rate)}")
             for n, file in enumerate(evaluation.files, start=1)
             if (rate := file.score.wer) is not None
         )
-        rows.append(plots.Line(evaluation.system.name, points))
-    return plots.lines(
+        rows.append(charts.Line(evaluation.system.name, points))
+    return charts.lines(
         [row for row in rows if len(row.points) > 1],
         "Word error rate of each recording",
         "recording",

@@ -140,6 +140,7 @@ def test_curve_is_logged_and_drawn(tmp_path: Path) -> None:
     drawn = drawn_curve(lines)
     assert drawn.startswith("<svg")
     assert "token accuracy" in drawn
+    assert "phoneme accuracy" not in drawn
     with pytest.raises(ValueError, match="nothing to draw"):
         drawn_curve([])
 

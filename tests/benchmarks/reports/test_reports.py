@@ -14,7 +14,6 @@ from benchmarks.records import FileRecord, RunRecord, SystemRecord, read_run
 from benchmarks.reports.assessment import assess, to_json, write_report
 from benchmarks.reports.html import render_html, shortened, stretches
 from benchmarks.reports.markdown import render_markdown
-from benchmarks.reports.plots import Bar, Line, Point, bars, ceiling, lines, ticks
 
 SAID = "one two three four"
 HINDI = "मेरी किताब मेज पर"
@@ -156,37 +155,8 @@ def test_a_run_where_nothing_worked() -> None:
     assert "| s | – |" in render_markdown(assessment)
 
 
-def test_round_ceilings() -> None:
-    assert [ceiling(v) for v in (0.0, 0.013, 0.2, 0.21, 1.7, 60.0)] == [1, 0.02, 0.2, 0.5, 2, 100]
-
-
-def test_ticks_are_round_numbers() -> None:
-    assert ticks(6.5) == [0, 2, 4, 6]
-    assert ticks(10.0) == [0, 2, 4, 6, 8, 10]
-    assert ticks(0.3)[-1] == pytest.approx(0.3)
-    assert len(ticks(44.0)) == 5
-
-
 def test_words_far_from_errors_are_counted() -> None:
     assert shortened("one two three") == ("one two three", 0, "")
     hits = " ".join(f"w{n}" for n in range(1100))
     head, hidden, tail = shortened(hits)
     assert (head.split()[-1], hidden, tail.split()[0]) == ("w11", 1076, "w1088")
-
-
-def test_bars_are_in_proportion() -> None:
-    text = str(bars([Bar("a<", 0.1, "10 %", 0.08, 0.2), Bar("b", 0.2, "20 %")], "t"))
-    first, second = (float(w) for w in re.findall(r'<rect[^>]* width="([\d.]+)"', text))
-    assert second == pytest.approx(2 * first, rel=1e-3)
-    assert "a&lt;" in text
-    assert text.count("whisker") == 1
-    assert str(bars([], "t")) == ""
-
-
-def test_lines_start_at_the_axes() -> None:
-    points = (Point(0.0, 0.0), Point(10.0, 0.5, "<half>"))
-    text = str(lines([Line("a", points)], "t", "x", "y"))
-    assert 'd="M60.0 204.0L700.0 26.0"' in text
-    assert text.count("<circle") == 2
-    assert "a: &lt;half&gt;" in text
-    assert str(lines([], "t", "x", "y")) == ""
