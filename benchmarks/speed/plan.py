@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Final
 
+from benchmarks.peers.registry import missing_packages
 from benchmarks.speed.sizes import SIZES, random_checkpoint
 from benchmarks.speed.types import FileWork, SystemName, WindowWork
 from decoding.model.layers import has_bfloat16
 
-PACKAGES: Final[dict[SystemName, str]] = {
-    "ours": "torch",
-    "openai-whisper": "whisper",
-    "ctranslate2": "faster_whisper",
-    "transformers": "transformers",
+PEER_OF: Final[dict[SystemName, str]] = {  # the recogniser that needs the same packages
+    "ours": "ours",
+    "openai-whisper": "openai-whisper",
+    "ctranslate2": "faster-whisper",
+    "transformers": "transformers-sequential",
 }
 CPU_PRECISIONS: Final[dict[SystemName, tuple[str, ...]]] = {
     "ours": ("int8", "bf16", "fp32"),
@@ -39,14 +39,6 @@ FILE_KINDS: Final = (
     ("transformers-sequential", ("fp32",)),
     ("transformers-chunked", ("fp32",)),
 )
-FILE_PACKAGES: Final = {
-    "ours": "torch",
-    "openai-whisper": "whisper",
-    "faster-whisper": "faster_whisper",
-    "faster-whisper-batched": "faster_whisper",
-    "transformers-sequential": "transformers",
-    "transformers-chunked": "transformers",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +53,9 @@ class Scale:
     systems: tuple[str, ...] = ()
     cache: str | None = None
 
-    def takes(self, name: str, package: str) -> bool:
-        return (not self.systems or name in self.systems) and find_spec(package) is not None
+    def takes(self, name: str, peer: str) -> bool:
+        """Whether it was asked for, and what its `peer` of the registry needs is installed."""
+        return (not self.systems or name in self.systems) and not missing_packages(peer)
 
 
 def window_works(size: str, scale: Scale) -> list[WindowWork]:
@@ -100,16 +93,16 @@ def file_works(model: str, audio: Sequence[str], scale: Scale) -> list[FileWork]
             audio=path,
         )
         for path, threads, (kind, precisions) in product(audio, scale.threads, FILE_KINDS)
-        if scale.takes(kind, FILE_PACKAGES[kind])
+        if scale.takes(kind, kind)
         for precision in (precisions if scale.device == "cpu" else ("fp16",))
     ]
 
 
 def _combinations(scale: Scale) -> Iterator[tuple[SystemName, str, int, int]]:
     for threads, batch in product(scale.threads, scale.batches):
-        for system, package in PACKAGES.items():
+        for system, peer in PEER_OF.items():
             # openai-whisper raises for more than one window with beams
-            if scale.takes(system, package) and (batch == 1 or system != "openai-whisper"):
+            if scale.takes(system, peer) and (batch == 1 or system != "openai-whisper"):
                 names = _precisions(system, scale.device)
                 yield from ((system, name, batch, threads) for name in names)
 

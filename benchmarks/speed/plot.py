@@ -12,7 +12,10 @@ PEER_COLOUR: Final = "#9aa4b2"
 
 
 def draw(report: Report, *, is_wall: bool = False) -> str:
-    """SVG: seconds for each window, shorter is better; processor time, or wall time."""
+    """SVG: seconds for each window, shorter is better; processor time, or wall time.
+
+    Raises ValueError for a report without any.
+    """
     unit = f"seconds of {'wall' if is_wall else 'processor'} time for a window of 30 s"
     groups = {t.title: [b for r in t.rows for b in _bars(r, is_wall)] for t in report.tables}
     return charts.alone(charts.bars(groups, f"Speed, {report.date}", f"{unit}: median, min-max"))

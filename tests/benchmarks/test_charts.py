@@ -64,6 +64,8 @@ def test_whatever_a_name_holds_is_text() -> None:
 def test_where_nothing_is_known_nothing_is_drawn() -> None:
     assert bars({}, "t") == bars({"group": []}, "t") == ""
     assert lines([], "t", "x", "y") == lines([Line("a", [])], "t", "x", "y") == ""
+    with pytest.raises(ValueError, match="nothing to draw"):
+        alone(bars({}, "t"))
 
 
 def test_a_page_gives_its_colours_and_a_file_has_its_own_ground() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 import torch
 import whisper
 
+from benchmarks.machine import OUR_PACKAGE
+from benchmarks.peers import registry
+from benchmarks.peers.registry import PEERS
 from benchmarks.speed import plan, roofline
 from benchmarks.speed.command import _numbers
 from benchmarks.speed.plan import Scale, file_works, window_works
@@ -47,9 +51,9 @@ def test_sizes_are_the_true_ones(size: str, millions: float) -> None:
 def test_every_system_meets_every_batch_but_openai_whisper(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "find_spec", lambda package: package)
+    monkeypatch.setattr(plan, "missing_packages", lambda peer: [])
     works = window_works("toy", Scale(batches=(1, 4), threads=(1, 2), cache=str(cache)))
-    assert {w.system for w in works} == set(plan.PACKAGES)
+    assert {w.system for w in works} == set(plan.PEER_OF)
     assert {(w.batch, w.threads) for w in works if w.system == "ours"} == {
         (1, 1), (4, 1), (1, 2), (4, 2),
     }  # fmt: skip
@@ -57,10 +61,21 @@ def test_every_system_meets_every_batch_but_openai_whisper(
 
 
 def test_what_is_not_installed_is_left_out(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = {"torch", "whisper"}
-    monkeypatch.setattr(plan, "find_spec", lambda package: package if package in here else None)
-    works = window_works("toy", Scale(cache=str(cache)))
-    assert {w.system for w in works} == {"ours", "openai-whisper"}
+    here = {"torch", "openai-whisper", OUR_PACKAGE}
+    monkeypatch.setattr(registry, "version", lambda package: installed(package, here))
+    scale = Scale(cache=str(cache))
+    assert {w.system for w in window_works("toy", scale)} == {"ours", "openai-whisper"}
+    assert {w.kind for w in file_works("demo", ["a.wav"], scale)} == {"ours", "openai-whisper"}
+
+
+def installed(package: str, here: set[str]) -> str:
+    if package not in here:
+        raise PackageNotFoundError(package)
+    return "1"
+
+
+def test_every_system_and_file_kind_is_of_the_registry() -> None:
+    assert set(plan.PEER_OF.values()) | {kind for kind, _ in plan.FILE_KINDS} <= set(PEERS)
 
 
 @pytest.mark.parametrize("has", [True, False])
