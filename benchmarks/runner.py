@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import measurement
 from benchmarks.checkpoint_conversion import fingerprint
 from benchmarks.items import Item
 from benchmarks.peers.registry import versions_of
 from benchmarks.peers.types import PeerSpec
 from benchmarks.records import FileRecord, SystemRecord, write_json
-from benchmarks.worker import Job
+from benchmarks.worker_process import Worker, WorkFailed
 
-COMPLAINT_LINES = 6
 OPENED = "opened.json"
 
 
@@ -59,16 +56,27 @@ class Runner:
     warm_up: bool = True
     python: str = sys.executable
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _workers: list[subprocess.Popen[str]] = field(default_factory=list)
+    _workers: list[Worker] = field(default_factory=list)
     _is_interrupted: bool = False
 
     def run(self, spec: PeerSpec) -> SystemRecord:
         """All recordings through one recogniser; those measured before are read, not repeated."""
-        folder = self._folder_of(spec)
         targets = self._targets(spec)
         missing = [item for item in self.items if not _is_done(targets[item.name])]
-        if missing:
-            self._in_processes(spec, missing, targets, partial(write_json, folder / OPENED))
+        threads = []
+        for number, device in enumerate(self.devices):
+            if share := missing[number :: len(self.devices)]:
+                job = (_on_device(spec, device), share, number)
+                threads.append(threading.Thread(target=self._work, args=job))
+                threads[-1].start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:  # an interruption: workers end now, what they finished is kept
+            self._is_interrupted = True
+            for worker in self._workers:
+                worker.kill()
+            raise
         return self.finished(spec)
 
     def finished(self, spec: PeerSpec) -> SystemRecord:
@@ -94,101 +102,37 @@ class Runner:
         folder = self._folder_of(spec)
         return {item.name: folder / f"{_file_name(item)}.json" for item in self.items}
 
-    def _in_processes(
-        self,
-        spec: PeerSpec,
-        missing: Sequence[Item],
-        targets: Mapping[str, Path],
-        when_opened: Callable[[Mapping[str, Any]], None],
-    ) -> None:
-        """One worker for each device; passes on what the workers say when they are open."""
-        shares = [missing[n :: len(self.devices)] for n in range(len(self.devices))]
-        threads = []
-        for number, (device, share) in enumerate(zip(self.devices, shares, strict=True)):
-            if share:
-                job = Job(
-                    spec=_on_device(spec, device),
-                    items=tuple(share),
-                    targets=tuple(targets[item.name] for item in share),
-                    sound_folder=self.folder / "sound",
-                    warm_up=self.warm_up,
-                )
-                log = self.folder / "logs" / f"{folder_name(job.spec)}-{number}.log"
-                thread = threading.Thread(target=self._work, args=(job, log, when_opened))
-                thread.start()
-                threads.append(thread)
+    def _work(self, spec: PeerSpec, share: Sequence[Item], number: int) -> None:
+        """All of a device's share through the recogniser, in a process that is opened for it."""
+        targets = self._targets(spec)
+        log = self.folder / "logs" / f"{folder_name(spec)}-{number}.log"
+        worker = Worker(log=log, python=self.python)
+        self._workers.append(worker)
         try:
-            for thread in threads:
-                thread.join()
-        except BaseException:  # an interruption: workers end now, what they finished is kept
-            self._is_interrupted = True
-            for worker in self._workers:
-                worker.kill()
-            raise
+            opened = worker.open(
+                measurement.OPENER,
+                {
+                    "spec": spec.to_json(),
+                    "sound_folder": str(self.folder / "sound"),
+                    "warm_up": self.warm_up,
+                },
+            )
+            self._alone(write_json, self._folder_of(spec) / OPENED, opened)
+            for item in share:
+                self._alone(self.progress.started, spec.label, item.name)
+                row = worker.ask(item.to_json())
+                write_json(targets[item.name], row)
+                self._alone(self.progress.done, spec.label, item.name, row["error"])
+        except WorkFailed as error:
+            if not self._is_interrupted:
+                self._alone(self.progress.failed, spec.label, str(error))
+        finally:
+            self._workers.remove(worker)
+            worker.close()
 
-    def _work(
-        self, job: Job, log_path: Path, when_opened: Callable[[Mapping[str, Any]], None]
-    ) -> None:
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            log_path.open("w", encoding="utf-8") as log,
-            subprocess.Popen(
-                [self.python, "-m", "benchmarks.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                encoding="utf-8",
-                start_new_session=True,  # an interruption from the keyboard is ours to pass on
-            ) as worker,
-        ):
-            self._workers.append(worker)
-            try:
-                told = self._listen(worker, job, when_opened)
-                status = worker.wait()
-            except BaseException:
-                worker.kill()
-                raise
-            finally:
-                self._workers.remove(worker)
-        if status and not told and not self._is_interrupted:
-            last = log_path.read_text(encoding="utf-8").strip().splitlines()[-COMPLAINT_LINES:]
-            with self._lock:
-                self.progress.failed(
-                    job.spec.label, f"its process ended with {status}: " + " | ".join(last)
-                )
-
-    def _listen(
-        self,
-        worker: subprocess.Popen[str],
-        job: Job,
-        when_opened: Callable[[Mapping[str, Any]], None],
-    ) -> bool:
-        """Passes on what the worker says; whether it explained why it could not start."""
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-        with suppress(BrokenPipeError):  # it died at once: its status says so
-            worker.stdin.write(json.dumps(job.to_json()) + "\n")
-            worker.stdin.flush()  # it stays open: the worker ends when we do
-        is_explained = False
-        for event in _events(worker.stdout):
-            with self._lock:
-                if event["event"] == "opened":
-                    when_opened(event)
-                elif event["event"] == "started":
-                    self.progress.started(job.spec.label, event["item"])
-                elif event["event"] == "done":
-                    self.progress.done(job.spec.label, event["item"], event["error"])
-                elif event["event"] == "unavailable":
-                    is_explained = True
-                    self.progress.failed(job.spec.label, event["message"])
-        return is_explained
-
-
-def _events(lines: Any) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        if line.strip():
-            yield json.loads(line)
+    def _alone(self, call: Callable[..., None], *arguments: Any) -> None:
+        with self._lock:
+            call(*arguments)
 
 
 def folder_name(spec: PeerSpec) -> str:

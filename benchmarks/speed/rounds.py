@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from benchmarks.speed.types import Measured, Row, Spread
-from benchmarks.speed.worker import Work, Worker, WorkFailed
+from benchmarks.speed.worker import Work, run, start
+from benchmarks.worker_process import Worker, WorkFailed
 
 Say = Callable[[str], None]
 
@@ -30,30 +31,26 @@ def _measure(works: Sequence[Work], rounds: int, say: Say) -> list[Row]:
     workers: dict[int, Worker] = {}
     problems: dict[int, str] = {}
     found: dict[int, list[Measured]] = {}
-    peaks: dict[int, tuple[int, int | None]] = {}
     try:
         for index, work in enumerate(works):
             say(f"loading {work.label}, batch {work.batch}, {work.threads} threads")
             try:
-                workers[index] = Worker(work)
+                workers[index] = start(work)
             except WorkFailed as error:
                 problems[index] = str(error)
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
             for index in _turned(list(workers), number):
                 try:
-                    found.setdefault(index, []).append(workers[index].run())
-                    peaks[index] = workers[index].peaks()
+                    found.setdefault(index, []).append(run(workers[index]))
                 except WorkFailed as error:
                     problems[index] = str(error)
-                    workers.pop(index)
+                    workers.pop(index).close()
     finally:
         for worker in workers.values():
             worker.close()
     return [
-        _failed(work, problems[index])
-        if index in problems
-        else _row(work, found[index], peaks[index])
+        _failed(work, problems[index]) if index in problems else _row(work, found[index])
         for index, work in enumerate(works)
     ]
 
@@ -64,18 +61,18 @@ def _turned(indices: list[int], by: int) -> list[int]:
     return indices[at:] + indices[:at]
 
 
-def _row(work: Work, runs: Sequence[Measured], peaks: tuple[int, int | None]) -> Row:
+def _row(work: Work, runs: Sequence[Measured]) -> Row:
     done = runs[-1].done
     return Row(
         work.label,
         asdict(work),
-        wall=Spread.of([run.wall / done.windows for run in runs]),
-        cpu=Spread.of([run.cpu / done.windows for run in runs]),
+        wall=Spread.of([one.wall / done.windows for one in runs]),
+        cpu=Spread.of([one.cpu / done.windows for one in runs]),
         audio_seconds=done.audio_seconds,
         windows=done.windows,
         tokens=done.tokens,
-        peak_memory=peaks[0],
-        peak_device_memory=peaks[1],
+        peak_memory=runs[-1].peak_memory,
+        peak_device_memory=runs[-1].peak_device_memory,
         answers=done.answers,
     )
 

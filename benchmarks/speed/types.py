@@ -72,11 +72,16 @@ Opener = Callable[[], Runnable]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run. `cpu` counts the process and the children that it waited for, in seconds."""
+    """One run. `cpu` counts the process and the children that it waited for, in seconds.
+
+    Peaks are the most bytes of memory, and of device memory, since the process began.
+    """
 
     done: Done
     wall: float
     cpu: float
+    peak_memory: int
+    peak_device_memory: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,107 +1,65 @@
-"""A process for each system, so that memory is its own and threads do not mix.
-
-It loads, warms up once, then runs when it is told to and tells what it cost.
-"""
+"""A system in a process of its own: it loads, warms up once, then runs when it is asked to."""
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
 import threading
 import time
-from multiprocessing.connection import Connection
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
 
 from benchmarks.machine import peak_memory, timed
 from benchmarks.speed.files import open_file
 from benchmarks.speed.systems import open_windows
 from benchmarks.speed.types import Done, FileWork, Measured, Runnable, WindowWork
+from benchmarks.worker_process import Worker, WorkFailed
 
 Work = WindowWork | FileWork
+KINDS: Final[dict[str, type[Work]]] = {"WindowWork": WindowWork, "FileWork": FileWork}
 DEVICE_POLL_SECONDS = 0.02
-GRACE_SECONDS = 5.0
 MOST_SECONDS = 1800.0  # that opening a system, or one run, may take
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-class WorkFailed(Exception):
-    """The system could not be opened or stumbled; the message is its own."""
+def start(work: Work) -> Worker:
+    """The system in its process, warmed up by one run. Raises `WorkFailed`."""
+    threads = dict.fromkeys(THREAD_VARIABLES, str(work.threads))
+    worker = Worker(environment=threads, patience=MOST_SECONDS)
+    asked = {"kind": type(work).__name__, "work": asdict(work)}
+    try:
+        worker.open("benchmarks.speed.worker:System", asked)
+    except WorkFailed:
+        worker.close()
+        raise
+    return worker
 
 
-class Worker:
-    """A system in its process. Raises `WorkFailed` when it cannot be opened."""
+def run(worker: Worker) -> Measured:
+    """Its work once. Raises `WorkFailed`."""
+    row = worker.ask("run")
+    return Measured(**{**row, "done": Done(**row["done"])})
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(work.threads)))
-        try:
-            self._process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-            self._process.start()
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
-        theirs.close()
-        self._receive()
 
-    def run(self) -> Measured:
-        """Do the work once."""
-        self._connection.send("run")
-        measured: Measured = self._receive()
-        return measured
+class System:
+    """What a worker of the speed benchmark holds: a system that does its work when it is asked."""
 
-    def peaks(self) -> tuple[int, int | None]:
-        """Most bytes of memory, and of device memory, since the process began."""
-        self._connection.send("peaks")
-        peaks: tuple[int, int | None] = self._receive()
-        return peaks
+    def __init__(self, kind: str, work: Mapping[str, Any]) -> None:
+        chosen = KINDS[kind](**work)
+        self.facts: Mapping[str, Any] = {}
+        self._device = _DeviceMemory(chosen.device)
+        self._run = open_work(chosen)
+        _check(self._run(), chosen)
+
+    def answer(self, asked: str) -> dict[str, Any]:
+        assert asked == "run"
+        return asdict(Measured(*timed(self._run), peak_memory(), self._device.peak))
 
     def close(self) -> None:
-        """End the process, by force if it does not end when it is asked to."""
-        with contextlib.suppress(OSError):
-            self._connection.send(None)
-            self._process.join(GRACE_SECONDS)
-        self._process.kill()
-        self._process.join()
-        self._connection.close()
-
-    def _receive(self) -> Any:
-        if not self._connection.poll(MOST_SECONDS):
-            self.close()
-            raise WorkFailed(f"it gave nothing for {MOST_SECONDS:.0f} s")
-        try:
-            answer = self._connection.recv()
-        except (EOFError, OSError) as error:
-            self._process.join()
-            code = self._process.exitcode
-            raise WorkFailed(f"its process ended with exit code {code}") from error
-        if isinstance(answer, WorkFailed):
-            self.close()
-            raise answer
-        return answer
+        """The process ends."""
 
 
 def open_work(work: Work) -> Runnable:
     return open_windows(work) if isinstance(work, WindowWork) else open_file(work)
-
-
-def _serve(connection: Connection[Any, Any], work: Work) -> None:
-    try:
-        device = _DeviceMemory(work.device)
-        run = open_work(work)
-        _check(run(), work)
-        connection.send("ready")
-        while (asked := connection.recv()) is not None:
-            connection.send(
-                Measured(*timed(run)) if asked == "run" else (peak_memory(), device.peak)
-            )
-    except EOFError:
-        return
-    except Exception as error:  # noqa: BLE001 - a peer's problem is a line of the report
-        connection.send(WorkFailed(f"{type(error).__name__}: {error}"))
 
 
 def _check(done: Done, work: Work) -> None:
