@@ -7,9 +7,10 @@ runs; runs.py carries it out, workflows.py makes it durable, store.py remembers,
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 
 from app.engines.pool import EnginePool
@@ -68,7 +69,7 @@ class Jobs:
         self._running: dict[str, Kind] = {}
         self._held: dict[str, ExitStack] = {}  # engines of jobs that are about to begin
         self._startable: set[str] = set()  # models whose jobs could begin at the last dispatch
-        self._put_back: set[str] = set()  # jobs whose workflow is over and which are not
+        self._put_back: dict[str, float] = {}  # jobs whose workflow is over, or will be, and when
         self._unwritten: set[str] = set()  # of these, jobs that the store takes for running
         self.barrier = Barrier(
             {
@@ -127,8 +128,8 @@ class Jobs:
             log.info("jobs go on")
             self._write_back()
             self.dispatch()
-        elif self._engines.startable() != self._startable:  # an engine went away, or came back
-            self.dispatch()
+        elif self._has_put_back_lately() or self._engines.startable() != self._startable:
+            self.dispatch()  # its workflow has left, or an engine went away or came back
 
     def obstacle_of_storage(self) -> Obstacle | None:
         """What would meet a job that writes now; it is tried."""
@@ -203,8 +204,7 @@ class Jobs:
         What stands in the way of all is no reason to fail for whoever calls: the jobs wait.
         """
         try:
-            for job in self._choose():
-                self._begin(job)
+            self._begin_all(self._choose())
             for name in self._store.queued_models(self._workflows.executor):
                 self._engines.want(name)
         except Exception as error:
@@ -227,20 +227,24 @@ class Jobs:
             self._turns.enter(job.id)
         return chosen
 
+    def _begin_all(self, chosen: Sequence[Job]) -> None:
+        """Begin these jobs; when one cannot be begun, it waits and those behind it do."""
+        for place, job in enumerate(chosen):
+            try:
+                self._begin(job)
+            except BaseException:
+                for waiting in chosen[place:]:
+                    self._let_go(waiting.id)
+                raise
+
     def _begin(self, job: Job) -> None:
         """Hand the job to its workflow; one that ran before begins again at its checkpoints."""
-        try:
-            was_started = job.started is not None  # perhaps by a service that was killed
-            if job.id in self._put_back or (
-                was_started and not self._workflows.is_under_way(job.id)
-            ):
-                self._workflows.start_anew(TRANSCRIBE, job.id, job.id)
-                self._put_back.discard(job.id)
-            else:
-                self._workflows.start(TRANSCRIBE, job.id, job.id)
-        except BaseException:
-            self._let_go(job.id)
-            raise
+        was_started = job.started is not None  # perhaps by a service that was killed
+        if job.id in self._put_back or (was_started and not self._workflows.is_under_way(job.id)):
+            self._workflows.start_anew(TRANSCRIBE, job.id, job.id)
+            self._put_back.pop(job.id, None)
+        else:
+            self._workflows.start(TRANSCRIBE, job.id, job.id)
 
     def _next(self, models: Collection[str]) -> list[Job]:
         """Queued jobs of these models for which there is room."""
@@ -253,9 +257,18 @@ class Jobs:
         if room <= 0:
             return []
         # A chosen job is marked as running by its own thread, a moment after it was chosen.
-        limit = room + len(self._running)
+        limit = room + len(self._running) + len(self._put_back)
         queued = self._store.next_queued(self._workflows.executor, kind, limit, models)
-        return [job for job in queued if job.id not in self._running][:room]
+        return [job for job in queued if not self._is_taken(job.id)][:room]
+
+    def _is_taken(self, job_id: str) -> bool:
+        """Whether the job is chosen already, or its last workflow is about to leave: what is
+        started under the same name would keep that one waiting for ever."""
+        if job_id in self._running:
+            return True
+        since = self._put_back.get(job_id, -math.inf)
+        is_fresh = time.monotonic() - since < LEAVING_SECONDS
+        return is_fresh and self._workflows.is_under_way(job_id)
 
     def _run(self, job_id: str) -> str:
         """The workflow. Whatever happens to the job, the workflow itself succeeds."""
@@ -271,21 +284,17 @@ class Jobs:
             self._leave(job_id)
 
     def _run_through(self, job_id: str) -> str:
-        job = self._store.find(job_id)
+        job = self._store.start(job_id, time.time())
         if job is None:
             self.runs.tidy(job_id)
             return "over"
         with self._engines.lease(job.model) as decoder:
-            if decoder is not None or job.is_finished:
-                return self._start(job_id, decoder)
+            if decoder is not None:
+                return self._start(job, decoder)
         self._put_back_into_queue(job_id)
         return "put back"
 
-    def _start(self, job_id: str, decoder: Decoder | None) -> str:
-        job = self._store.start(job_id, time.time())
-        if job is None or decoder is None:
-            self.runs.tidy(job_id)
-            return "over"
+    def _start(self, job: Job, decoder: Decoder) -> str:
         with self._lock:
             self._running[job.id] = job.kind
         log.info("job started", extra={"fields": {"job": job.id, "kind": job.kind}})
@@ -303,16 +312,20 @@ class Jobs:
         self._put_back_into_queue(job_id)
 
     def _put_back_into_queue(self, job_id: str) -> None:
-        self._put_back.add(job_id)
-        self._unwritten.add(job_id)
+        self._put_back[job_id] = time.monotonic()
         try:
-            self._write_back()
+            self._store.put_back(job_id)
         except DATABASE_ERRORS:
+            self._unwritten.add(job_id)
             self.barrier.meet(BUSY_DATABASE)  # and it is written when that has gone
         self.notifications.notify(job_id)
 
+    def _has_put_back_lately(self) -> bool:
+        now = time.monotonic()
+        return any(now - since < 2 * LEAVING_SECONDS for since in tuple(self._put_back.values()))
+
     def _write_back(self) -> None:
-        """Tell the store of jobs that were put back."""
+        """Tell the store of jobs that were put back when it could not be told."""
         for job_id in tuple(self._unwritten):
             self._store.put_back(job_id)
             self._unwritten.discard(job_id)

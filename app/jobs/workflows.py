@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
 
@@ -31,6 +32,7 @@ FIRST_PAUSE_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 Body = Callable[[str], str]
+Result = TypeVar("Result")
 
 
 class Workflows:
@@ -77,16 +79,13 @@ class Workflows:
                 self.start_anew(left.name, left.workflow_id, argument)
 
     def start(self, name: str, workflow_id: str, argument: str) -> None:
-        """Start a workflow, once: a known id is left alone.
-
-        In a context of its own: started inside another workflow it would belong to that one.
-        """
+        """Start a workflow, once: a known id is left alone."""
 
         def start() -> None:
             with SetWorkflowID(workflow_id):
                 DBOS.start_workflow(self._bodies[name], argument)
 
-        contextvars.Context().run(start)
+        _outside(start)
 
     def start_anew(self, name: str, workflow_id: str, argument: str) -> None:
         """Start a workflow that has left this process, from its first step; its history is gone."""
@@ -99,12 +98,12 @@ class Workflows:
 
     def status_of(self, workflow_id: str) -> str | None:
         """What DBOS knows: PENDING, ENQUEUED, SUCCESS, ERROR …; None for an unknown id."""
-        status = DBOS.get_workflow_status(workflow_id)
+        status = _outside(lambda: DBOS.get_workflow_status(workflow_id))
         return status.status if status else None
 
     def forget(self, *workflow_ids: str) -> None:
         """Remove workflows and their history."""
-        DBOS.delete_workflows(list(workflow_ids))
+        _outside(lambda: DBOS.delete_workflows(list(workflow_ids)))
 
     def reserve(self) -> Step:
         """A step of the workflow that runs in this thread, at the next place of its history."""
@@ -154,6 +153,12 @@ def executor_of(folder: Path, name: str) -> str:
 def webhook_id(job_id: str) -> str:
     """The workflow that tells of a job's end; the job's own has the id of the job."""
     return f"hook_{job_id}"
+
+
+def _outside(call: Callable[[], Result]) -> Result:
+    """What `call` gives in a context of its own: asked inside a workflow, DBOS would take it for
+    a step of that one, and fail where the history says another."""
+    return contextvars.Context().run(call)
 
 
 def _log_as_all_do() -> None:

@@ -223,9 +223,15 @@ class Store:
         return self.find(job_id) if self._change_unfinished(job_id, values) else None
 
     def put_back(self, job_id: str) -> None:
-        """An unfinished job waits again; the start that came to nothing does not count."""
+        """A running job waits again; the start that came to nothing does not count.
+
+        Told twice, it is put back once.
+        """
         starts = sa.case((jobs.c.starts > 0, jobs.c.starts - 1), else_=0)
-        self._change_unfinished(job_id, {"status": "queued", "starts": starts})
+        is_running = sa.and_(jobs.c.id == job_id, jobs.c.status == "running")
+        with self._engine.begin() as connection:
+            values = {"status": "queued", "starts": starts}
+            connection.execute(sa.update(jobs).where(is_running).values(**values))
 
     def change_model(self, job_id: str, model: str) -> None:
         """Another model is to do the job, and all of it: what the first one heard is forgotten."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import threading
 import time
 from dataclasses import replace
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy.exc
 
+from app.engines.pool import EnginePool
+from app.jobs.workflows import Workflows
 from tests.app.calls import LONG, events_of, submit, until
 from tests.app.conftest import Start
 from tests.app.planted import GIVE_UP_SECONDS, PlantedDecoder, engine_failure, text_of, wav
@@ -123,6 +127,15 @@ def test_cancel_while_the_sound_is_listened_to(start: Start, is_deleted: bool):
         assert client.get(f"/v1/jobs/{job['id']}").status_code == (404 if is_deleted else 200)
 
 
+class DatabaseBusy(sqlalchemy.exc.OperationalError):
+    """As SQLite's file is held by somebody else for too long."""
+
+    def __init__(self) -> None:
+        locked = sqlite3.OperationalError("database is locked")
+        locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        super().__init__("BEGIN", {}, locked)
+
+
 def on_gpu(decoder: PlantedDecoder) -> PlantedDecoder:
     """The decoder as if on a graphics processor: the pipeline has it listen for speech."""
     decoder.model = replace(decoder.model, device="cuda:0")
@@ -150,6 +163,28 @@ def test_an_engine_that_fails_while_it_listens_fails_the_job(start: Start):
         done = running.wait(submit(client, wav(100)).json()["id"])
         assert (done["status"], done["error"]["code"]) == ("failed", "engine_failed")
         assert {options.task for options in decoder.options} == {"voice_activity"}
+
+
+def test_a_job_that_cannot_be_begun_keeps_nobody_from_beginning(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+):
+    """Four are chosen when the engine opens; the database is busy as the first is handed on."""
+    decoder, may_open = PlantedDecoder(), threading.Event()
+    start_workflow, failures = Workflows.start, [DatabaseBusy()]
+
+    def busy_once(workflows: Workflows, *arguments: str) -> None:
+        if failures:
+            raise failures.pop()
+        start_workflow(workflows, *arguments)
+
+    monkeypatch.setattr(Workflows, "start", busy_once)
+    engines = EnginePool({"planted": lambda tell: may_open.wait() and decoder})
+    running = start(decoder, engines=engines)
+    with running.client() as client:
+        ids = [submit(client, wav(5, seed=n)).json()["id"] for n in range(4)]
+        may_open.set()
+        assert {running.wait(job_id)["status"] for job_id in ids} == {"completed"}
+    assert not failures
 
 
 def test_cancel_while_queued(start: Start):

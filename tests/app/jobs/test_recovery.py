@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from app.engines.pool import EnginePool
 from app.errors import ApiError, Failure, failure_of, of_failure
 from app.http.fields import Fields
 from app.http.forms import read_form
@@ -69,6 +71,29 @@ def test_a_job_that_stops_the_service_every_time_is_given_up(start: Start, tmp_p
     job_id = left_behind(tmp_path, status="running", starts=5)
     done = start(fruitless_starts=5).wait(job_id)
     assert (done["status"], done["error"]["code"]) == ("failed", "job_stops_service")
+
+
+def test_a_job_begins_when_its_engine_opens_just_as_it_is_put_back(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its first workflow is still about to leave, and must not be kept waiting for the second."""
+    job_id = left_behind(tmp_path, status="running", starts=1, started=1.0)
+    may_open = threading.Event()
+    decoder = PlantedDecoder()
+    pool = EnginePool({"planted": lambda tell: may_open.wait() and decoder})
+    put_back = Store.put_back
+
+    def opening(store: Store, name: str) -> None:
+        put_back(store, name)
+        may_open.set()
+        until(lambda: pool.default.state == "open", "the engine is open")
+
+    monkeypatch.setattr(Store, "put_back", opening)
+    with ExitStack() as stack:
+        running = start(decoder, engines=pool, until=stack)
+        assert running.wait(job_id)["status"] == "completed"
+        assert may_open.is_set()
+    until(lambda: not any("dbos-exec" in one.name for one in threading.enumerate()), "all left")
 
 
 def test_a_request_whose_client_is_gone_is_given_up(start: Start, tmp_path: Path):

@@ -177,6 +177,17 @@ def test_queue_is_fair_between_owners(store: Store):
     assert store.next_queued("another executor", "job", 2, {"m"}) == []
 
 
+def test_a_job_is_put_back_once(store: Store):
+    store.add(job(starts=2))
+    store.put_back("job_1")  # it waits already
+    assert store.find("job_1").starts == 2
+    store.start("job_1", 1.0)
+    for _ in range(2):
+        store.put_back("job_1")
+        found = store.find("job_1")
+        assert (found.status, found.starts) == ("queued", 2)
+
+
 def test_the_queue_of_a_model(store: Store):
     for number, model in enumerate(("m", "n", "n")):
         store.add(job(number, model=model))
