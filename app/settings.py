@@ -22,6 +22,7 @@ GIB = 1 << 30
 HOUR = 3600.0
 DAY = 24 * HOUR
 PREFIX = "LONGFORM_"
+SUSPECT_STARTS = 3  # one or two are bad luck
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 NO_ORIGIN = "null"  # of a file, a sandboxed frame, a redirected request
 FILE_ORIGIN = "file://"  # of a file in some desktop programs
@@ -116,7 +117,10 @@ class Settings(TranscriptionSettings):
     step_attempts: int = Field(3, ge=1, le=10, description="Tries of one group of windows.")
     # Who kills a service often takes every job's step away, also that of a harmless one.
     fruitless_starts: int = Field(
-        25, ge=1, description="A job that stops the service so often without progress is failed."
+        25,
+        ge=1,
+        description="A job with which the service stopped so often without progress is failed; "
+        "from the fourth start on it is alone at first.",
     )
 
     keepalive_seconds: float = Field(
@@ -191,6 +195,11 @@ class Settings(TranscriptionSettings):
         """The setting that names the model called so: its name, or its path."""
         sources = {public_name(one.model): one.model for one in self.each_model()}
         return sources.get(name, name)
+
+    @property
+    def suspect_starts(self) -> int:
+        """Fruitless starts of a job, others at work, after which it goes first and alone."""
+        return min(SUSPECT_STARTS, self.fruitless_starts - 1)
 
     @property
     def _is_loopback(self) -> bool:

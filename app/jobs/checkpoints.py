@@ -145,6 +145,7 @@ class DurableWindowDecoder:
         digest = self._store.add_checkpoint(self._job_id, group.key, pieces)
         if digest is None:
             raise Cancelled("The job is over.")
+        self._turns.clear(self._job_id)
         self._turns.give_back(self._job_id, group.ticket)  # it is kept: the next one may begin
         return digest
 

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from app.engines.pool import EnginePool
 from app.engines.states import ModelStatus
 from app.errors import Failure, failure_of_obstacle
+from app.jobs.checkpoints import Interrupted
 from app.jobs.endings import Endings
 from app.jobs.notifications import Notifications
 from app.jobs.obstacles import (
@@ -63,7 +64,7 @@ class Jobs:
         self._folders = folders
         self._workflows = workflows
         self._engines = engines
-        self._turns = Turns(settings.lone_job_steps)
+        self._turns = Turns(settings.lone_job_steps, settings.suspect_starts)
         self._lock = threading.Lock()
         self._joining = threading.Lock()
         self._running: dict[str, Kind] = {}
@@ -99,18 +100,22 @@ class Jobs:
     def prepare(self, executor: str) -> None:
         """Know what a stop or a crash interrupted, before the first of it goes on.
 
-        Each takes its share of the engine then, as if the others ran already.
+        Each takes its share of the engine then, as if the others ran already, and suspects go
+        first (turns.py).
         """
         unfinished = self._store.unfinished(executor)
         for job in unfinished:
             if self._engines.find(job.model) is None:  # the settings have changed since
                 log.warning("job gets another model", extra={"fields": {"job": job.id}})
                 self._store.change_model(job.id, self._engines.default.name)
+        interrupted = [job for job in unfinished if job.status == "running"]
         with self._lock:
-            self._running = {job.id: job.kind for job in unfinished if job.status == "running"}
-            first = [*self._running, *(job.id for job in self._next(self._engines.startable()))]
-        for job_id in first:
-            self._turns.enter(job_id)
+            self._running = {job.id: job.kind for job in interrupted}
+            queued = self._next(self._engines.startable())
+        for job in interrupted:
+            self._turns.enter(job.id, job.starts)
+        for job in queued:  # nobody waits for these before they are chosen: they might not be
+            self._turns.enter(job.id)
 
     def open(self) -> None:
         """Take up what was interrupted and does not go on by itself, then what is queued."""
@@ -164,6 +169,7 @@ class Jobs:
         """End an unfinished job now; its windows leave the engine. False if it had ended."""
         was_running = self._endings.finish(job_id, "cancelled", CANCELLED)
         if not self.runs.stop(job_id, Cancelled("The job was cancelled.")):
+            self._turns.leave(job_id)  # if it waits to begin
             self._folders.of(job_id).remove()
         return was_running
 
@@ -224,7 +230,7 @@ class Jobs:
             for job in chosen:  # so that it is not closed before the job's own thread has come
                 self._held[job.id] = self._engines.hold(job.model)
         for job in chosen:
-            self._turns.enter(job.id)
+            self._turns.enter(job.id, job.starts)
         return chosen
 
     def _begin_all(self, chosen: Sequence[Job]) -> None:
@@ -284,6 +290,9 @@ class Jobs:
             self._leave(job_id)
 
     def _run_through(self, job_id: str) -> str:
+        self._turns.begin(job_id)
+        if self.runs.is_stopping:
+            raise Interrupted
         job = self._store.start(job_id, time.time())
         if job is None:
             self.runs.tidy(job_id)

@@ -97,7 +97,11 @@ class JobRuns:
             time.sleep(0.01)
 
     def transcribe(self, job: Job, decoder: Decoder) -> str:
-        """Carry the job out; how it ended. Raises what it can wait for, and `Interrupted`."""
+        """Carry the job out; how it ended. Raises what it can wait for, and `Interrupted`.
+
+        Given up is a job with which the service stopped too often; in the last of these starts it
+        was alone (turns.py).
+        """
         if job.starts > self.settings.fruitless_starts:
             log.error("job %s: given up after %d fruitless starts", job.id, job.starts - 1)
             self.endings.finish(job.id, "failed", _GIVEN_UP)

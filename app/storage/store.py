@@ -176,8 +176,8 @@ class Store:
     def next_queued(
         self, executor: str, kind: Kind, limit: int, models: Collection[str]
     ) -> list[Job]:
-        """Jobs of these models to start next: of owners with the fewest running ones, then the
-        oldest."""
+        """Jobs of these models to start next: with most fruitless starts, then of owners with the
+        fewest running ones, then the oldest."""
         others = jobs.alias()
         running = (
             sa.select(sa.func.count())
@@ -191,7 +191,8 @@ class Store:
             jobs.c.status == "queued",
             jobs.c.model.in_(models),
         )
-        return self._all(query.order_by(running, jobs.c.created, jobs.c.id).limit(limit))
+        order = (jobs.c.starts.desc(), running, jobs.c.created, jobs.c.id)
+        return self._all(query.order_by(*order).limit(limit))
 
     def with_webhook(self, executor: str) -> list[Job]:
         """Finished jobs whose end somebody wants to be told of."""

@@ -177,6 +177,12 @@ def test_queue_is_fair_between_owners(store: Store):
     assert store.next_queued("another executor", "job", 2, {"m"}) == []
 
 
+def test_fruitless_starts_go_first(store: Store):
+    for number in (1, 2, 3):
+        store.add(job(number, starts=number % 3))
+    assert [j.id for j in store.next_queued("e", "job", 9, {"m"})] == ["job_2", "job_1", "job_3"]
+
+
 def test_a_job_is_put_back_once(store: Store):
     store.add(job(starts=2))
     store.put_back("job_1")  # it waits already
