@@ -10,6 +10,7 @@ TranscriptionError         .code is the stable name that users and clients see
 │   └── CorruptAudio       corrupt_audio
 ├── AudioTooLong           audio_too_long
 ├── UnsupportedRequest     unsupported_option: this model or recording cannot do that
+├── AudioUnavailable       audio_unavailable: it could not be fetched from where it is said to be
 ├── DecoderFailed          decoder_failed: ffmpeg is missing or was killed; not the file's fault
 └── Cancelled              cancelled
 """
@@ -51,6 +52,10 @@ class CorruptAudio(UnreadableAudio):
 
 class AudioTooLong(TranscriptionError):
     code = "audio_too_long"
+
+
+class AudioUnavailable(TranscriptionError):
+    code = "audio_unavailable"
 
 
 class UnsupportedRequest(TranscriptionError):

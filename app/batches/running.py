@@ -29,7 +29,7 @@ from app.http.bodies import body_of
 from app.http.fields import Fields
 from app.http.forms import Asked, read_form
 from app.http.multipart import clean_name
-from app.jobs.sources import FILE_PREFIX, SourceUnavailable, name_in
+from app.jobs.sources import FILE_PREFIX, name_in
 from app.service import Service
 from app.settings import DAY
 from app.storage.batch_store import Batch, BatchRequest, BatchStatus, StoredFile
@@ -37,6 +37,7 @@ from app.storage.codecs import decode_transcript, encode_options
 from app.storage.folders import create_private
 from app.storage.store import Job
 from decoding.types import Task
+from transcription.errors import AudioUnavailable
 from transcription.options import TranscriptionOptions
 from transcription.render import FORMATS
 
@@ -163,12 +164,12 @@ def _job(service: Service, batch: Batch, line: Line) -> tuple[Job, BatchRequest]
         model_name, asked = _read(service, batch, request)
         _check_source(service, batch, line.source)
         job = replace(job, model=model_name, options=encode_options(asked.options))
-    except (ApiError, SourceUnavailable) as error:
+    except (ApiError, AudioUnavailable) as error:
         job = _failed(service, job, error)
     return job, request
 
 
-def _failed(service: Service, job: Job, error: ApiError | SourceUnavailable) -> Job:
+def _failed(service: Service, job: Job, error: ApiError | AudioUnavailable) -> Job:
     param = error.param if isinstance(error, ApiError) else "url"
     return replace(
         job,

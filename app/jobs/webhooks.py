@@ -1,6 +1,6 @@
 """Tells an address of the owner's choice that a job has ended (Standard Webhooks). Off by default.
 
-Outgoing requests are made for a stranger, so: public addresses alone (app/jobs/outward.py), no
+Outgoing requests are made for a stranger, so: public addresses alone (transcription/outward.py), no
 redirects, little time, no body read.
 The scheme: https://www.standardwebhooks.com.
 """
@@ -17,10 +17,10 @@ import time
 import httpx
 
 from app.errors import bad_request
-from app.jobs.outward import InwardAddress, hosts_in, resolve
 from app.jobs.workflows import Workflows, webhook_id
 from app.settings import Settings
 from app.storage.store import Job, Store
+from transcription.outward import InwardAddress, Reach, hosts_in, resolve
 
 DELIVER = "webhook"
 SECRET_PREFIX = "whsec_"
@@ -44,7 +44,7 @@ class Webhooks:
         self._settings = settings
         self._store = store
         self._workflows = workflows
-        self._inward = hosts_in(settings.webhook_hosts)
+        self._reach = Reach(hosts_in(settings.webhook_hosts))
         workflows.register(DELIVER, self._deliver)
 
     def open(self, executor: str) -> None:
@@ -65,7 +65,7 @@ class Webhooks:
             message = "Webhooks are turned off on this service."
             raise bad_request(message, param="webhook_url", code="unsupported_option")
         try:
-            resolve(url, self._inward)
+            resolve(url, self._reach)
         except (InwardAddress, OSError) as error:
             raise bad_request(f"{error}.", param="webhook_url") from error
 
@@ -89,7 +89,7 @@ class Webhooks:
             return "gone"
         body = _body(job)
         try:
-            target = resolve(job.webhook_url, self._inward)
+            target = resolve(job.webhook_url, self._reach)
             headers = self._headers(job.id, body)
             with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
                 request = target.request(client, "POST", content=body, headers=headers)

@@ -13,11 +13,11 @@ import pytest
 
 from app.batches.running import finish_batches, sweep_files
 from app.http.api_keys import new_key
-from app.jobs.sources import MOST_REDIRECTS
 from tests.app.calls import until
 from tests.app.conftest import Start
 from tests.app.loopback import Exchange, LoopbackServer
 from tests.app.planted import PlantedDecoder, text_of, wav
+from transcription.sound_download import MOST_REDIRECTS
 
 ENDPOINT = "/v1/audio/transcriptions"
 SOUND = wav(40, seed=3)

@@ -1,4 +1,4 @@
-"""Addresses that strangers name, and that this service may connect to: public ones alone.
+"""Addresses that strangers name, and that we may connect to: public ones alone.
 
 Every address behind a name is looked at, and the connection is made to the one that was looked at.
 Sends nothing.
@@ -27,6 +27,19 @@ class InwardAddress(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """Which addresses may be reached: public ones, by https.
+
+    `inward`: hosts (host:port) that are trusted wherever they are, by http too. `allows_http`: by
+    http public ones too. `allows_inward`: any address.
+    """
+
+    inward: frozenset[str] = frozenset()
+    allows_http: bool = False
+    allows_inward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Where to connect: the checked address; `host` is what the request is for, `name` its name."""
 
@@ -48,10 +61,9 @@ def hosts_in(setting: str) -> frozenset[str]:
     return frozenset(filter(None, setting.replace(" ", "").split(",")))
 
 
-def resolve(url: str, inward: frozenset[str] = frozenset(), *, what: str = "a webhook") -> Target:
-    """Look the host up once and check every address. `inward` hosts (host:port) are trusted.
-
-    Raises `InwardAddress`; `what` the address is of, for its message.
+def resolve(url: str, reach: Reach = Reach(), *, what: str = "a webhook") -> Target:
+    """Look the host up once and check every address. Raises `InwardAddress`; `what` the address is
+    of, for its message.
     """
     try:
         parts = urlsplit(url)
@@ -61,8 +73,9 @@ def resolve(url: str, inward: frozenset[str] = frozenset(), *, what: str = "a we
     host = parts.hostname
     if not host or len(url) > MAX_URL or parts.username or parts.password:
         raise InwardAddress(f"the address of {what} must be a plain https URL")
-    is_trusted = f"{host}:{port}" in inward
-    if parts.scheme != "https" and not (is_trusted and parts.scheme == "http"):
+    is_trusted = reach.allows_inward or f"{host}:{port}" in reach.inward
+    schemes = ("https", "http") if is_trusted or reach.allows_http else ("https",)
+    if parts.scheme not in schemes:
         raise InwardAddress(f"the address of {what} must begin with https://")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
