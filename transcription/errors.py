@@ -11,6 +11,7 @@ TranscriptionError         .code is the stable name that users and clients see
 ├── AudioTooLong           audio_too_long
 ├── UnsupportedRequest     unsupported_option: this model or recording cannot do that
 ├── AudioUnavailable       audio_unavailable: it could not be fetched from where it is said to be
+│   └── AudioNotFound      audio_not_found: nothing is there
 ├── DecoderFailed          decoder_failed: ffmpeg is missing or was killed; not the file's fault
 └── Cancelled              cancelled
 """
@@ -56,6 +57,10 @@ class AudioTooLong(TranscriptionError):
 
 class AudioUnavailable(TranscriptionError):
     code = "audio_unavailable"
+
+
+class AudioNotFound(AudioUnavailable):
+    code = "audio_not_found"
 
 
 class UnsupportedRequest(TranscriptionError):

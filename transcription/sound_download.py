@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from transcription.errors import AudioTooLong, AudioUnavailable
+from transcription.errors import AudioNotFound, AudioTooLong, AudioUnavailable
 from transcription.outward import InwardAddress, Reach, Target, resolve
 
 WHAT = "the audio"
@@ -22,6 +22,8 @@ MOST_REDIRECTS = 5
 PAUSE_SECONDS = 1.0
 CONNECT_SECONDS = 10.0
 BLOCK_BYTES = 1 << 20
+AS_IT_IS = {"Accept-Encoding": "identity"}  # not packed once more for the way
+GONE = {httpx.codes.NOT_FOUND, httpx.codes.GONE}
 PASSING = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS}
 
 Check = Callable[[], None]
@@ -76,7 +78,7 @@ def _download_once(
     timeout = httpx.Timeout(limits.idle_seconds, connect=CONNECT_SECONDS)
     with httpx.Client(timeout=timeout, trust_env=False) as client:
         for _ in range(MOST_REDIRECTS):
-            request = target_of(url, limits.reach).request(client, "GET")
+            request = target_of(url, limits.reach).request(client, "GET", headers=AS_IT_IS)
             answer = client.send(request, stream=True)
             try:
                 if not answer.has_redirect_location:
@@ -94,6 +96,8 @@ def _keep(
     code = answer.status_code
     if answer.is_server_error or code in PASSING:
         raise _Passing(f"its server answered {code}")
+    if code in GONE:
+        raise AudioNotFound(f"There is no audio at this address: its server answered {code}.")
     if not answer.is_success:
         raise AudioUnavailable(f"The audio could not be fetched: its server answered {code}.")
     size = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.app.loopback import Exchange, LoopbackServer
 from transcription import sound_download
-from transcription.errors import AudioTooLong, AudioUnavailable
+from transcription.errors import AudioNotFound, AudioTooLong, AudioUnavailable
 from transcription.outward import Reach
 from transcription.sound_download import DownloadLimits, download
 
@@ -30,6 +31,8 @@ class SoundServer(LoopbackServer):
         is_first = self.asked.count(exchange.path) == 1
         if kind.isdigit() and (is_first or rest == "always"):
             exchange.answer(int(kind))
+        elif kind == "packed" and "gzip" in (exchange.headers["Accept-Encoding"] or ""):
+            exchange.answer(200, gzip.compress(SOUND), **{"Content-Encoding": "gzip"})
         elif kind == "to":
             exchange.answer(302, Location=rest)
         elif kind == "short" and is_first:
@@ -73,6 +76,19 @@ def fetched(url: str, reach: Reach = ALL, max_bytes: int = 1 << 20) -> bytes:
 @pytest.mark.parametrize("path", ["talk.wav", "503/once", "429/once", "408/once", "short/once"])
 def test_what_passes_is_tried_again(server: SoundServer, path: str):
     assert fetched(f"{server.url}/{path}") == SOUND
+
+
+def test_sound_is_not_packed_for_the_way(server: SoundServer):
+    assert fetched(f"{server.url}/packed") == SOUND
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_nothing_there_is_told_from_what_could_not_be_fetched(server: SoundServer, status: int):
+    with pytest.raises(AudioNotFound):
+        fetched(f"{server.url}/{status}")
+    with pytest.raises(AudioUnavailable) as found:
+        fetched(f"{server.url}/403")
+    assert found.value.code == "audio_unavailable"
 
 
 @pytest.mark.parametrize(("path", "tries"), [("503/always", 3), ("404/always", 1)])

@@ -126,7 +126,7 @@ def test_a_batch_from_file_to_file(start: Start, audio: AudioServer):
         for name, line in errors.items()
     }
     assert told == {
-        "missing": (400, "audio_unavailable"),
+        "missing": (400, "audio_not_found"),
         "klingon": (400, "invalid_value"),
         "no-model": (400, "model_not_found"),
         "no-file": (400, "file_not_found"),
