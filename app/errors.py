@@ -20,8 +20,9 @@ from typing import Any
 from app.engines.names import ModelNames
 from app.engines.states import Progress
 from app.jobs.obstacles import FULL_DISK, OBSTACLES, Obstacle, obstacle_of
-from decoding.errors import DecodingError, NotFinite, PoisonClip, QueueFull, UnsupportedOption
+from decoding.errors import UnsupportedOption
 from transcription.errors import AudioTooLong, DecoderFailed, TranscriptionError, UnreadableAudio
+from transcription.failures import reason_of
 
 OK = 200
 ACCEPTED = 202
@@ -207,22 +208,11 @@ def failure_of(error: BaseException) -> Failure:
     """What a job's owner is told about `error`; never a path or a stack."""
     if (obstacle := obstacle_of(error)) is not None:
         return failure_of_obstacle(obstacle)
-    if isinstance(error, UnreadableAudio | AudioTooLong):
-        return Failure(error.code, str(error), "file")
-    if isinstance(error, TranscriptionError):
-        return Failure(error.code, str(error), is_ours=isinstance(error, DecoderFailed))
-    if isinstance(error, UnsupportedOption):
-        return Failure("unsupported_option", str(error))
-    if isinstance(error, QueueFull):
-        return Failure("engine_busy", "The engine was too busy for too long.", is_ours=True)
-    if isinstance(error, PoisonClip):
-        message = "The engine stopped twice at this recording, and at nothing else."
-        return Failure("recording_stops_engine", message, is_ours=True)
-    if isinstance(error, NotFinite):
-        message = "The model's numbers overflow on this recording: its precision is too low."
-        return Failure("numbers_overflowed", message, is_ours=True)
-    if isinstance(error, DecodingError):
-        return Failure("engine_failed", "The engine could not decode this.", is_ours=True)
+    if (reason := reason_of(error)) is not None:
+        param = "file" if isinstance(error, UnreadableAudio | AudioTooLong) else None
+        is_callers = isinstance(error, TranscriptionError | UnsupportedOption)
+        is_ours = not is_callers or isinstance(error, DecoderFailed)
+        return Failure(reason.code, reason.message, param, is_ours)
     if isinstance(error, OSError):
         return Failure("storage_failed", "The server's storage failed.", is_ours=True)
     return Failure("internal_error", "The service made a mistake.", is_ours=True)
