@@ -23,7 +23,7 @@ from transcription.errors import TranscriptionError
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
 from transcription.render import FORMATS, Look, render_parts
-from transcription.types import Transcript
+from transcription.types import Observer, Transcript
 from transcription.window_decoder import EngineWindowDecoder
 
 # fmt: off
@@ -148,16 +148,30 @@ def transcribe_file(
     bars: ProgressBars,
 ) -> Transcript:
     """One file with a bar; its decoded samples are gone afterwards."""
-    windows = EngineWindowDecoder(decoder, group=str(source))
     bar = bars.bar(source.name)
+    windows = EngineWindowDecoder(decoder, group=str(source))
     with tempfile.TemporaryDirectory(prefix="longform-") as folder:
         try:
-            return transcribe(
-                source, options, windows, workspace=Path(folder), observer=bar, limits=limits
-            )
+            return transcribe_with(windows, source, options, Path(folder), limits, bar)
         finally:
-            windows.cancel()
             bar.remove()
+
+
+def transcribe_with(
+    windows: EngineWindowDecoder,
+    source: Path,
+    options: TranscriptionOptions,
+    workspace: Path,
+    limits: AudioLimits,
+    observer: Observer | None = None,
+) -> Transcript:
+    """One file; however it ends, no window of it is left in the engine."""
+    try:
+        return transcribe(
+            source, options, windows, workspace=workspace, observer=observer, limits=limits
+        )
+    finally:
+        windows.cancel()
 
 
 def _targets(files: Sequence[tuple[Path, Path]], output: Path) -> list[Path]:
