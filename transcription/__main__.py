@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -27,6 +27,25 @@ from transcription.batch import (
     transcribe_file,
     written,
 )
+from transcription.command_options import (
+    FILES,
+    SEARCH,
+    SPEECH,
+    WINDOWS,
+    Adapter,
+    BeamSize,
+    Devices,
+    GivenPrecision,
+    Hotwords,
+    Language,
+    ModelName,
+    Prompt,
+    Quiet,
+    Threads,
+    Translate,
+    Vad,
+    settings_of,
+)
 from transcription.console import ProgressBars, report
 from transcription.errors import TranscriptionError, UnsupportedRequest
 from transcription.language import check_model_can
@@ -40,7 +59,7 @@ from transcription.options import (
 )
 from transcription.render import FORMATS
 from transcription.render import SUBTITLES as SUBTITLE_FORMATS
-from transcription.settings import Settings, complaint
+from transcription.settings import complaint
 
 PROBLEM = 1
 WRONG_USE = 2
@@ -57,12 +76,7 @@ Examples:\n
 
 cli = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
-MODEL, SPEECH, SEARCH = "Model", "What is said", "Search"
-WINDOWS, SUBTITLES, FILES = (
-    "Windows and silence",
-    f"Subtitles ({', '.join(SUBTITLE_FORMATS)})",
-    "Files and report",
-)
+SUBTITLES = f"Subtitles ({', '.join(SUBTITLE_FORMATS)})"
 DEFAULT, SCREEN = TranscriptionOptions(), CueOptions()
 ASKED, CUT, QUIET = DEFAULT.decoding, DEFAULT.windows, DEFAULT.speech
 
@@ -79,45 +93,12 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write transcripts into.")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="base, tiny … large-v3, turbo, demo, or a checkpoint's path. [LONGFORM_MODEL]",
-            rich_help_panel=MODEL,
-        ),
-    ] = None,
-    adapter: Annotated[
-        Path | None, typer.Option(help="Folder of a LoRA adapter.", rich_help_panel=MODEL)
-    ] = None,
-    devices: Annotated[
-        str | None,
-        typer.Option(
-            "--device", help="auto, cpu, cuda:0, all. [LONGFORM_DEVICES]", rich_help_panel=MODEL
-        ),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            help="auto, fp32, bf16, fp16 or int8 (quicker on a processor, a little less exact). "
-            "[LONGFORM_PRECISION]",
-            rich_help_panel=MODEL,
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            help="Threads on a processor; all that may be used if not given. [LONGFORM_THREADS]",
-            rich_help_panel=MODEL,
-        ),
-    ] = None,
-    language: Annotated[
-        str | None,
-        typer.Option(
-            help="ISO 639-1 code or English name; detected over several windows if not given. "
-            "zh-CN and zh-TW choose the script.",
-            rich_help_panel=SPEECH,
-        ),
-    ] = None,
+    model: ModelName = None,
+    adapter: Adapter = None,
+    devices: Devices = None,
+    precision: GivenPrecision = None,
+    threads: Threads = None,
+    language: Language = None,
     languages: Annotated[
         str | None,
         typer.Option(
@@ -125,19 +106,9 @@ def run(
             rich_help_panel=SPEECH,
         ),
     ] = None,
-    translate: Annotated[
-        bool, typer.Option("--translate", help="Into English.", rich_help_panel=SPEECH)
-    ] = False,
-    prompt: Annotated[
-        str | None,
-        typer.Option(
-            help="Text that every window sees before it: names, spelling, style.",
-            rich_help_panel=SPEECH,
-        ),
-    ] = None,
-    hotwords: Annotated[
-        str | None, typer.Option(help="Words to listen for.", rich_help_panel=SPEECH)
-    ] = None,
+    translate: Translate = False,
+    prompt: Prompt = None,
+    hotwords: Hotwords = None,
     condition_on_previous_text: Annotated[
         bool,
         typer.Option(
@@ -147,13 +118,7 @@ def run(
             rich_help_panel=SPEECH,
         ),
     ] = DEFAULT.condition_on_previous_text,
-    beam_size: Annotated[
-        int,
-        typer.Option(
-            help="Beams per window, 1 to 16. 1 is greedy: faster, some more errors.",
-            rich_help_panel=SEARCH,
-        ),
-    ] = ASKED.beam_size,
+    beam_size: BeamSize = ASKED.beam_size,
     patience: Annotated[
         float,
         typer.Option(
@@ -218,13 +183,7 @@ def run(
             rich_help_panel=WINDOWS,
         ),
     ] = None,
-    vad: Annotated[
-        bool,
-        typer.Option(
-            help="Skip stretches without speech, and words made up in them.",
-            rich_help_panel=WINDOWS,
-        ),
-    ] = QUIET.skip_silence,
+    vad: Vad = QUIET.skip_silence,
     vad_threshold: Annotated[
         float, typer.Option(help="Probability that counts as speech.", rich_help_panel=WINDOWS)
     ] = QUIET.threshold,
@@ -268,10 +227,7 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Do not skip what is done.", rich_help_panel=FILES)
     ] = False,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="No progress bar, no notes.", rich_help_panel=FILES),
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Transcribe sound of any length: overlapping windows, beam search, merged word by word."""
     console = Console(stderr=True)
@@ -298,15 +254,9 @@ def run(
             audio_track=audio_track,
         )
         cues = CueOptions(max_line_length, max_lines, max_cue, reading_speed=reading_speed)
-        given = {
-            "model": model,
-            "adapter": adapter,
-            "devices": devices,
-            "precision": precision,
-            "threads": threads,
-        }
-        chosen: dict[str, Any] = {k: value for k, value in given.items() if value is not None}
-        settings = Settings(**chosen)
+        settings = settings_of(
+            model=model, adapter=adapter, devices=devices, precision=precision, threads=threads
+        )
         decoder = open_decoder(settings)
     except ValidationError as error:
         _stop(console, complaint(error), WRONG_USE)
