@@ -99,16 +99,23 @@ def find_audio(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
 def find_passed_over(paths: Sequence[Path]) -> list[Path]:
     """Sound and video in the folders of `paths` that `find_audio` leaves out, sorted."""
     inside = {file for path in paths if path.is_dir() for file in path.resolve().rglob("*")}
-    return sorted(file for file in inside if _is_visible(file, MEDIA_NOT_READ))
+    return sorted(
+        file for file in inside if is_named_like_sound(file.name, MEDIA_NOT_READ) and file.is_file()
+    )
 
 
 def _is_audio(path: Path) -> bool:
-    return _is_visible(path, AUDIO_SUFFIXES) and not _is_program_text(path)
+    return is_named_like_sound(path.name) and has_sound(path)
 
 
-def _is_visible(path: Path, suffixes: frozenset[str]) -> bool:
-    is_hidden = path.name.startswith(".")
-    return path.suffix.lower() in suffixes and not is_hidden and path.is_file()
+def is_named_like_sound(name: str, suffixes: frozenset[str] = AUDIO_SUFFIXES) -> bool:
+    """Whether a file of that name is one of ours to read, as far as a name can tell."""
+    return Path(name).suffix.lower() in suffixes and not name.startswith(".")
+
+
+def has_sound(path: Path) -> bool:
+    """Whether a file that is named like sound is no folder and no program text."""
+    return path.is_file() and not _is_program_text(path)
 
 
 def _is_program_text(path: Path) -> bool:

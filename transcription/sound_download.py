@@ -21,7 +21,8 @@ WHAT = "the audio"
 MOST_REDIRECTS = 5
 PAUSE_SECONDS = 1.0
 CONNECT_SECONDS = 10.0
-BLOCK_BYTES = 1 << 20
+GRACE_SECONDS = 60.0
+LEAST_BYTES_PER_SECOND = 1000.0  # after that; no sound that is worth it comes more slowly
 AS_IT_IS = {"Accept-Encoding": "identity"}  # not packed once more for the way
 GONE = {httpx.codes.NOT_FOUND, httpx.codes.GONE}
 PASSING = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS}
@@ -100,11 +101,13 @@ def _keep(
         raise AudioNotFound(f"There is no audio at this address: its server answered {code}.")
     if not answer.is_success:
         raise AudioUnavailable(f"The audio could not be fetched: its server answered {code}.")
-    size = 0
+    size, began = 0, time.monotonic()
     with opened() as file:
-        for block in answer.iter_raw(BLOCK_BYTES):
+        for block in answer.iter_raw():
             check()
             size += len(block)
+            if time.monotonic() - began > GRACE_SECONDS + size / LEAST_BYTES_PER_SECOND:
+                raise AudioUnavailable("The audio came too slowly.")
             if size > max_bytes:
                 raise AudioTooLong(f"The audio has more than {max_bytes} bytes.")
             file.write(block)

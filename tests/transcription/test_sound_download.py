@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -33,6 +35,13 @@ class SoundServer(LoopbackServer):
             exchange.answer(int(kind))
         elif kind == "packed" and "gzip" in (exchange.headers["Accept-Encoding"] or ""):
             exchange.answer(200, gzip.compress(SOUND), **{"Content-Encoding": "gzip"})
+        elif kind == "drip":
+            exchange.send_response(200)
+            exchange.end_headers()
+            with suppress(OSError):
+                for _ in range(1000):
+                    exchange.wfile.write(b"s")
+                    time.sleep(0.01)
         elif kind == "to":
             exchange.answer(302, Location=rest)
         elif kind == "short" and is_first:
@@ -118,3 +127,10 @@ def test_check_ends_a_download(server: SoundServer):
 
     with pytest.raises(RuntimeError, match="over"):
         download(f"{server.url}/talk.wav", Kept, DownloadLimits(ALL, 1 << 20), check)
+
+
+def test_next_to_nothing_is_not_waited_for(server: SoundServer, monkeypatch: pytest.MonkeyPatch):
+    """A byte now and then would keep every limit on silence."""
+    monkeypatch.setattr(sound_download, "GRACE_SECONDS", 0.3)
+    with pytest.raises(AudioUnavailable, match="too slowly"):
+        fetched(f"{server.url}/drip")
