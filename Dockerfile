@@ -51,12 +51,13 @@ RUN cd /opt/venv/lib/python3*/site-packages \
 COPY pyproject.toml README.md LICENSE ./
 COPY app ./app
 COPY benchmarks ./benchmarks
+COPY bulk ./bulk
 COPY chunking ./chunking
 COPY decoding ./decoding
 COPY training ./training
 COPY transcription ./transcription
 # Of our own code every file must compile.
-RUN python -m compileall -q app benchmarks chunking decoding training transcription \
+RUN python -m compileall -q app benchmarks bulk chunking decoding training transcription \
     && /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /opt/venv/bin/pip install --no-deps --no-index /wheels/whisper_longform-*.whl \
     && /opt/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \

@@ -9,7 +9,7 @@ SUPPLY := .venv-supply
 # Tests wait more than they reckon: three processes on two cores, at most six. WORKERS=0: in one.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 5 ? n + 1 : 6)))
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-ROOMS  := app benchmarks chunking decoding training transcription
+ROOMS  := app benchmarks bulk chunking decoding training transcription
 
 .DEFAULT_GOAL := check
 .PHONY: help setup demo serve test quick check lint types layers cover processors trust trust-long format bench recordings image image-check lock audit sbom peers clean

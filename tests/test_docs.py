@@ -16,7 +16,7 @@ ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 GUIDES = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-ROOMS = ("app", "benchmarks", "chunking", "decoding", "training", "transcription")
+ROOMS = ("app", "benchmarks", "bulk", "chunking", "decoding", "training", "transcription")
 COMMANDS = sorted(set(re.findall(r"python -m (\w+)(?: ([a-z][\w-]+)(?= |$|\n|`))?", README)))
 
 
@@ -88,7 +88,7 @@ def parts_of(text, heading):
     return {"": before, **dict(zip(rest[::2], rest[1::2], strict=True))}
 
 
-@pytest.mark.parametrize("room", ["app", "chunking", "decoding", "transcription"])
+@pytest.mark.parametrize("room", ["app", "bulk", "chunking", "decoding", "transcription"])
 def test_map_names_every_file(room):
     """Each in the paragraph of its folder. Measuring and training are told of as a whole."""
     folders = parts_of(parts_of(ARCHITECTURE, r"^\*\*`(\w+)/`\*\*")[room], r"^- `(\w+)/`")

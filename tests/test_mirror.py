@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ELSEWHERE = "tests/elsewhere.toml"
 TOLD = tomllib.loads((ROOT / ELSEWHERE).read_text("utf-8"))
-ROOMS = ("app", "benchmarks", "chunking", "decoding", "training", "transcription")
+ROOMS = ("app", "benchmarks", "bulk", "chunking", "decoding", "training", "transcription")
 
 
 def modules_of(room):

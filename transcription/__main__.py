@@ -71,7 +71,8 @@ Examples:\n
   longform talk.mp3 --format srt > talk.srt           subtitles\n
   longform recordings/ --output out --format text,srt a whole folder; run again to resume\n
   longform call.wav --channels split --report         each channel by itself, with a report\n
-  LONGFORM_MODEL=turbo longform talk.mp3              a larger, more exact model
+  LONGFORM_MODEL=turbo longform talk.mp3              a larger, more exact model\n
+  longform bulk --help                                many recordings: a manifest or a bucket
 """
 
 cli = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -372,10 +373,5 @@ def _stop(console: Console, message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def main() -> None:
-    """The console command `longform`."""
-    cli()
-
-
 if __name__ == "__main__":
-    main()
+    cli()

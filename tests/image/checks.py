@@ -29,7 +29,7 @@ ANSWER_SECONDS = 1200
 REFUSAL_SECONDS = 900
 # One of 809 words and 9.4 % on the whole recording.
 MOST_ERRORS = {"demo": 0.002, "base": 0.15}
-ROOMS = ("app", "benchmarks", "chunking", "decoding", "training", "transcription")
+ROOMS = ("app", "benchmarks", "bulk", "chunking", "decoding", "training", "transcription")
 INGREDIENTS = (
     *("Dockerfile", ".dockerignore", "LICENSE", "README.md"),
     *("locks", "pyproject.toml", *ROOMS),

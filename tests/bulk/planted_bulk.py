@@ -1,0 +1,44 @@
+"""`longform bulk` as a process of its own, with a small engine in place of a model.
+
+    python -m tests.bulk.planted_bulk FOLDER --input … --output …
+
+Clips that begin with `KILLS` of tests/trust/engines.py kill the engine's process. `KILL_AT` in the
+environment: the process is killed before so many steps that last on disk in the folder `KILL_IN`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+
+import bulk.session as session
+from bulk.__main__ import cli
+from decoding.process.engine_process import EngineProcess, Restarts
+from tests.trust.durable_steps import DurableSteps
+from tests.trust.engines import open_loop_engine
+
+QUICK = Restarts(in_a_row=5, first_delay=0.01)
+
+
+def main() -> None:
+    folder, *arguments = sys.argv[1:]
+    factory = partial(open_loop_engine, folder)
+    session.open_decoder = lambda _settings, **_more: EngineProcess(factory, restarts=QUICK)
+    if "KILL_AT" in os.environ:
+        kill_at(int(os.environ["KILL_AT"]), Path(os.environ["KILL_IN"]))
+    cli(arguments)
+
+
+def kill_at(step: int, folder: Path) -> None:
+    def act(number: int, _kind: str) -> None:
+        if number == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    DurableSteps(folder, act)
+
+
+if __name__ == "__main__":
+    main()
