@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 Status = Literal["completed", "failed"]
@@ -44,14 +44,14 @@ class Entry:
         return (self.substitutions or 0) + (self.deletions or 0) + (self.insertions or 0)
 
     def document(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in _FIELDS}
 
     def text(self) -> str:
         """As a line of JSON."""
         return json.dumps(self.document(), ensure_ascii=False, allow_nan=False) + "\n"
 
 
-_FIELDS = {field.name for field in fields(Entry)}
+_FIELDS = tuple(field.name for field in fields(Entry))
 
 
 def entry_of(document: object) -> Entry | None:
