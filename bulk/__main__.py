@@ -46,7 +46,7 @@ PROBLEM = 1
 WRONG_USE = 2
 INTERRUPTED = 130
 FETCH_TRIES = 4
-GIB = 1 << 30
+MAX_BYTES = 4 << 30
 DEFAULT = TranscriptionOptions()
 
 EXAMPLES = """
@@ -102,8 +102,9 @@ def run(
         float | None,
         typer.Option(min=0, help="What an hour of this machine costs: progress tells the cost."),
     ] = None,
-    max_bytes: Annotated[int, typer.Option(min=1, help="Largest recording that is fetched.")] = 4
-    * GIB,
+    max_bytes: Annotated[
+        int, typer.Option(min=1, help="Largest recording that is fetched.")
+    ] = MAX_BYTES,
     allow_inward: Annotated[
         bool,
         typer.Option(

@@ -27,12 +27,15 @@ class OutputFailed(Exception):
 
 
 class Output:
-    """Files below `address`; on their way to a store they lie in `scratch`."""
+    """Files below `address`; on their way to a store they lie in `scratch`.
+
+    Raises ValueError for an address that is not written to, and `StoreUnavailable`.
+    """
 
     def __init__(self, address: str, scratch: Path) -> None:
         path = path_of(address)
         if path is None and (is_web(address) or names_its_host(address)):
-            raise OutputFailed(f"{address} cannot be written to; give a folder or a bucket")
+            raise ValueError(f"{address} cannot be written to; give a folder or a bucket")
         self.address = address.rstrip("/") or "/"
         self.path = path.absolute() if path else None
         self._store, self._root = store_of(address)

@@ -166,7 +166,7 @@ def test_wrong_use_is_explained_before_anything_is_done(opened, talks, lines, op
 @pytest.mark.parametrize("output", ["https://example.org/out", "ftp://example.org/out"])
 def test_a_prefix_that_cannot_be_written_to(opened, talks, output):
     result = run(talks, output)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "cannot be written to" in result.stderr
 
 

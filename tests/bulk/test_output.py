@@ -66,7 +66,7 @@ def test_empty_folders_go_with_their_files(tmp_path):
 
 @pytest.mark.parametrize("address", ["https://h/out", "ftp://h/out", "simplecache::s3://b/out"])
 def test_what_cannot_be_written_to(tmp_path, address):
-    with pytest.raises(OutputFailed, match="cannot be written"):
+    with pytest.raises(ValueError, match="cannot be written"):
         Output(address, tmp_path)
 
 
