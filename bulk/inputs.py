@@ -6,9 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from fsspec.implementations.local import LocalFileSystem
+
 from bulk.addresses import folder_of, is_web, names_its_host, path_of, store_of
 from bulk.listing import Folder
 from bulk.manifest import Input, Manifest
+from bulk.retries import persistently
 from transcription.batch import AUDIO_SUFFIXES
 from transcription.sound_download import DownloadLimits, download
 
@@ -20,24 +23,32 @@ class NoInput(ValueError):
 
 
 def open_input(address: str, limits: DownloadLimits, workspace: Path) -> Input:
-    """The recordings that `address` names; a manifest that lies at a URL is fetched into
-    `workspace`.
+    """The recordings that `address` names; a manifest that lies elsewhere is fetched into
+    `workspace`, for it is read several times.
 
     Raises `NoInput`, and `AudioUnavailable` for what cannot be reached.
     """
-    if Path(address.partition("?")[0]).suffix.lower() in AUDIO_SUFFIXES:
+    name = address.partition("?")[0].rpartition("/")[2]
+    if Path(name).suffix.lower() in AUDIO_SUFFIXES:
         raise NoInput(f"{address} is a recording; give a manifest or a folder of recordings")
+    kept = workspace / f"{MANIFEST}{Path(name).suffix}"
     if is_web(address):
-        kept = workspace / MANIFEST
         download(address, lambda: cast(BinaryIO, kept.open("wb")), limits)
-        return Manifest(lambda: cast(BinaryIO, kept.open("rb")), folder_of(address))
-    is_here = path_of(address) is not None
-    if not is_here and names_its_host(address) and not limits.reach.allows_inward:
+        return _manifest(kept, address)
+    path = path_of(address)
+    if path is None and names_its_host(address) and not limits.reach.allows_inward:
         raise NoInput(f"{address} names a host: only with --allow-inward")
-    store, name = store_of(address)
-    if store.isfile(name):
-        opened = partial(store.open, name, "rb", compression="infer")
-        return Manifest(opened, folder_of(address))
-    if not store.isdir(name):
+    store, inside = store_of(address)
+    if store.isdir(inside):
+        return Folder(store, inside, address if path is None else inside)
+    if not store.isfile(inside):
         raise NoInput(f"there is no manifest and no folder {address}")
-    return Folder(store, name, name if is_here else address)
+    if path is None:
+        persistently(partial(store.get_file, inside, str(kept)))
+    return _manifest(path or kept, address)
+
+
+def _manifest(path: Path, address: str) -> Manifest:
+    """The manifest in a file, packed or not, that came from `address`."""
+    opened = partial(LocalFileSystem().open, str(path.absolute()), "rb", compression="infer")
+    return Manifest(opened, folder_of(address))

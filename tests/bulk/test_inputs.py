@@ -1,4 +1,5 @@
 import gzip
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -59,8 +60,11 @@ def test_the_prefix_of_a_bucket(tmp_path):
 
 
 def test_a_manifest_in_a_bucket(tmp_path):
-    fsspec.filesystem("memory").pipe_file("/manifests/m.jsonl", LINE)
-    assert sources("memory://manifests/m.jsonl", tmp_path) == ["memory://manifests/a.wav"]
+    """It is read several times, as a plain file: those of stores can do less."""
+    for name, content in (("m.jsonl", LINE), ("m.jsonl.gz", gzip.compress(LINE))):
+        fsspec.filesystem("memory").pipe_file(f"/manifests/{name}", content)
+        assert sources(f"memory://manifests/{name}", tmp_path) == ["memory://manifests/a.wav"]
+        assert (tmp_path / "manifest").with_suffix(Path(name).suffix).is_file()
 
 
 def test_a_manifest_at_a_url(tmp_path):
