@@ -12,7 +12,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.speed import fairness, gpu, proof
 from benchmarks.speed import selection as choose
 from benchmarks.speed.host import decoding_per_window, measure_host, told, told_alone
-from benchmarks.speed.plan import Scale, file_works, window_works
+from benchmarks.speed.plan import Scale, absent, check_systems, file_works, window_works
 from benchmarks.speed.plot import draw
 from benchmarks.speed.report import (
     PACKAGES,
@@ -70,10 +70,13 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
                 systems=_names(systems),
                 cache=str(cache) if cache else None,
             )
+            check_systems(scale.systems)
             tables = [window_table(size, scale, rounds) for size in _names(sizes)]
             if files:
                 tables.append(file_table(model, audio or [RECORDING], scale, rounds))
             _write(report_of(tables), json_file, plot)
+            for sentence in absent(scale, has_files=files):
+                note(sentence)
 
 
 def _prove(correctness: str, cache: Path | None, speech: Callable[[], proof.RealSpeech]) -> None:

@@ -58,6 +58,22 @@ class Scale:
         return (not self.systems or name in self.systems) and not missing_packages(peer)
 
 
+def check_systems(systems: Sequence[str]) -> None:
+    """Raise ValueError for a name that nothing is called by."""
+    known = list(dict.fromkeys([*PEER_OF, *(kind for kind, _ in FILE_KINDS)]))
+    if unknown := [name for name in systems if name not in known]:
+        raise ValueError(f"there is no system {unknown[0]!r}; choose of {', '.join(known)}")
+
+
+def absent(scale: Scale, *, has_files: bool) -> Iterator[str]:
+    """A sentence for each system that was asked for and cannot be measured here."""
+    pairs = [*PEER_OF.items(), *((kind, kind) for kind, _ in FILE_KINDS if has_files)]
+    for name, peer in dict(pairs).items():
+        missing = missing_packages(peer)
+        if missing and (not scale.systems or name in scale.systems):
+            yield f"not measured: {name}, which needs {' and '.join(missing)} (make peers)"
+
+
 def window_works(size: str, scale: Scale) -> list[WindowWork]:
     """Every installed system on a checkpoint of this size, batch by batch."""
     if size not in SIZES:

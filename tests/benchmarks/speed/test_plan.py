@@ -13,7 +13,7 @@ from benchmarks.peers import registry
 from benchmarks.peers.registry import PEERS
 from benchmarks.speed import plan, roofline
 from benchmarks.speed.command import _numbers
-from benchmarks.speed.plan import Scale, file_works, window_works
+from benchmarks.speed.plan import Scale, absent, check_systems, file_works, window_works
 from benchmarks.speed.roofline import Load, device_named, seconds_per_window
 from benchmarks.speed.rounds import measure_all
 from benchmarks.speed.sizes import SIZES, random_checkpoint
@@ -66,6 +66,21 @@ def test_what_is_not_installed_is_left_out(cache: Path, monkeypatch: pytest.Monk
     scale = Scale(cache=str(cache))
     assert {w.system for w in window_works("toy", scale)} == {"ours", "openai-whisper"}
     assert {w.kind for w in file_works("demo", ["a.wav"], scale)} == {"ours", "openai-whisper"}
+    told = list(absent(scale, has_files=False))
+    assert [sentence.split(",")[0] for sentence in told] == [
+        "not measured: ctranslate2",
+        "not measured: transformers",
+    ]
+    assert told[0].endswith("which needs faster-whisper (make peers)")
+    assert len(list(absent(scale, has_files=True))) == 6
+    asked = Scale(systems=("ours", "faster-whisper"))
+    assert len(list(absent(asked, has_files=True))) == 1
+
+
+def test_a_system_that_does_not_exist_is_an_error() -> None:
+    check_systems(["ours", "ctranslate2", "faster-whisper-batched"])
+    with pytest.raises(ValueError, match="no system 'nonsense'"):
+        check_systems(["ours", "nonsense"])
 
 
 def installed(package: str, here: set[str]) -> str:
