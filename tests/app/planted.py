@@ -16,7 +16,7 @@ import time
 import wave
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -283,6 +283,11 @@ def engine_failure(_count: int) -> Exception:
 
 
 def copy_of(folder: Path, target: Path) -> Path:
-    """A copy of a data folder, as a crash would have left it."""
-    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("lock"))
+    """A copy of a data folder, as a crash would have left it: what goes meanwhile is gone."""
+
+    def copy(source: str, place: str) -> None:
+        with suppress(FileNotFoundError):
+            shutil.copy2(source, place)
+
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("lock"), copy_function=copy)
     return target
