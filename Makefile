@@ -52,14 +52,14 @@ layers: $(TOOLS)
 	$(BIN)/lint-imports
 
 cover: $(TOOLS)
-	$(BIN)/python -m pytest -q $(SPREAD) --cov --cov-report=term:skip-covered --cov-report=xml --table test-artifacts
+	$(BIN)/python -m pytest -q $(SPREAD) --cov --cov-report=term:skip-covered --cov-report=xml --table=test-artifacts
 
 trust: $(TOOLS)  ## the tests of docs/trust.md alone, and their table (`make check` runs them too)
-	$(BIN)/python -m pytest -q -m row --table test-artifacts
+	$(BIN)/python -m pytest -q -m row --table=test-artifacts
 
 trust-long: $(TOOLS)  ## nightly: the same with the nightly amounts (NIGHT=0.1: a tenth of them)
-	$(BIN)/python -m pytest -q -m row --table test-artifacts \
-		-o faulthandler_timeout=0 --night $(or $(NIGHT),1)
+	$(BIN)/python -m pytest -q -m row --table=test-artifacts \
+		-o faulthandler_timeout=0 --night=$(or $(NIGHT),1)
 
 processors: $(TOOLS)  ## the numeric tests, once for each instruction set that the processor can pretend to have
 	$(BIN)/python tests/processors
