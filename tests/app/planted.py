@@ -16,7 +16,7 @@ import time
 import wave
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -283,11 +283,14 @@ def engine_failure(_count: int) -> Exception:
 
 
 def copy_of(folder: Path, target: Path) -> Path:
-    """A copy of a data folder, as a crash would have left it: what goes meanwhile is gone."""
-
-    def copy(source: str, place: str) -> None:
-        with suppress(FileNotFoundError):
-            shutil.copy2(source, place)
-
-    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("lock"), copy_function=copy)
+    """A copy of a data folder, as a crash would have left it: of one moment, so made anew where a
+    file went while it was made."""
+    for tries_left in reversed(range(20)):
+        try:
+            shutil.copytree(folder, target, ignore=shutil.ignore_patterns("lock"))
+            break
+        except shutil.Error:
+            if not tries_left:
+                raise
+            shutil.rmtree(target)
     return target
