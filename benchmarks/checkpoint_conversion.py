@@ -3,8 +3,8 @@
     demo.pt (compact) ─▶ full openai checkpoint ─▶ Hugging Face folder ─▶ CTranslate2 folder
 
 Official names are passed through where they have not been fetched to this machine: every recogniser
-then fetches its own copy. Weights are renamed and
-never changed; converted forms are kept in the user's cache.
+then fetches its own copy. Weights are renamed and never changed; converted forms are kept in the
+user's cache.
 """
 
 from __future__ import annotations

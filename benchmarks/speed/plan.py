@@ -53,24 +53,30 @@ class Scale:
     systems: tuple[str, ...] = ()
     cache: str | None = None
 
+    def asks_for(self, name: str) -> bool:
+        return not self.systems or name in self.systems
+
     def takes(self, name: str, peer: str) -> bool:
         """Whether it was asked for, and what its `peer` of the registry needs is installed."""
-        return (not self.systems or name in self.systems) and not missing_packages(peer)
+        return self.asks_for(name) and not missing_packages(peer)
+
+
+def peers(*, has_files: bool = True) -> dict[str, str]:
+    """Every system that can be measured, and the recogniser that needs the same packages."""
+    return dict([*PEER_OF.items(), *((kind, kind) for kind, _ in FILE_KINDS if has_files)])
 
 
 def check_systems(systems: Sequence[str]) -> None:
     """Raise ValueError for a name that nothing is called by."""
-    known = list(dict.fromkeys([*PEER_OF, *(kind for kind, _ in FILE_KINDS)]))
+    known = peers()
     if unknown := [name for name in systems if name not in known]:
         raise ValueError(f"there is no system {unknown[0]!r}; choose of {', '.join(known)}")
 
 
 def absent(scale: Scale, *, has_files: bool) -> Iterator[str]:
     """A sentence for each system that was asked for and cannot be measured here."""
-    pairs = [*PEER_OF.items(), *((kind, kind) for kind, _ in FILE_KINDS if has_files)]
-    for name, peer in dict(pairs).items():
-        missing = missing_packages(peer)
-        if missing and (not scale.systems or name in scale.systems):
+    for name, peer in peers(has_files=has_files).items():
+        if scale.asks_for(name) and (missing := missing_packages(peer)):
             yield f"not measured: {name}, which needs {' and '.join(missing)} (make peers)"
 
 

@@ -88,8 +88,7 @@ def _fill_gap(
 ) -> tuple[tuple[Word, ...], RepairRequest | None]:
     unfilled = words
     for attempt in range(context.rounds - run.rounds):
-        is_vain = words == unfilled and _certain_seconds(gap, context) >= WORTH_TWICE
-        if attempt and not (is_vain or _is_open(words, gap, context)):
+        if attempt and not _is_worth_more(words, unfilled, gap, context):
             break
         number = gap_number(gap.start, attempt)
         if number not in context.answers:
@@ -113,6 +112,14 @@ def _onset(evidence: Sequence[Span], gap: Span) -> float:
         if span.end - start >= SHORTEST_ONSET or not (is_rest or is_alone):
             return start
     return max(near[0].start, gap.start) if near else gap.start
+
+
+def _is_worth_more(
+    words: Sequence[Word], unfilled: Sequence[Word], gap: Span, context: Context
+) -> bool:
+    """Whether another window is to be decoded for `gap`, in which `unfilled` stood before."""
+    is_vain = words == unfilled and _certain_seconds(gap, context) >= WORTH_TWICE
+    return is_vain or _is_open(words, gap, context)
 
 
 def _is_open(words: Sequence[Word], gap: Span, context: Context) -> bool:
