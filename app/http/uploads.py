@@ -26,6 +26,7 @@ from app.http.multipart import FormReader, boundary_of, clean_name
 from app.http.places import Turn
 from app.settings import Settings
 from app.storage.folders import Folders, create_private
+from transcription.errors import NO_ROOM
 
 BATCH_BYTES = 1 << 20
 DISK_THREADS = 4
@@ -151,7 +152,7 @@ class _Sink:
                 while view:
                     view = view[self._file.write(view) :]
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            if error.errno in NO_ROOM | {errno.EFBIG}:
                 raise disk_full() from error
             raise
         self._hash.update(data)

@@ -6,7 +6,6 @@ no HTTP: app/jobs/runs.py decides what becomes of a job, app/errors.py what a cl
 
 from __future__ import annotations
 
-import errno
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +14,8 @@ from dataclasses import dataclass
 from app.engines.states import ModelStatus
 from app.storage.tables import is_busy, is_full
 from decoding.errors import EngineAway
+from transcription.errors import NO_ROOM
 
-FULL = {errno.ENOSPC, errno.EDQUOT}
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 
@@ -44,7 +43,7 @@ def obstacle_of(error: BaseException) -> Obstacle | None:
     for one in _chain(error):
         if isinstance(one, EngineAway):
             return NO_ENGINE
-        if is_full(one) or (isinstance(one, OSError) and one.errno in FULL):
+        if is_full(one) or (isinstance(one, OSError) and one.errno in NO_ROOM):
             return FULL_DISK
         if is_busy(one):
             return BUSY_DATABASE

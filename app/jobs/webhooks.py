@@ -21,6 +21,7 @@ from app.jobs.workflows import Workflows, webhook_id
 from app.settings import Settings
 from app.storage.store import Job, Store
 from transcription.outward import InwardAddress, Reach, hosts_in, resolve
+from transcription.sound_download import PASSING_REFUSALS
 
 DELIVER = "webhook"
 SECRET_PREFIX = "whsec_"
@@ -28,11 +29,6 @@ TIMEOUT_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 5.0
 PAUSE_GROWTH = 4.0
 LONGEST_PAUSE_SECONDS = 6 * 3600.0
-RETRIED_REFUSALS = {
-    httpx.codes.REQUEST_TIMEOUT,
-    httpx.codes.TOO_EARLY,
-    httpx.codes.TOO_MANY_REQUESTS,
-}
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +122,7 @@ def sign(secret: str, message_id: str, stamp: str, body: bytes) -> str:
 def _verdict(answer: httpx.Response) -> str:
     if answer.is_success:
         return "delivered"
-    if answer.is_client_error and answer.status_code not in RETRIED_REFUSALS:
+    if answer.is_client_error and answer.status_code not in PASSING_REFUSALS:
         return "refused"
     return "again"
 
