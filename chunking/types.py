@@ -33,13 +33,15 @@ class Window:
     `index` is unique within a recording: grid windows count from 0, repair windows go on from
     there. `kind`: "grid" is the plan, "seam" is centred on a seam that needs repair, "gap" starts
     at uncovered speech, "hidden" before a word that stands for more speech than it can be, "split"
-    is half of a truncated window, "language" is decoded only for its language.
+    is half of a truncated window, "language" is decoded only for its language. `needed_until`: what
+    is said behind it is asked of nobody, and may be left out; None: all of it is asked for.
     """
 
     index: int
     start: float
     end: float
     kind: WindowKind = "grid"
+    needed_until: float | None = None
 
     @property
     def span(self) -> Span:

@@ -31,6 +31,8 @@ class Clip:
     between callers (API keys). `windows_left`: windows of the group not yet decoded, this one
     included; less goes first. `start`: where it lies in its recording, in seconds; of a group's
     clips the earliest goes first. `seed`: makes sampling reproducible (hash of audio and window).
+    `needed_until`: in seconds from its start; text behind it is for nobody, and a hypothesis that
+    writes a timestamp there is finished.
     """
 
     samples: NDArray[np.int16] | NDArray[np.float32]
@@ -39,6 +41,7 @@ class Clip:
     windows_left: int = 1
     start: float = 0.0
     seed: int = 0
+    needed_until: float | None = None
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 1 or len(self.samples) > CLIP_SAMPLES:

@@ -55,6 +55,7 @@ class EngineWindowDecoder:
                 windows_left=max(self.windows_left - position, 1),
                 start=window.start,
                 seed=seed_of(recording.digest, window),
+                needed_until=_in_clip(window),
             )
             future = self._decoder.submit(clip, options.decoding)
             if options.decoding.task != "lang_id":
@@ -75,6 +76,11 @@ class EngineWindowDecoder:
 
     def cancel(self) -> None:
         self._decoder.cancel(self._group)
+
+
+def _in_clip(window: Window) -> float | None:
+    """Until when its text is needed, in seconds from its start."""
+    return None if window.needed_until is None else window.needed_until - window.start
 
 
 def seed_of(digest: str, window: Window) -> int:

@@ -182,6 +182,8 @@ def key_of(recording: Recording, group: Sequence[Window], options: Transcription
     whole = hashlib.sha256()
     whole.update(f"{recording.digest} {recording.channel}\n".encode())
     for window in group:
-        whole.update(f"{window.index} {window.start!r} {window.end!r} {window.kind}\n".encode())
+        until = "" if window.needed_until is None else f" {window.needed_until!r}"
+        asked = f"{window.index} {window.start!r} {window.end!r} {window.kind}{until}\n"
+        whole.update(asked.encode())
     whole.update(encode_options(options).encode())
     return whole.hexdigest()

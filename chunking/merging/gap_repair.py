@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chunking.audit.coverage import BRIDGE, WORD_SLACK, find_uncovered
-from chunking.merging.repair_windows import gap_number, gap_request
+from chunking.merging.repair_windows import BEHIND, gap_number, gap_request
 from chunking.merging.resolution import Context, clean
 from chunking.merging.word_alignment import TOLERANCE, align
 from chunking.spans import clip, total
@@ -146,7 +146,7 @@ def _insert(
     """
     place = max(_place_of(words, gap), settled)
     before = (run.before + words[:place])[-_NEIGHBOURS:]
-    room = Span(max(gap.start - 2 * TOLERANCE, 0.0), gap.end + 2 * TOLERANCE)
+    room = Span(max(gap.start - 2 * TOLERANCE, 0.0), gap.end + BEHIND)
     following = words[place:] + run.after
     inside = sum(word.start <= room.end for word in following)  # of an earlier repair, most of them
     near = before + following[: max(inside, _NEIGHBOURS)]

@@ -11,6 +11,7 @@ from typing import Literal
 
 from chunking.audit.coverage import WORD_SLACK
 from chunking.merging.seam_regions import MOST_WINDOWS
+from chunking.merging.word_alignment import TOLERANCE
 from chunking.text.word_duration import is_overlong
 from chunking.types import RepairRequest, Span, Window, Word
 
@@ -26,6 +27,9 @@ ALIKE = 1.0
 """Two windows for one gap begin or end at least so many seconds apart: others are heard alike."""
 SHORT_END = 5.0
 """A second window that cannot begin elsewhere ends so soon behind its gap."""
+
+BEHIND = 2 * TOLERANCE
+"""Seconds behind a gap in which words of its window are looked at, to know those that follow it."""
 
 ROOM = 3.0
 """A gap's repair may reach this far beyond the uncovered speech."""
@@ -88,7 +92,9 @@ def gap_request(
     None if a second window could not differ from the first.
     """
     window = _from_onset(gap, onset, attempt, bounds)
-    return None if window is None else _request(number, "gap", window, gap)
+    if window is None:
+        return None
+    return _request(number, "gap", window, gap, needed_until=gap.end + BEHIND)
 
 
 def hidden_request(
@@ -121,9 +127,14 @@ def _around(centre: float, bounds: Span) -> Span:
 
 
 def _request(
-    number: int, reason: Literal["seam", "gap", "hidden"], window: Span, interval: Span
+    number: int,
+    reason: Literal["seam", "gap", "hidden"],
+    window: Span,
+    interval: Span,
+    needed_until: float | None = None,
 ) -> RepairRequest:
-    return RepairRequest(Window(number, window.start, window.end, reason), interval, reason)
+    cut = Window(number, window.start, window.end, reason, needed_until)
+    return RepairRequest(cut, interval, reason)
 
 
 def chop(gap: Span) -> tuple[Span, ...]:

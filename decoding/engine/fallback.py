@@ -21,9 +21,9 @@ from decoding.engine.quality import (
     judge,
 )
 from decoding.engine.window_request import WindowRequest
-from decoding.model.vocabulary import Vocabulary
+from decoding.model.vocabulary import SECONDS_PER_TIMESTAMP, Vocabulary
 from decoding.search.hypotheses import Hypothesis
-from decoding.search.state import Plan
+from decoding.search.state import NO_TIMESTAMP, Plan
 from decoding.timing.words import split_at_timestamps, timed_text
 from decoding.types import Attempt, Decoded
 
@@ -55,7 +55,14 @@ def plan_attempt(request: WindowRequest, n_text_ctx: int) -> Plan:
         temperature=temperature,
         has_timestamps=not options.without_timestamps,
         uniforms=_uniforms(request, budget, beams) if is_sampling else None,
+        stop_timestamp=_stop_timestamp(request),
     )
+
+
+def _stop_timestamp(request: WindowRequest) -> int:
+    """The first timestamp, as an offset, behind which nobody needs the text."""
+    until = request.clip.needed_until
+    return NO_TIMESTAMP if until is None else max(math.ceil(until / SECONDS_PER_TIMESTAMP), 0)
 
 
 def _uniforms(request: WindowRequest, steps: int, beams: int) -> Tensor:

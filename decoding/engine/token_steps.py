@@ -19,7 +19,7 @@ from decoding.model.loaded_model import LoadedModel
 from decoding.model.text_decoder import KeyValue
 from decoding.search.beam_search import advance
 
-TOLD = 2 + 6  # numbers of a beginning: the place, the prompt's length, and the plan's
+TOLD = 2 + 7  # numbers of a beginning: the place, the prompt's length, and the plan's
 
 
 @dataclass(frozen=True, slots=True)

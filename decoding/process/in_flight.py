@@ -65,6 +65,7 @@ class InFlight:
                 windows_left=clip.windows_left,
                 start=clip.start,
                 seed=clip.seed,
+                needed_until=clip.needed_until,
                 options=options,
             )
             entry = InFlightClip(request)

@@ -26,6 +26,7 @@ class Request:
     windows_left: int
     start: float
     seed: int
+    needed_until: float | None
     options: DecodingOptions
 
 

@@ -85,6 +85,7 @@ class _EngineService:
             windows_left=request.windows_left,
             start=request.start,
             seed=request.seed,
+            needed_until=request.needed_until,
         )
         try:
             future = self._decoder.submit(clip, request.options)

@@ -28,6 +28,7 @@ class Choice:
     ended: Tensor  # [w, candidates] whether the candidate is a finished hypothesis
     ended_total: Tensor  # [w, candidates]
     ended_source: Tensor  # [w, candidates]
+    ended_timestamp: Tensor  # [w, candidates] the token that ended it, -1: end-of-text
 
     def put_into(self, other: Choice, rows: Tensor) -> None:
         """Replace the windows `rows` [r] of the other [w, ..] by these, [r, ..].
@@ -44,6 +45,7 @@ class Choice:
         other.ended[rows, :beams] = self.ended
         other.ended_total[rows, :beams] = self.ended_total
         other.ended_source[rows, :beams] = self.ended_source
+        other.ended_timestamp[rows, :beams] = self.ended_timestamp
 
 
 def advance(
@@ -57,7 +59,7 @@ def advance(
     """
     beams = state.total.shape[1]
     scored = score(logits, state, layout, beams + 1)
-    choice = _search(state, scored, layout.eot)
+    choice = _search(state, scored, layout)
     if sampling:
         rows = send(sampling, logits.device)
         _sample(state, scored, logits, layout, rows).put_into(choice, rows)
@@ -66,7 +68,7 @@ def advance(
     return choice.source
 
 
-def _search(state: SearchState, scored: Scored, eot: int) -> Choice:
+def _search(state: SearchState, scored: Scored, layout: TokenLayout) -> Choice:
     windows, beams = state.total.shape
     width = scored.logprob.shape[-1]
     shape = (windows, beams, width)
@@ -79,19 +81,31 @@ def _search(state: SearchState, scored: Scored, eot: int) -> Choice:
     token = scored.token.expand(shape).reshape(windows, -1).gather(1, order)
     source = torch.div(order, width, rounding_mode="floor")
     # 3. the first (beam size) that go on, go on; what ended before the last of them, has finished
-    goes_on = token != eot
+    goes_on = ~_ends(token, state.stop_timestamp, layout)
     place = goes_on.cumsum(-1)
     size = state.beam_size[:, None]
     ended = ~goes_on & (place < size) & (total > IMPOSSIBLE)
     target = torch.where(goes_on & (place <= size), place - 1, beams)
     return Choice(
-        _placed(token, target, beams, eot),
+        _placed(token, target, beams, layout.eot),
         _placed(source, target, beams, 0),
         _placed(total, target, beams, IMPOSSIBLE),
         ended,
         total,
         source,
+        _timestamp(token, layout),
     )
+
+
+def _ends(token: Tensor, stop_timestamp: Tensor, layout: TokenLayout) -> Tensor:
+    """Which of the tokens [w, n] end a hypothesis: end-of-text, and a window's timestamps from
+    `stop_timestamp` [w] on."""
+    return (token == layout.eot) | (token >= layout.timestamp_begin + stop_timestamp[:, None])
+
+
+def _timestamp(token: Tensor, layout: TokenLayout) -> Tensor:
+    """The tokens [w, n] that are timestamps, -1 elsewhere."""
+    return torch.where(token >= layout.timestamp_begin, token, -1)
 
 
 def _placed(values: Tensor, target: Tensor, count: int, default: float) -> Tensor:
@@ -116,9 +130,10 @@ def _sample(
     raw = allowed.gather(-1, token[..., None])[..., 0]
     is_alive = total != IMPOSSIBLE  # what is not a number stays that, and is seen at the end
     total = torch.where(is_alive, total + (raw - scored.normaliser[rows]), IMPOSSIBLE)
-    ended = is_alive & (token == layout.eot)
+    ended = is_alive & _ends(token, state.stop_timestamp[rows], layout)
     own = torch.arange(beams, device=logits.device).expand_as(token)
-    return Choice(token, own, total.masked_fill(ended, IMPOSSIBLE), ended, total, own)
+    stamp = _timestamp(token, layout)
+    return Choice(token, own, total.masked_fill(ended, IMPOSSIBLE), ended, total, own, stamp)
 
 
 def _record_ended(state: SearchState, choice: Choice) -> None:
@@ -131,6 +146,7 @@ def _record_ended(state: SearchState, choice: Choice) -> None:
     state.finished_total.scatter_(1, place, choice.ended_total)
     state.finished_time.scatter_(1, place, state.time[:, None].expand_as(place))
     state.finished_beam.scatter_(1, place, choice.ended_source)
+    state.finished_timestamp.scatter_(1, place, choice.ended_timestamp)
     state.num_finished.add_(has_room.sum(-1))
 
 

@@ -15,7 +15,7 @@ from decoding.search.state import IMPOSSIBLE, SearchState
 # What is read here of a search. The rest stays on the device.
 READ = (
     "time", "total", "tokens", "parents", "beam_size",
-    "num_finished", "finished_total", "finished_time", "finished_beam",
+    "num_finished", "finished_total", "finished_time", "finished_beam", "finished_timestamp",
 )  # fmt: skip
 
 
@@ -23,18 +23,20 @@ READ = (
 class Hypothesis:
     """Sampled columns (end-of-text not among them) and their summed log probability.
 
-    Not `is_finite`: the model's numbers were none, so that nothing could be chosen.
+    Not `is_finite`: the model's numbers were none, so that nothing could be chosen. `is_enough`:
+    its last timestamp ended it, not end-of-text.
     """
 
     tokens: tuple[int, ...]
     total: float
     is_truncated: bool
     is_finite: bool = True
+    is_enough: bool = False
 
     @property
     def avg_logprob(self) -> float:
         """As openai-whisper counts it: end-of-text is a token too."""
-        return self.total / (len(self.tokens) + 1)
+        return self.total / (len(self.tokens) + (not self.is_enough))
 
 
 # A search in which nothing could be chosen, because all was forbidden or not a number, ends with
@@ -44,12 +46,14 @@ NOTHING_TOTAL = -100.0
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Pointer to the last token of a hypothesis."""
+    """Pointer to the last token of a hypothesis, and the timestamp behind it that ended it, if one
+    did."""
 
     total: float
     length: int
     beam: int
     is_truncated: bool
+    timestamp: int = -1
 
 
 def on_host(
@@ -105,16 +109,22 @@ def best_hypothesis(state: SearchState, length_penalty: float | None) -> Hypothe
         is_finite = not any(map(math.isnan, state.total[0].tolist()))
         return Hypothesis((), NOTHING_TOTAL, is_truncated=True, is_finite=is_finite)
     best = max(ends, key=lambda end: _rank(end, length_penalty))  # the first of equals
-    return Hypothesis(_tokens(state, best), best.total, best.is_truncated)
+    is_enough = best.timestamp >= 0
+    return Hypothesis(_tokens(state, best), best.total, best.is_truncated, is_enough=is_enough)
 
 
 def _finished(state: SearchState) -> list[_End]:
     count = int(state.num_finished[0])
-    columns = (state.finished_total, state.finished_time, state.finished_beam)
+    columns = (
+        state.finished_total,
+        state.finished_time,
+        state.finished_beam,
+        state.finished_timestamp,
+    )
     values = (column[0, :count].tolist() for column in columns)
     return [
-        _End(total, time, beam, is_truncated=False)
-        for total, time, beam in zip(*values, strict=True)
+        _End(total, time, beam, is_truncated=False, timestamp=timestamp)
+        for total, time, beam, timestamp in zip(*values, strict=True)
     ]
 
 
@@ -136,11 +146,13 @@ def _rank(end: _End, length_penalty: float | None) -> float:
 
 
 def _tokens(state: SearchState, end: _End) -> tuple[int, ...]:
-    """Follow the back-pointers from the last token to the first."""
+    """Follow the back-pointers from the last token to the first; a timestamp that ended the
+    hypothesis is its last."""
     tokens = state.tokens[0, : end.length].tolist()
     parents = state.parents[0, : end.length].tolist()
     found, beam = [], end.beam
     for step in reversed(range(end.length)):
         found.append(tokens[step][beam])
         beam = parents[step][beam]
-    return tuple(reversed(found))
+    closing = () if end.timestamp < 0 else (end.timestamp,)
+    return (*reversed(found), *closing)

@@ -14,11 +14,16 @@ from decoding.device.transfer import to_device
 
 IMPOSSIBLE = float("-inf")
 MOST_PATIENCE = 4
+NO_TIMESTAMP = 1 << 20  # as an offset: later than any
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one attempt on one window is searched. `uniforms` [steps, beams] drive the sampling."""
+    """How one attempt on one window is searched. `uniforms` [steps, beams] drive the sampling.
+
+    `stop_timestamp`: as an offset; a hypothesis that writes this timestamp or a later one has ended
+    with it, as if end-of-text stood behind it.
+    """
 
     beam_size: int
     max_finished: int
@@ -26,6 +31,7 @@ class Plan:
     temperature: float
     has_timestamps: bool
     uniforms: Tensor | None = None
+    stop_timestamp: int = NO_TIMESTAMP
 
     @property
     def is_sampling(self) -> bool:
@@ -34,7 +40,7 @@ class Plan:
     @property
     def numbers(self) -> tuple[float, ...]:
         """All but the uniforms, as `SearchState.start` takes them."""
-        sizes = (self.beam_size, self.max_finished, self.budget)
+        sizes = (self.beam_size, self.max_finished, self.budget, self.stop_timestamp)
         return (*sizes, self.temperature, self.is_sampling, self.has_timestamps)
 
 
@@ -43,7 +49,8 @@ class SearchState:
     """All that a search remembers, [w, ...]; views of some windows share its memory.
 
     Tokens are columns of the logits. Their history is kept as back-pointers: `tokens` and
-    `parents`. Finished hypotheses point into it, in the order in which they finished.
+    `parents`. Finished hypotheses point into it, in the order in which they finished; what ended
+    them is not in it.
     """
 
     time: Tensor  # [w] tokens sampled so far
@@ -56,12 +63,14 @@ class SearchState:
     tokens: Tensor  # [w, steps, b]
     parents: Tensor  # [w, steps, b]
     finished_total: Tensor  # [w, f + 1] the last column is waste
-    finished_time: Tensor  # [w, f + 1] tokens before end-of-text
+    finished_time: Tensor  # [w, f + 1] tokens before the one that ended it
     finished_beam: Tensor  # [w, f + 1]
+    finished_timestamp: Tensor  # [w, f + 1] that ended it, -1: end-of-text did
     num_finished: Tensor  # [w]
     beam_size: Tensor  # [w]
     max_finished: Tensor  # [w]
     budget: Tensor  # [w]
+    stop_timestamp: Tensor  # [w] as an offset
     temperature: Tensor  # [w]
     is_sampling: Tensor  # [w]
     has_timestamps: Tensor  # [w]
@@ -83,8 +92,8 @@ class SearchState:
         return cls(
             whole(), ~truth(), real(beams), whole(beams), truth(beams), truth(beams), whole(beams),
             whole(steps, beams), whole(steps, beams),
-            real(finished), whole(finished), whole(finished), whole(),
-            whole(), whole(), whole(), real(), truth(), truth(),
+            real(finished), whole(finished), whole(finished), whole(finished), whole(),
+            whole(), whole(), whole(), whole(), real(), truth(), truth(),
             torch.zeros(windows, steps, beams, dtype=torch.float64, device=device),
         )  # fmt: skip
 
@@ -108,16 +117,16 @@ class SearchState:
             getattr(self, field.name).index_copy_(0, windows, getattr(others, field.name))
 
     def start(self, plans: Tensor) -> None:
-        """Every window forgets what it held and begins anew; `plans` [w, 6] are `Plan.numbers`."""
+        """Every window forgets what it held and begins anew; `plans` [w, 7] are `Plan.numbers`."""
         for field in fields(self):
             if field.name not in ("tokens", "parents", "uniforms"):
                 getattr(self, field.name).zero_()
         self.lowest_timestamp.fill_(-1)
-        told = (self.beam_size, self.max_finished, self.budget, self.temperature)
-        for kept, new in zip(told, plans[:, :4].unbind(1), strict=True):
+        sizes = (self.beam_size, self.max_finished, self.budget, self.stop_timestamp)
+        for kept, new in zip((*sizes, self.temperature), plans[:, :5].unbind(1), strict=True):
             kept.copy_(new)
-        self.is_sampling.copy_(plans[:, 4] > 0)
-        self.has_timestamps.copy_(plans[:, 5] > 0)
+        self.is_sampling.copy_(plans[:, 5] > 0)
+        self.has_timestamps.copy_(plans[:, 6] > 0)
         begun = torch.where(self.is_sampling, self.beam_size, 1)
         beam = torch.arange(self.total.shape[1], device=self.total.device)
         self.total.masked_fill_(beam >= begun[:, None], IMPOSSIBLE)

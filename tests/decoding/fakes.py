@@ -156,7 +156,8 @@ class Summing(OneByOne):
         if first == STRANGE:
             raise StrangeError("strange", threading.Lock())
         total = int(clip.samples.sum(dtype=np.float64))
-        return decoded(f"{total} {clip.seed} {options.language}")
+        until = "" if clip.needed_until is None else f" until {clip.needed_until}"
+        return decoded(f"{total} {clip.seed} {options.language}{until}")
 
 
 def missing_model() -> Summing:

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.speed.systems import sound
 from decoding.timing import token_alignment
 from decoding.timing.words import split_at_timestamps
+from decoding.types import Clip, DecodingOptions
 from tests.decoding.oracle import openai_words
 from tests.real.official import as_float, window_of
 
@@ -74,3 +75,20 @@ def test_our_rule_for_faint_frames_moves_a_word_behind_a_pause_alone(base):
         if furthest([(word, theirs)]) > FRAME_SECONDS + ROUNDING_SECONDS:
             assert word.start - before.end > 1.0, word
             assert furthest([(word, theirs)]) <= 0.15, word
+
+
+@pytest.mark.parametrize("until", [4.0, 12.0])
+def test_text_that_nobody_needs_is_not_written(base, until):
+    """The words before it are those of the whole window, at the same times."""
+    samples = window_of("human/us-weekly-address/address.mp3", 60.0)
+    options = DecodingOptions(language="en", temperatures=(0.0,))
+    whole = base.engine.submit(Clip(samples), options).result()
+    brief = base.engine.submit(Clip(samples, needed_until=until), options).result()
+    assert len(brief.tokens) < len(whole.tokens)
+    assert not brief.is_truncated
+    assert brief.timed_text[-1].end >= until > brief.timed_text[-1].start
+    needed = [word for word in whole.words if word.end <= until]
+    assert len(needed) > 5
+    for ours, theirs in zip(brief.words, needed, strict=False):
+        assert ours.text == theirs.text
+        assert abs(ours.start - theirs.start) <= FRAME_SECONDS + ROUNDING_SECONDS

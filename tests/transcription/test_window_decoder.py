@@ -62,6 +62,13 @@ def test_pieces_keep_the_order_of_windows(recording):
     assert {clip.caller for clip in decoder.clips} == {"c"}
 
 
+def test_a_clip_is_told_until_when_its_text_is_needed(recording):
+    decoder = HeldDecoder()
+    windows = [Window(0, 0.0, 2.0), Window(9, 1.0, 3.0, "gap", needed_until=2.5)]
+    EngineWindowDecoder(decoder, group="g").submit(recording, windows, TranscriptionOptions())
+    assert [clip.needed_until for clip in decoder.clips] == [None, 1.5]
+
+
 def test_one_failed_window_fails_the_group(recording):
     decoder = HeldDecoder()
     future = EngineWindowDecoder(decoder, group="g").submit(

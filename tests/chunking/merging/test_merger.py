@@ -496,6 +496,25 @@ def test_a_gap_is_found_and_filled(hole):
     assert [r.reason for r in report.redecoded] == ["gap"] * len(asked)
 
 
+@pytest.mark.parametrize("hole", [(10.0, 14.0), (24.0, 33.0), (40.0, 46.0), (0.0, 6.0)])
+def test_what_a_gap_needs_is_enough_to_fill_it(hole):
+    """A decoder may leave out what it is told that nobody needs."""
+    said = chat(180, 6)
+
+    def hear_what_is_needed(window):
+        piece = hear(window, said, jitter=0.1)
+        return replace(piece, words=tuple(w for w in piece.words if w.start < window.needed_until))
+
+    merged, _, asked = run_all(
+        with_hole(said, *hole),
+        hear_what_is_needed,
+        evidence=speech_of(said),
+        duration=duration_of(said),
+    )
+    assert all(request.window.needed_until < request.window.end for request in asked[:1])
+    assert texts(merged.words) == texts(said)
+
+
 def test_a_sentence_hidden_under_a_stretched_word():
     said = chat(180, 6)
     pieces = with_hole(said, 10.0, 17.0)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -63,6 +64,11 @@ def test_results_come_back_under_their_clip(shared: EngineProcess) -> None:
 def test_float_samples_arrive_exactly(shared: EngineProcess) -> None:
     whole = clip(3, length=480_000, dtype=np.float32)
     assert shared.submit(whole, OPTIONS).result(10).text == expected(3, 480_000)
+
+
+def test_what_a_clip_needs_is_told_too(shared: EngineProcess) -> None:
+    brief = replace(clip(3), needed_until=2.5)
+    assert shared.submit(brief, OPTIONS).result(10).text == f"{expected(3)} until 2.5"
 
 
 def test_errors_keep_their_class_and_words(shared: EngineProcess) -> None:

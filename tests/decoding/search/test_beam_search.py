@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from whisper.decoding import SuppressBlank, SuppressTokens
 from benchmarks.speed.search_equality import (
     EOT,
     SUPPRESSED,
+    TIMESTAMPS,
     Case,
     SearchEquality,
     SmallTokenizer,
@@ -68,6 +71,53 @@ def test_a_difference_is_counted(monkeypatch):
     assert (found.cases, found.equal) == (2, 0)
     assert found.plus(SearchEquality(3, 3, 0.0)).equal == 3
     assert found.plus(SearchEquality(3, 3, 99.0)).largest_score_difference == 99.0
+
+
+def stopped(case: Case, offset: int, **more: object) -> tuple[int, ...]:
+    """The tokens of a search in which a timestamp from `offset` on ends a hypothesis."""
+    plan = replace(case.plan, stop_timestamp=offset, **more)
+    return best_hypothesis(run_together([case], [plan], 5).rows(0, 1), None).tokens
+
+
+def test_a_timestamp_that_is_late_enough_ends_a_hypothesis():
+    """Greedy: the same tokens up to the first late timestamp, which is the last one."""
+    lengths = []
+    for seed in range(12):
+        case = Case(seed, beam_size=1, timestamp_bonus=4.0, eot_bonus=-9.0)
+        whole = openai_search(case)[0]
+        late = [at for at, token in enumerate(whole) if token >= TIMESTAMPS + 20]
+        upto = late[0] + 1 if late else len(whole)
+        assert stopped(case, 20) == whole[:upto]
+        lengths.append(len(whole) - upto)
+    assert max(lengths) > 3
+
+
+def test_a_stopped_hypothesis_is_whole_and_counts_its_timestamp():
+    case = Case(3, beam_size=1, timestamp_bonus=4.0, eot_bonus=-9.0)
+    plan = replace(case.plan, stop_timestamp=10)
+    found = best_hypothesis(run_together([case], [plan], 5).rows(0, 1), None)
+    assert not found.is_truncated
+    assert found.is_enough
+    assert found.avg_logprob == pytest.approx(found.total / len(found.tokens))
+
+
+def test_beams_stop_at_late_timestamps_and_never_write_beyond():
+    for seed in range(12):
+        tokens = stopped(Case(seed, timestamp_bonus=3.0), 15)
+        assert not any(token >= TIMESTAMPS + 15 for token in tokens[:-1])
+
+
+def test_without_a_stop_no_timestamp_ends_anything():
+    cases = [Case(seed, timestamp_bonus=4.0) for seed in range(6)]
+    assert_same_search(cases, 5)
+
+
+def test_samples_stop_too():
+    uniforms = torch.full((24, 5), 0.5, dtype=torch.float64)
+    case = Case(2, timestamp_bonus=4.0, eot_bonus=-9.0)
+    tokens = stopped(case, 12, temperature=0.001, uniforms=uniforms)
+    assert tokens[-1] >= TIMESTAMPS + 12
+    assert not any(token >= TIMESTAMPS + 12 for token in tokens[:-1])
 
 
 def sampling_plan(samples: int, budget: int, temperature: float, seed: int) -> Plan:
