@@ -56,13 +56,14 @@ def check() -> None:
     from transcription.errors import DecoderFailed
     from transcription.ffmpeg import check_ffmpeg
     from transcription.model_names import public_name
-    from transcription.models import whereabouts
+    from transcription.models import precisions, whereabouts
 
     settings = read_settings({})
     try:
         keys = load_keys(settings.api_keys_file)
         places = {one.model: whereabouts(one) for one in settings.each_model()}
         ModelNames([public_name(name) for name in places], settings.model_aliases)
+        computed = list(precisions(settings))
         check_ffmpeg()
         prepare(settings.data_dir)
     except (ModelNotFound, DecoderFailed, FolderUnusable, ValueError, OSError) as error:
@@ -70,6 +71,7 @@ def check() -> None:
     who = f"{len(keys.hashes)} API keys" if keys.are_required else "no API keys, loopback only"
     named = ", ".join(places)
     print(f"settings are fine: {settings.host}:{settings.port}, model {named}, {who}")
+    print("\n".join(computed))
     for name, where in places.items():
         print(f"the model {name} {where}")
 

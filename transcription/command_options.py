@@ -34,7 +34,7 @@ Devices = Annotated[
 GivenPrecision = Annotated[
     str | None,
     typer.Option(
-        help="auto, fp32, bf16, fp16 or int8 (quicker on a processor, a little less exact). "
+        help="auto (the quickest that keeps the words), fp32, bf16, fp16, or int8 for processors. "
         "[LONGFORM_PRECISION]",
         rich_help_panel=MODEL,
     ),

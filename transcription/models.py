@@ -89,6 +89,18 @@ def fetch(settings: Settings, report: FetchReport | None = None) -> Path:
     return Path(name)
 
 
+def precisions(settings: Settings) -> Iterator[str]:
+    """A sentence for each device: what it computes in, and why."""
+    from decoding.loading.precision import LEAST_QUANTISED, choose
+
+    for device in devices.parse(settings.devices):
+        if settings.precision == "auto":
+            choice = choose(device, LEAST_QUANTISED)
+            yield f"{device} computes in {choice.name}: {choice.reason}"
+        else:
+            yield f"{device} computes in {settings.precision}, as LONGFORM_PRECISION says"
+
+
 def settled(settings: Settings, report: FetchReport | None = None) -> Settings:
     """The same settings with a model that is here.
 

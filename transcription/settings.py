@@ -32,7 +32,9 @@ class Settings(BaseSettings):
         description="Where to decode: auto, cpu, cuda:0, cuda:0,cuda:1 or all.",
     )
     precision: Precision = Field(
-        "auto", description="Numbers to compute with: auto, fp32, bf16, fp16 or int8."
+        "auto",
+        description="Numbers to compute with: fp32, bf16, fp16, int8 (on processors), or auto: "
+        "fp16 on a card; int8 on processors that are quicker so, for base and larger; else fp32.",
     )
     slots: int | None = Field(
         None, ge=1, le=512, description="Windows decoded at once; measured from memory if unset."

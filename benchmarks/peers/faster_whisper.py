@@ -11,7 +11,8 @@ from benchmarks.checkpoint_conversion import OFFICIAL_NAMES, ctranslate2_folder
 from benchmarks.formats.types import TimedWord
 from benchmarks.peers.types import PeerSpec, PeerTranscript
 
-COMPUTE_TYPES = {"auto": "default", "fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+# Both `auto` mean the quickest that the device has.
+COMPUTE_TYPES = {"auto": "auto", "fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 
 @dataclass(slots=True)

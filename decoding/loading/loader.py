@@ -19,9 +19,10 @@ from decoding.errors import ModelNotFound, ModelUnavailable, ModelUnreadable
 from decoding.loading.checkpoint import Checkpoint, default_heads, read_openai
 from decoding.loading.ctranslate2 import CONTAINER, read_ctranslate2
 from decoding.loading.huggingface import WEIGHTS, holds_safetensors, merge_adapter, read_directory
+from decoding.loading.precision import resolve
 from decoding.model.audio_encoder import AudioEncoder
 from decoding.model.dimensions import Dimensions, Head
-from decoding.model.layers import PRECISIONS, Placement
+from decoding.model.layers import Placement
 from decoding.model.loaded_model import LoadedModel
 from decoding.model.text_decoder import TextDecoder
 from decoding.model.vocabulary import Vocabulary
@@ -41,14 +42,16 @@ def load_model(
 
     `name_or_path`: an official name (`tiny` … `turbo`), a `.pt` file, or a directory in the format
     of Hugging Face (safetensors) or of CTranslate2, as faster-whisper has them (`model.bin`).
-    `precision`: auto, fp32, bf16, fp16 or, on the CPU, int8. `adapter`: a PEFT LoRA directory,
-    merged when loaded. `cuda_graphs`: steps may be recorded and replayed where there is CUDA.
+    `precision`: fp32, bf16, fp16, on the CPU int8, or auto (decoding/loading/precision.py).
+    `adapter`: a PEFT LoRA directory, merged when loaded. `cuda_graphs`: steps may be recorded and
+    replayed where there is CUDA.
     Raises `ModelNotFound` or `ModelUnreadable` with one sentence for the user.
     """
     checkpoint = read_checkpoint(name_or_path, download_root)
     if adapter is not None:
         checkpoint = merge_adapter(checkpoint, adapter)
-    placement = Placement(torch.device(device), PRECISIONS[_precision(precision, device)])
+    chosen = resolve(precision, device, _num_parameters(checkpoint))
+    placement = Placement(torch.device(device), chosen)
     _check_numbers(checkpoint, Path(name_or_path).name, placement)
     dims, state = checkpoint.dimensions, checkpoint.state
     if dims.num_languages < 0:
@@ -156,25 +159,19 @@ def _official_heads(dump: bytes, dims: Dimensions) -> tuple[Head, ...]:
     return tuple((int(layer), int(head)) for layer, head in found)
 
 
-def _precision(name: str, device: str) -> str:
-    if name == "auto":
-        name = "fp32" if device == "cpu" else "fp16"
-    if name not in PRECISIONS:
-        raise ValueError(f"precision must be auto or one of {', '.join(PRECISIONS)}, got {name!r}")
-    if PRECISIONS[name].is_quantised and device != "cpu":
-        raise ValueError(f"precision {name} is for the CPU, not for {device}; take fp16 there")
-    return name
-
-
 def _card(name: str, checkpoint: Checkpoint, placement: Placement) -> ModelCard:
     path = Path(name)
     dims = checkpoint.dimensions
-    state = checkpoint.state
     return ModelCard(
         name=path.stem if path.is_file() else path.name if path.is_dir() else name,
         is_multilingual=dims.is_multilingual,
         languages=Vocabulary(dims).languages,
-        parameters=sum(one.numel() for key, one in state.items() if key != "decoder.token_index"),
+        parameters=_num_parameters(checkpoint),
         device=str(placement.device),
         precision=placement.precision.name,
     )
+
+
+def _num_parameters(checkpoint: Checkpoint) -> int:
+    state = checkpoint.state
+    return sum(one.numel() for key, one in state.items() if key != "decoder.token_index")

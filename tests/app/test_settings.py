@@ -60,6 +60,15 @@ def test_check(tmp_path: Path):
     assert fine.exit_code == 0
     assert "settings are fine: 127.0.0.1:8000" in fine.output
     assert "the model demo lies in " in fine.output
+    assert "cpu computes in " in fine.output
+
+
+def test_check_says_what_is_computed_with_and_why(tmp_path: Path):
+    folder = {"LONGFORM_DATA_DIR": str(tmp_path), "LONGFORM_MODEL": "demo"}
+    named = run("check", **folder, LONGFORM_DEVICES="cpu", LONGFORM_PRECISION="bf16")
+    assert "cpu computes in bf16, as LONGFORM_PRECISION says" in named.output
+    chosen = run("check", **folder, LONGFORM_DEVICES="cpu")
+    assert "processor" in next(line for line in chosen.output.splitlines() if "computes" in line)
 
 
 def test_check_says_where_the_default_would_come_from(tmp_path: Path):
