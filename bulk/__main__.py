@@ -44,6 +44,7 @@ from transcription.sound_download import DownloadLimits
 
 PROBLEM = 1
 WRONG_USE = 2
+TRY_AGAIN = 75  # sysexits.h: EX_TEMPFAIL
 INTERRUPTED = 130
 FETCH_TRIES = 4
 MAX_BYTES = 4 << 30
@@ -167,9 +168,9 @@ def run(
     except (DecodingError, UnsupportedRequest, ValueError) as error:
         _stop(console, str(error), WRONG_USE)
     except (AudioUnavailable, WorkspaceInUse) as error:
-        _stop(console, str(error), PROBLEM)
+        _stop(console, str(error), TRY_AGAIN)
     except (OutputFailed, RunStopped, OSError) as error:
-        _stop(console, f"{error}; run the same command again to go on", PROBLEM)
+        _stop(console, f"{error}; run the same command again to go on", TRY_AGAIN)
     except KeyboardInterrupt:
         _stop(console, "interrupted; run the same command again to go on", INTERRUPTED)
     if totals is not None and totals.failed:

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 import bulk.session as session
 from bulk.__main__ import cli
+from bulk.output import OutputFailed
+from bulk.runner import RunStopped
 from decoding.errors import ModelNotFound
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
 
@@ -202,6 +204,23 @@ def test_an_interruption_says_how_to_go_on(opened, talks, monkeypatch):
     assert result.exit_code == 130
     assert "run the same command again" in result.stderr
     assert opened[0].is_closed
+
+
+@pytest.mark.parametrize(
+    "error", [RunStopped("the engine is away"), OutputFailed("no room"), OSError("no room")]
+)
+def test_a_run_that_had_to_stop_is_told_from_recordings_that_failed(
+    opened, talks, monkeypatch, error
+):
+    """So that a scheduler begins it again, and only then."""
+
+    def stop(*_given):
+        raise error
+
+    monkeypatch.setattr("bulk.session.Runner.run", stop)
+    result = run(talks, talks / "out")
+    assert result.exit_code == 75
+    assert "run the same command again to go on" in " ".join(result.stderr.split())
 
 
 def test_model_that_cannot_be_had_gives_one_sentence(talks, monkeypatch):
