@@ -24,10 +24,10 @@ SECONDS_PER_LETTER = 0.065
 def place_words(decoded: Decoded, window: Window) -> Piece:
     """The piece of `window`: its words and timed text in seconds of the recording.
 
-    A window judged to hold no speech has no words, whatever was decoded in it. `attempts` are the
-    verdicts in order, the kept one moved to the end.
+    A window judged to hold no speech has no words, whatever was decoded in it, nor has one of marks
+    alone (". . ." in music). `attempts` are the verdicts in order, the kept one moved to the end.
     """
-    is_speech = decoded.verdict != "no_speech"
+    is_speech = decoded.verdict != "no_speech" and _says_something(decoded)
     timed = decoded.timed_text if is_speech else ()
     return Piece(
         window=window,
@@ -46,6 +46,11 @@ def place_words(decoded: Decoded, window: Window) -> Piece:
             if probability >= LIKELY_LANGUAGE
         ),
     )
+
+
+def _says_something(decoded: Decoded) -> bool:
+    """Whether there is a letter or a digit in it."""
+    return any(letter.isalnum() for letter in decoded.text)
 
 
 def _timed(decoded: Decoded) -> list[DecodedWord]:

@@ -76,6 +76,17 @@ def test_no_speech_means_no_words():
     assert piece.attempts == ("no_speech",)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_said"), [(" .", False), (" ♪", False), (" 7", True), (" 你", True)]
+)
+def test_marks_alone_are_no_words(text, is_said):
+    words = tuple(word(text, start, start + 0.5) for start in (1.0, 2.0))
+    found = (TimedText(1.0, 3.0, 2 * text),)
+    decoded = replace(DECODED, text=2 * text, words=words, timed_text=found)
+    piece = place_words(decoded, WINDOW)
+    assert (bool(piece.words), bool(piece.timed_text)) == (is_said, is_said)
+
+
 @pytest.mark.parametrize("verdict", ["repetitive", "improbable"])
 def test_a_poor_attempt_keeps_its_words(verdict):
     assert len(place_words(replace(DECODED, attempts=(attempt(0.0, verdict),)), WINDOW).words) == 2
