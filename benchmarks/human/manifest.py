@@ -22,6 +22,7 @@ from benchmarks.items import AudioPart, Item
 from benchmarks.normalizers import LANGUAGES_WITHOUT_SPACES
 from benchmarks.sound import seconds_of
 from benchmarks.text_language import script_of
+from chunking.types import Span
 
 MANIFEST: Final = "manifest.jsonl"
 FORMAT: Final = """A folder holds manifest.jsonl, one JSON object a line: `path` (from the
@@ -31,7 +32,8 @@ are known `style` or `kind` (below), `seconds`, `group` and `order` (clips of on
 `synthetic` (true: left out). The style says the kind: *meeting*; *telephone* or *call*;
 *non-speech*; *read*; any other is spoken. Without a style, `kind` is speech (read aloud) or
 nonspeech; other kinds are left out. Texts of one digit each are joined 0.4 s apart in three
-shuffled orders. Clips of a group, and clips of up to 30 s of one set, language and kind, are
+shuffled orders. Of each set without speech the longest clip is also heard for five minutes between
+two short readings. Clips of a group, and clips of up to 30 s of one set, language and kind, are
 joined in their order."""
 
 GAP: Final = 0.5
@@ -40,6 +42,9 @@ CLIP_SECONDS: Final = 30.0
 DIGIT_GAP: Final = 0.4
 DIGIT_ORDERS: Final = 3
 FEWEST_DIGITS: Final = 10
+MIDDLE: Final = 300.0
+SHORTEST_MIDDLE: Final = 5.0
+SHORTEST_READING: Final = 10.0
 DIGITS: Final = frozenset(
     ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 )
@@ -83,12 +88,15 @@ def load_recordings(
     Raises DatasetMissing for a folder without recordings and FormatError for a row that lacks
     what it needs.
     """
-    found = []
+    found: list[HumanRecording] = []
+    everything: list[_Clip] = []
     for folder in folders:
         clips = _read(folder)
         if not clips:
             raise DatasetMissing(f"{folder / MANIFEST} names no recording to measure")
         found.extend(_recordings(folder.name, clips, joining or Joining()))
+        everything.extend(clips)
+    found.extend(_between(everything))
     names = [recording.item.name for recording in found]
     if len(set(names)) < len(names):
         raise FormatError("two folders have one name and sets of one name: rename one of them")
@@ -231,6 +239,32 @@ def _digits(name: str, clips: Sequence[_Clip]) -> list[HumanRecording]:
         )
         for order in range(1, DIGIT_ORDERS + 1)
     ]
+
+
+def _between(clips: Sequence[_Clip]) -> list[HumanRecording]:
+    """The longest sound without speech of each set, over and over, between two readings."""
+    readings = [
+        c for c in clips if c.kind == "read" and SHORTEST_READING <= c.seconds <= CLIP_SECONDS
+    ]
+    longest: dict[str, _Clip] = {}
+    for clip in clips:
+        known = longest.get(clip.set)
+        if clip.kind == "nonspeech" and (known is None or clip.seconds > known.seconds):
+            longest[clip.set] = clip
+    middles = [clip for clip in longest.values() if clip.seconds >= SHORTEST_MIDDLE]
+    pairs = list(zip(readings[::2], readings[1::2], strict=False))
+    if not pairs:
+        return []
+    return [_around(middle, *pairs[n % len(pairs)]) for n, middle in enumerate(middles)]
+
+
+def _around(middle: _Clip, before: _Clip, after: _Clip) -> HumanRecording:
+    whole, rest = divmod(MIDDLE, middle.seconds)
+    parts = [AudioPart(before.path), *[AudioPart(middle.path)] * int(whole)]
+    parts += [AudioPart(middle.path, end=rest), AudioPart(after.path)]
+    item = Item(f"between/{middle.set}", tuple(parts), f"{before.text} {after.text}")
+    quiet = Span(before.seconds, before.seconds + MIDDLE)
+    return HumanRecording(item, "between", "en", quiet)
 
 
 def _shuffled(clip: _Clip, order: int) -> bytes:

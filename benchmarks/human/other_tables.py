@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.human.between import between_in
 from benchmarks.human.boundaries import boundaries_of
 from benchmarks.human.digits import digits_in
 from benchmarks.human.nonspeech import nonspeech_in
@@ -22,6 +23,7 @@ def other_tables(study: Study) -> Iterator[Table]:
     tables = (
         _nonspeech(study),
         _invented(study),
+        _between(study),
         _digits(study),
         _languages(study),
         _boundaries(study),
@@ -60,6 +62,34 @@ def _invented(study: Study) -> Table:
                 text = one.record.heard.text[:SHOWN_CHARACTERS]
                 rows.append((system.name, one.recording.item.name, text, str(words)))
     return Table("What was made up", ("System", "Clip", "Text", "Words"), tuple(rows), texts=3)
+
+
+def _between(study: Study) -> Table:
+    rows = []
+    for system in study.systems:
+        found = between_in(system.of("between"))
+        if found.recordings:
+            rows.append(
+                (
+                    system.name,
+                    str(found.recordings),
+                    f"{found.seconds / 60:.0f}",
+                    str(found.with_words),
+                    str(found.words),
+                    str(found.counts.reference_length),
+                    str(found.counts.deletions),
+                    str(found.counts.substitutions),
+                    str(found.counts.insertions),
+                )
+            )
+    columns = "System,Recordings,Minutes between,With words there,Words there,Said around"
+    return Table(
+        "Speech, minutes without any, speech",
+        (*columns.split(","), "Lost", "Wrong", "Added"),
+        tuple(rows),
+        "Sound without speech, over and over, between two readings of half a minute at most; what "
+        "is added includes the words there.",
+    )
 
 
 def _digits(study: Study) -> Table:

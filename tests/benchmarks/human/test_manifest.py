@@ -9,6 +9,7 @@ from benchmarks.datasets.types import DatasetMissing
 from benchmarks.formats.types import FormatError, TimedWord
 from benchmarks.human.manifest import DIGIT_ORDERS, Joining, load_recordings
 from benchmarks.human.types import HumanRecording
+from chunking.types import Span
 
 
 def write(folder: Path, *rows: dict[str, object]) -> Path:
@@ -122,6 +123,28 @@ def test_digits_come_in_several_orders_that_stay(tmp_path: Path) -> None:
     assert {part.gap for r in digits for part in r.item.parts} == {0.4}
     assert found["s/few-en-read-1"].item.reference == "six"
     assert orders == {r.item.reference for r in load(tmp_path / "s").values() if r.kind == "digits"}
+
+
+def test_sound_without_speech_is_heard_between_readings(tmp_path: Path) -> None:
+    quiet = {"text": None, "language": None, "style": "non-speech"}
+    speech = write(
+        tmp_path / "speech",
+        {"path": "a/1.wav", "text": "one", "seconds": 12.0},
+        {"path": "a/short.wav", "text": "short", "seconds": 3.0},
+        {"path": "a/2.wav", "text": "two", "seconds": 20.0},
+    )
+    noise = write(
+        tmp_path / "noise",
+        {"path": "music/less.wav", "seconds": 40.0, **quiet},
+        {"path": "music/more.wav", "seconds": 110.0, **quiet},
+        {"path": "rain/click.wav", "seconds": 2.0, **quiet},
+    )
+    (found,) = [r for r in load_recordings([speech, noise]) if r.kind == "between"]
+    parts = [(part.path.name, part.end) for part in found.item.parts]
+    middle = [("more.wav", None), ("more.wav", None), ("more.wav", 80.0)]
+    assert parts == [("1.wav", None), *middle, ("2.wav", None)]
+    assert (found.item.reference, found.quiet) == ("one two", Span(12.0, 312.0))
+    assert all(r.kind != "between" for r in load_recordings([noise]))
 
 
 def test_words_with_times_and_texts_within_json(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.formats.types import TimedWord
 from benchmarks.human.report import gaps, render_note, tables_of, to_json
 from benchmarks.human.study import Study
 from benchmarks.human.tables import Table
 from benchmarks.peers.types import PeerTranscript
+from chunking.types import Span
 from tests.benchmarks.human.planted import SAID, accounted, heard, plant_study, recording, without
 
 SEQUENTIAL = "ours-sequential"
@@ -17,6 +20,7 @@ def whole_study() -> Study:
         recording("read"),
         recording("call", "calls", words=timed),
         recording("noise", "nonspeech", None, reference=""),
+        replace(recording("music", "between"), quiet=Span(200.0, 200.0)),
         recording("digits", "digits", reference="one two three"),
         recording("german", "languages", "de", reference="das ist ein Satz"),
     ]
@@ -24,6 +28,7 @@ def whole_study() -> Study:
         heard(without(50, 51, 52), account=accounted((50.0, 52.0))),
         heard(SAID, account=accounted()),
         PeerTranscript("you", account=accounted()),
+        heard(without(60)),
         PeerTranscript("1 3", seams=(100.0,)),
         PeerTranscript("das ist ein Satz", language="de"),
     ]
@@ -31,6 +36,7 @@ def whole_study() -> Study:
         heard(SAID, windows=10),
         heard(without(70, 71, 72), windows=10),
         PeerTranscript("", windows=7),
+        heard(SAID),
         None,
         PeerTranscript("that is a sentence", language="en"),
     ]
@@ -64,6 +70,8 @@ def test_every_table_says_what_was_planted() -> None:
     assert work["Ours for one of them"] == "1.20"
     assert row(tables, "Windows", "nonspeech")["Minutes"] == "3.3"
     assert row(tables, "Nobody speaks", "ours")["Words"] == "1"
+    between = row(tables, "Speech, minutes without any, speech", "ours")
+    assert (between["Said around"], between["Lost"], between["Words there"]) == ("200", "1", "0")
     assert row(tables, "What was made up", "ours")["Text"] == "you"
     assert row(tables, "Digits, one after the other", "ours")["Lost"] == "1"
     languages = "Other languages, the recogniser told nothing"
@@ -78,7 +86,7 @@ def test_a_note_names_what_is_missing_and_no_folder() -> None:
     found = whole_study()
     text = render_note(found, tables_of(found))
     assert "missing was not measured: RuntimeError: broken" in text
-    assert gaps(found) == [f"1 of 5 recordings by {SEQUENTIAL}"]
+    assert gaps(found) == [f"1 of 6 recordings by {SEQUENTIAL}"]
     assert "| all | ours | 2 | 400 | 0.75 % |" in text
     assert "model m.pt, torch 2" in text
     assert "/where" not in text
