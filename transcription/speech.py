@@ -28,6 +28,9 @@ from transcription.types import DetectedSpeech, Recording, VoiceActivityDetector
 STRETCH_SECONDS = 240.0
 SILERO_FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 LEAD_IN_SECONDS = LEAD_IN_FRAMES * SILERO_FRAME_SECONDS  # whole frames: the grid stays one grid
+PAUSE_FRAMES = round(3.0 / SILERO_FRAME_SECONDS)
+REST_FRAMES = round(4.0 / SILERO_FRAME_SECONDS)
+LATE_FRAMES = round(2.0 / SILERO_FRAME_SECONDS)
 EVIDENCE_FRAME_SECONDS = energy_vad.HOP_SAMPLES / SAMPLE_RATE
 MAX_THREADS = 4
 
@@ -109,13 +112,26 @@ class SpeechDetector:
         before = round((start - first) * SAMPLE_RATE)
         here = round((end - start) * SAMPLE_RATE)
         section = samples[: before + here]
-        probabilities = self._vad(section, gain=silero.gain_for(section))
+        probabilities = self._probabilities(section)
         activity = energy_vad.detect_activity(samples)
         skipped = before // energy_vad.HOP_SAMPLES
         return _Frames(
             probabilities[before // FRAME_SAMPLES :],
             activity[skipped : skipped + -(-here // energy_vad.HOP_SAMPLES)],
         )
+
+    def _probabilities(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Silero's, who after minutes of music hears a voice up to two seconds late: what comes
+        before each onset behind a long pause is heard again, from rest."""
+        gain = silero.gain_for(samples)
+        found = self._vad(samples, gain=gain).copy()
+        for onset in _onsets(found >= self._options.threshold):
+            first = max(onset - REST_FRAMES, 0)
+            cut = samples[first * FRAME_SAMPLES : onset * FRAME_SAMPLES]
+            late = slice(max(onset - LATE_FRAMES, first), onset)
+            again = self._vad(cut, gain=gain)[late.start - first :]
+            found[late] = np.maximum(found[late], again)
+        return found
 
 
 def find_speech(recording: Recording, options: SpeechOptions) -> DetectedSpeech:
@@ -143,6 +159,13 @@ def _evident(activity: NDArray[np.bool_], duration: float) -> Iterator[Span]:
     runs = _runs(activity, EVIDENCE_FRAME_SECONDS, duration)
     joined = _bridged(runs, EVIDENCE_JOIN_SECONDS)
     return (span for span in joined if span.duration >= MIN_EVIDENCE_SECONDS)
+
+
+def _onsets(starts: NDArray[np.bool_]) -> list[int]:
+    """The frames in which speech starts after `PAUSE_FRAMES` or more without a start."""
+    frames = np.flatnonzero(starts)
+    pauses = np.diff(frames, prepend=-PAUSE_FRAMES - 1) - 1
+    return [int(frame) for frame in frames[pauses >= PAUSE_FRAMES] if frame > 0]
 
 
 def _held(starts: NDArray[np.bool_], goes_on: NDArray[np.bool_]) -> NDArray[np.bool_]:

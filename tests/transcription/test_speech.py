@@ -12,11 +12,12 @@ import pytest
 
 from chunking.types import Span
 from decoding.types import FULL_SCALE, SAMPLE_RATE
+from decoding.voice_activity.silero_file import FRAME_SAMPLES
 from transcription import energy_vad, silero, speech
 from transcription.audio import decode_audio
 from transcription.options import SpeechOptions
-from transcription.speech import SpeechDetector, find_speech
-from transcription.types import Recording
+from transcription.speech import SpeechDetector, _onsets, find_speech
+from transcription.types import DetectedSpeech, Recording
 
 SHIPPED = Path(__file__).parents[2] / "benchmarks" / "recordings"
 CALM = SpeechOptions(pad=0.0)
@@ -269,3 +270,26 @@ def test_measure_places_a_tone_in_its_band_and_pitch():
     assert np.median(bands[:, 3]) > np.median(bands[:, -1]) + 30
     _, periodicity = energy_vad.measure(noise(1, 2000).astype(np.int16))
     assert np.median(periodicity) < 0.5
+
+
+def test_a_voice_that_is_heard_late_behind_music_is_heard_from_rest(record):
+    """A detector that ten seconds of music make slow hears the voice at 20 s from 21.5 s on."""
+    voice_from = 20 * SAMPLE_RATE
+
+    def slow(samples, *, gain=1.0):
+        probabilities = np.zeros(-(-len(samples) // FRAME_SAMPLES), np.float32)
+        is_voice = samples[::FRAME_SAMPLES] > 100
+        late = 47 if np.count_nonzero(~is_voice) > 10 * SAMPLE_RATE // FRAME_SAMPLES else 1
+        probabilities[np.flatnonzero(is_voice)[late:]] = 0.9
+        return probabilities
+
+    samples = np.full(30 * SAMPLE_RATE, 50, np.int16)
+    samples[voice_from:] = 500
+    (found,) = SpeechDetector(SpeechOptions(), vad=slow).finish(record(samples)).speech
+    assert found.start + SpeechOptions().pad == pytest.approx(20.0, abs=0.1)
+    assert _onsets(np.array([0, 1] + [0] * 93 + [1] + [0] * 94 + [1], bool)) == [1, 190]
+
+
+def test_speech_without_its_pads():
+    found = DetectedSpeech((Span(1.0, 2.0), Span(3.0, 3.3)), ())
+    assert found.unpadded(0.25) == (Span(1.25, 1.75),)
