@@ -99,12 +99,14 @@ def transcribe_recording(
     # 4. Close the books.
     progress.settle()
     merged = merger.finish()
+    certain = detected.unpadded(options.speech.pad) if skip_silence else None
+    coverage = audit(merged, merger.pieces, detected.evidence, recording.duration, certain=certain)
     progress.segments(in_script(builder.finish(merged.words, merger.pieces), options.script))
     return Transcript(
         language=most_spoken(merger.pieces.values()),
         duration=recording.duration,
         segments=in_script(builder.segments, options.script),
-        coverage=audit(merged, merger.pieces, detected.evidence, recording.duration),
+        coverage=coverage,
         windows=len(merger.pieces),
         model=windows.model.name,
         task=options.decoding.task,

@@ -64,6 +64,10 @@ class DetectedSpeech:
         """Everything that either of them takes for speech."""
         return unite((*self.speech, *self.evidence))
 
+    def unpadded(self, pad: float) -> tuple[Span, ...]:
+        """`speech` without the `pad` seconds that it was given at either end."""
+        return tuple(Span(s.start + pad, s.end - pad) for s in self.speech if s.duration > 2 * pad)
+
 
 @dataclass(frozen=True, slots=True)
 class IngestedAudio:

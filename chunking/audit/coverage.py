@@ -40,12 +40,21 @@ BRIDGE = 1.5
 
 
 def audit(
-    merged: Merged, pieces: Mapping[int, Piece], evidence: Sequence[Span], duration: float
+    merged: Merged,
+    pieces: Mapping[int, Piece],
+    evidence: Sequence[Span],
+    duration: float,
+    *,
+    certain: Sequence[Span] | None = None,
 ) -> Coverage:
-    """The coverage report of a transcript; `pieces` are all that were decoded, repairs too."""
+    """The coverage report of a transcript; `pieces` are all that were decoded, repairs too.
+
+    `certain` is where another detector hears speech: sorted and disjoint, None without one. It says
+    whether a word is stretched, and nothing of where there is no word.
+    """
     speech_spans = clip(unite(evidence), Span(0.0, max(duration, 0.0)))
     rates = speaking_rates_of(pieces.values(), speech_spans)
-    stretched = find_stretched(merged.words, speech_spans, rates)
+    stretched = find_stretched(merged.words, speech_spans, rates, certain)
     found = _with_stretched(_bare(merged.words, speech_spans, _texts(pieces)), stretched)
     return Coverage(
         speech_seconds=total(speech_spans),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from chunking.spans import clip, total
+from chunking.spans import clip, intersect, total
 from chunking.text.word_duration import letters
 from chunking.types import Piece, Span, Word
 
@@ -22,7 +22,7 @@ NORMAL = 1.4826
 """Standard deviations in a median distance, were distances normal."""
 THREE_WORDS = 12
 """Letters. So much more speech than a word needs, and it hides words."""
-LEAST_SECONDS = 0.8
+LEAST_SECONDS = 0.9
 LEAST_DEVIATIONS = 6.0
 PAUSE = 1.5
 """Nobody pauses so long inside a word: where a word lies across it, the alignment had lost its
@@ -61,19 +61,24 @@ def speaking_rate_of(words: Sequence[Word], evidence: Sequence[Span]) -> Speakin
 
 
 def find_stretched(
-    words: Sequence[Word], evidence: Sequence[Span], rates: Mapping[int, SpeakingRate]
+    words: Sequence[Word],
+    evidence: Sequence[Span],
+    rates: Mapping[int, SpeakingRate],
+    certain: Sequence[Span] | None = None,
 ) -> list[tuple[Span, float]]:
     """(the speech that a word stands for, seconds of it that must be other words).
 
     `rates` are those of the windows that the words come from; where one is not known, nothing is
-    found. In order of time.
+    found. Of the speech, what lies in sorted, disjoint `certain` counts, if there is any such:
+    breath and crying behind a word are speech for `evidence` alone. In order of time.
     """
     found: list[tuple[Span, float]] = []
     for word, speech in _with_speech(words, evidence):
         rate = rates.get(word.window)
         if rate is None:
             continue
-        excess = total(speech) - rate.per_letter * letters(word.text)
+        counted = speech if certain is None else intersect(speech, certain)
+        excess = total(counted) - rate.per_letter * letters(word.text)
         if excess >= _most(word, rate, evidence):
             found.append((Span(speech[0].start, speech[-1].end), excess))
     return found

@@ -91,6 +91,26 @@ def test_where_words_vary_more_is_asked_for():
     assert find_stretched(words, heard, {0: SpeakingRate(PER_LETTER, 0.2)}) == []
 
 
+def test_breath_behind_a_word_hides_no_words():
+    """One detector takes it for speech, the other one does not; both hear words that were lost."""
+    said = spoken(TEXTS)
+    heard = [*said[:5], *(replace(w, start=w.start + 1.4, end=w.end + 1.4) for w in said[5:])]
+    piece = Piece(Window(0, 0.0, 30.0), tuple(heard))
+    merged, evidence = Merged(tuple(heard), ()), (Span(1.0, heard[-1].end),)
+    breath = (Span(1.0, heard[4].end), Span(heard[5].start, heard[-1].end))
+    certain = (None, evidence, breath)
+    reports = [audit(merged, {0: piece}, evidence, 30.0, certain=c).uncovered for c in certain]
+    assert [len(report) for report in reports] == [1, 1, 0]
+
+
+def test_where_there_is_no_word_the_second_detector_judges_alone():
+    said = spoken(TEXTS)
+    evidence = (Span(1.0, said[-1].end), Span(20.0, 23.0))
+    piece = Piece(Window(0, 0.0, 30.0), tuple(said))
+    report = audit(Merged(tuple(said), ()), {0: piece}, evidence, 30.0, certain=())
+    assert report.uncovered == (Span(20.0, 23.0),)
+
+
 def test_a_word_laid_across_a_pause_needs_less():
     """The words after the pause begin later than it does: three short ones were lost."""
     said = spoken(TEXTS)
