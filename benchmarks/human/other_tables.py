@@ -11,7 +11,9 @@ from benchmarks.human.boundaries import boundaries_of
 from benchmarks.human.digits import digits_in
 from benchmarks.human.nonspeech import nonspeech_in
 from benchmarks.human.study import Heard, Measured, Study
+from benchmarks.human.style import style_of
 from benchmarks.human.tables import Table
+from benchmarks.human.types import SPEECH
 from benchmarks.reports.figures import ABSENT, percent
 from benchmarks.text_language import script_of
 
@@ -27,6 +29,7 @@ def other_tables(study: Study) -> Iterator[Table]:
         _digits(study),
         _languages(study),
         _boundaries(study),
+        _style(study),
     )
     yield from (table for table in tables if table.rows)
 
@@ -214,6 +217,21 @@ def _boundaries(study: Study) -> Table:
         tuple(rows),
         "Starts and ends of words heard right. Reference times are as good as their corpus makes "
         "them: times spread evenly over a turn bound what can be reached.",
+    )
+
+
+def _style(study: Study) -> Table:
+    rows = []
+    for system in study.systems:
+        found = style_of(system.of(*SPEECH, "languages"))
+        if found.stretches:
+            counts = (found.without_marks, found.without_capitals, found.script_changes)
+            rows.append((system.name, f"{found.stretches:,}", *map(str, counts)))
+    return Table(
+        "Style that stays",
+        ("System", "Stretches", "Without punctuation", "Without capitals", "Changes of script"),
+        tuple(rows),
+        "Every thirty seconds with twenty words or more, of English and of other languages.",
     )
 
 

@@ -71,6 +71,8 @@ def test_every_table_says_what_was_planted() -> None:
     assert row(tables, "Windows", "nonspeech")["Minutes"] == "3.3"
     assert row(tables, "Nobody speaks", "ours")["Words"] == "1"
     between = row(tables, "Speech, minutes without any, speech", "ours")
+    style = row(tables, "Style that stays", "ours")
+    assert (style["Stretches"], style["Without punctuation"]) == ("14", "14")
     assert (between["Said around"], between["Lost"], between["Words there"]) == ("200", "1", "0")
     assert row(tables, "What was made up", "ours")["Text"] == "you"
     assert row(tables, "Digits, one after the other", "ours")["Lost"] == "1"
@@ -106,4 +108,5 @@ def test_tables_without_rows_are_left_out() -> None:
         "Long recordings of English speech",
         "Lost in a row, said twice",
         "Seconds for a minute of sound",
+        "Style that stays",
     }
