@@ -19,7 +19,7 @@ from typing import Protocol
 
 from app.jobs.turns import Ticket, Turns
 from app.storage.codecs import encode_options
-from app.storage.store import Store
+from app.storage.store import Job, Store
 from chunking.types import Piece, Window
 from decoding.errors import QueueFull
 from decoding.types import ModelCard
@@ -64,9 +64,10 @@ class DurableWindowDecoder:
     """The windows of one job: from the store where they are finished, else from `engine`."""
 
     def __init__(
-        self, job_id: str, engine: WindowDecoder, store: Store, steps: Steps, turns: Turns
+        self, job: Job, engine: WindowDecoder, store: Store, steps: Steps, turns: Turns
     ) -> None:
-        self._job_id = job_id
+        self._job_id = job.id
+        self._generation = job.generation
         self._engine = engine
         self._store = store
         self._steps = steps
@@ -75,7 +76,7 @@ class DurableWindowDecoder:
         self.recordings: dict[int | None, Path] = {}
         # One for every group in flight: none waits for a thread while others wait for its turn.
         most = WINDOWS_IN_FLIGHT + 1
-        self._threads = ThreadPoolExecutor(most, thread_name_prefix=f"steps-{job_id}")
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix=f"steps-{job.id}")
 
     @property
     def model(self) -> ModelCard:
@@ -142,7 +143,9 @@ class DurableWindowDecoder:
         except CancelledError:
             self.check()
             raise
-        digest = self._store.add_checkpoint(self._job_id, group.key, pieces)
+        digest = self._store.add_checkpoint(
+            self._job_id, group.key, pieces, generation=self._generation
+        )
         if digest is None:
             raise Cancelled("The job is over.")
         self._turns.clear(self._job_id)

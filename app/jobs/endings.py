@@ -33,22 +33,27 @@ class Endings:
         self.watchers: list[JobEnded] = []
 
     def complete(self, job: Job, transcript: Transcript) -> bool:
-        """Store the transcript; False when the job had ended before."""
+        """Store the transcript; False when the job had ended before, or is another's by now."""
         values = {**self._times(job.kind), "language": transcript.language}
         values |= {"seconds": transcript.duration, "seconds_done": transcript.duration}
         values["model"] = transcript.model
-        has_ended = self._store.complete(job.id, encode_transcript(transcript), values)
+        encoded = encode_transcript(transcript)
+        has_ended = self._store.complete(job.id, encoded, values, generation=job.generation)
         if has_ended:
             self._ended(job.id)
         return has_ended
 
-    def finish(self, job_id: str, status: Status, failure: Failure) -> bool:
-        """End a job without a transcript; False when it had ended before, or is unknown."""
+    def finish(
+        self, job_id: str, status: Status, failure: Failure, *, generation: int | None = None
+    ) -> bool:
+        """End a job without a transcript; False when it had ended before, or is unknown or, where
+        a generation is given, is of another one by now."""
         job = self._store.find(job_id)
         if job is None:
             return False
         values = {f"error_{name}": value for name, value in asdict(failure).items()}
-        has_ended = self._store.finish(job_id, status, {**self._times(job.kind), **values})
+        values |= self._times(job.kind)
+        has_ended = self._store.finish(job_id, status, values, generation=generation)
         if has_ended:
             self._ended(job_id)
         return has_ended

@@ -71,7 +71,8 @@ class ProgressReporter:
 
     def segments(self, segments: Sequence[Segment]) -> None:
         encoded = [encode_segment(segment) for segment in segments]
-        self._store.add_segments(self._job.id, self._segments + 1, encoded)
+        generation = self._job.generation
+        self._store.add_segments(self._job.id, self._segments + 1, encoded, generation=generation)
         self._segments += len(segments)
         self._write()
 
@@ -91,7 +92,7 @@ class ProgressReporter:
             "windows_done": self._windows_done,
             "end_expected": self._engine.pace.end_of(self._windows_left()),
         }
-        self._store.set_progress(self._job.id, values)
+        self._store.set_progress(self._job.id, values, generation=self._job.generation)
         self._notifications.notify(self._job.id)
 
     def _windows_left(self) -> int:

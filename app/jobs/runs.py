@@ -104,13 +104,13 @@ class JobRuns:
         """
         if job.starts > self.settings.fruitless_starts:
             log.error("job %s: given up after %d fruitless starts", job.id, job.starts - 1)
-            self.endings.finish(job.id, "failed", _GIVEN_UP)
+            self.endings.finish(job.id, "failed", _GIVEN_UP, generation=job.generation)
             return "failed"
-        folder = self.folders.of(job.id)
+        folder = self.folders.of(job.id, job.generation)
         engine = EngineWindowDecoder(decoder, group=job.id, caller=job.owner)
-        windows = DurableWindowDecoder(job.id, engine, self.store, self.workflows, self.turns)
+        windows = DurableWindowDecoder(job, engine, self.store, self.workflows, self.turns)
         work = _Work(engine, windows)
-        self._enter(job.id, work)
+        self._enter(job, work)
         try:
             self._bring_sound(job, folder, windows.check)
             transcript = self.pipeline(
@@ -140,21 +140,24 @@ class JobRuns:
         """Fetch the sound of a job that only says where it is."""
         size = self.bring(job.id, job.owner, folder, check)
         if size is not None:
-            self.store.set_progress(job.id, {"file_bytes": size})
+            values = {"file_bytes": size}
+            self.store.set_progress(job.id, values, generation=job.generation)
 
-    def _enter(self, job_id: str, work: _Work) -> None:
+    def _enter(self, job: Job, work: _Work) -> None:
         with self._lock:
-            self._at_work[job_id] = work
+            self._at_work[job.id] = work
             is_stopping = self.is_stopping
-        job = self.store.find(job_id)
-        if is_stopping:
+        now = self.store.find(job.id)
+        if is_stopping or is_taken_over(job, now):
             work.stop(Interrupted())
-        elif job is None or job.is_finished:
+        elif now is None or now.is_finished:
             work.stop(Cancelled("The job was cancelled."))
 
     def tidy(self, job_id: str) -> None:
         """Remove files that a job which has ended no longer needs, also those that a crash left."""
         job = self.store.find(job_id)
+        if job is not None and not job.is_finished:  # another service works on it
+            return
         if job is not None and job.status == "completed":
             self.folders.of(job_id).drop_work()
         else:
@@ -176,16 +179,24 @@ class JobRuns:
         obstacle = None if is_cancel else obstacle_of(error)
         if obstacle is not None and (job.kind == "job" or obstacle == BUSY_DATABASE):
             raise error  # and the job waits; a client does not wait for ever
+        if is_taken_over(job, self.store.find(job.id)):
+            log.warning("job is another service's now", extra={"fields": {"job": job.id}})
+            raise Interrupted from error
         failure = CANCELLED if is_cancel else failure_of(error)
         if obstacle in OF_STORAGE:
             self.barrier.meet(obstacle)
         if failure.is_ours and not is_cancel and obstacle is None:
             log.error("job %s failed: %s", job.id, failure.code, exc_info=error)
         status: Status = "cancelled" if is_cancel else "failed"
-        self.endings.finish(job.id, status, failure)
+        self.endings.finish(job.id, status, failure, generation=job.generation)
         work.engine.cancel()  # windows that are still under way are for nobody
-        self.folders.of(job.id).remove()
+        self.tidy(job.id)
         return status
+
+
+def is_taken_over(job: Job, now: Job | None) -> bool:
+    """Whether another service has the job by now, as the store says it."""
+    return now is not None and not now.is_finished and now.generation != job.generation
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Sources:
         if request is None:
             return None
         if not folder.upload.exists():
-            part = folder.upload.with_suffix(".part")
+            part = folder.part
             folder.path.mkdir(mode=0o700, exist_ok=True)
             if request.source.startswith(FILE_PREFIX):
                 self._link(request.source, owner, part)

@@ -39,17 +39,29 @@ class FolderUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobFolder:
-    """The files of one job."""
+    """The files of one job. What is written while it runs has names of its `generation`: a service
+    that lost the job and does not know it yet never writes into the files of the one that has it.
+    """
 
     path: Path
+    generation: int = 0
 
     @property
     def upload(self) -> Path:
         return self.path / "upload"
 
     @property
+    def part(self) -> Path:
+        """What was fetched so far of an upload that is fetched."""
+        return self.path / f"upload{self._suffix}.part"
+
+    @property
     def workspace(self) -> Path:
-        return self.path / "workspace"
+        return self.path / f"workspace{self._suffix}"
+
+    @property
+    def _suffix(self) -> str:
+        return f".{self.generation}" if self.generation else ""
 
     def sound(self, channel: int | None) -> Path:
         """Decoded samples kept for clips, 16 kHz mono s16le."""
@@ -60,9 +72,13 @@ class JobFolder:
         return sorted(self.path.glob("channel-*.pcm"))
 
     def workspace_to_start_in(self) -> Path:
-        """Empty, but for whole samples that were ingested before a crash."""
-        if not (self.workspace / NOTE).is_file():
-            shutil.rmtree(self.workspace, ignore_errors=True)
+        """Empty, but for whole samples that were ingested before a crash, by whichever service."""
+        for earlier in self._workspaces():
+            if (earlier / NOTE).is_file():
+                if not self.workspace.exists():
+                    earlier.replace(self.workspace)
+            else:
+                shutil.rmtree(earlier, ignore_errors=True)
         self.workspace.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         return self.workspace
 
@@ -80,9 +96,15 @@ class JobFolder:
     def drop_workspace(self) -> None:
         shutil.rmtree(self.workspace, ignore_errors=True)
 
+    def _workspaces(self) -> list[Path]:
+        """Those of every generation, the newest first."""
+        found = self.path.glob("workspace*")
+        return sorted(found, key=lambda path: int(path.suffix[1:] or 0), reverse=True)
+
     def drop_work(self) -> None:
         """Remove what a completed job no longer needs: its workspace and the upload."""
-        self.drop_workspace()
+        for workspace in self._workspaces():
+            shutil.rmtree(workspace, ignore_errors=True)
         self.upload.unlink(missing_ok=True)
 
     def remove(self) -> None:
@@ -141,8 +163,8 @@ class Folders:
         """Where the content of a file of the Files API lies."""
         return self.files / file_id
 
-    def of(self, job_id: str) -> JobFolder:
-        return JobFolder(self.jobs / job_id)
+    def of(self, job_id: str, generation: int = 0) -> JobFolder:
+        return JobFolder(self.jobs / job_id, generation)
 
     def names(self) -> list[str]:
         """The jobs that have a folder."""

@@ -1,7 +1,10 @@
 """What the service remembers: jobs, checkpoints, final segments and transcripts.
 
-The only file that speaks SQL. It knows nothing of HTTP or of how jobs are run. Every method is
-one transaction and may block: the asynchronous side calls it in a thread.
+It knows nothing of HTTP or of how jobs are run. Every method is one transaction and may block: the
+asynchronous side calls it in a thread.
+
+Who runs a job writes with the `generation` that the job had when it began: once another service has
+taken the job over, which counts one more, such writes change nothing. None: whatever it is.
 """
 
 from __future__ import annotations
@@ -68,6 +71,7 @@ class Job:
     error_param: str | None = None
     error_is_ours: bool = False
     webhook_url: str | None = None
+    generation: int = 0
 
     @property
     def is_finished(self) -> bool:
@@ -214,22 +218,26 @@ class Store:
             rows = connection.execute(query.group_by(jobs.c.kind, jobs.c.status)).all()
         return {(kind, status): count for kind, status, count in rows}
 
-    def start(self, job_id: str, now: float) -> Job | None:
-        """Mark the job as running once more; None when it is finished or gone."""
+    def start(self, job_id: str, now: float, *, generation: int | None = None) -> Job | None:
+        """Mark the job as running once more; None when it is finished, gone or another's."""
         values = {
             "status": "running",
             "starts": jobs.c.starts + 1,
             "started": sa.func.coalesce(jobs.c.started, now),
         }
-        return self.find(job_id) if self._change_unfinished(job_id, values) else None
+        columns = (jobs.c[name] for name in _COLUMNS)
+        changed = sa.update(jobs).where(_unfinished(job_id, generation)).values(**values)
+        with self._engine.begin() as connection:
+            row = connection.execute(changed.returning(*columns)).mappings().first()
+            return None if row is None else Job(**row)
 
-    def put_back(self, job_id: str) -> None:
+    def put_back(self, job_id: str, *, generation: int | None = None) -> None:
         """A running job waits again; the start that came to nothing does not count.
 
         Told twice, it is put back once.
         """
         starts = sa.case((jobs.c.starts > 0, jobs.c.starts - 1), else_=0)
-        is_running = sa.and_(jobs.c.id == job_id, jobs.c.status == "running")
+        is_running = sa.and_(_unfinished(job_id, generation), jobs.c.status == "running")
         with self._engine.begin() as connection:
             values = {"status": "queued", "starts": starts}
             connection.execute(sa.update(jobs).where(is_running).values(**values))
@@ -241,26 +249,42 @@ class Store:
                 for table in (checkpoints, segments):
                     connection.execute(sa.delete(table).where(table.c.job == job_id))
 
-    def set_progress(self, job_id: str, values: Mapping[str, Any]) -> None:
+    def set_progress(
+        self, job_id: str, values: Mapping[str, Any], *, generation: int | None = None
+    ) -> None:
         """Store figures of progress while the job is unfinished."""
-        self._change_unfinished(job_id, values)
+        with self._engine.begin() as connection:
+            _is_unfinished(connection, job_id, values, generation)
 
-    def finish(self, job_id: str, status: Status, values: Mapping[str, Any]) -> bool:
+    def finish(
+        self,
+        job_id: str,
+        status: Status,
+        values: Mapping[str, Any],
+        *,
+        generation: int | None = None,
+    ) -> bool:
         """End an unfinished job; False when it had ended already: the first end counts."""
-        return self._change_unfinished(job_id, {"status": status, **values}, is_lasting=True)
-
-    def complete(self, job_id: str, transcript: bytes, values: Mapping[str, Any]) -> bool:
-        """Store the transcript and end the job as completed, both or neither."""
-        unfinished = sa.and_(jobs.c.id == job_id, jobs.c.status.in_(UNFINISHED))
         with self._lasting.begin() as connection:
-            changed = connection.execute(
-                sa.update(jobs).where(unfinished).values(status="completed", **values)
-            )
-            if changed.rowcount == 1:
-                row = {"job": job_id, "transcript": transcript}
-                connection.execute(self._insert(transcripts).values(**row))
-                connection.execute(sa.delete(checkpoints).where(checkpoints.c.job == job_id))
-            return changed.rowcount == 1
+            return _is_unfinished(connection, job_id, {"status": status, **values}, generation)
+
+    def complete(
+        self,
+        job_id: str,
+        transcript: bytes,
+        values: Mapping[str, Any],
+        *,
+        generation: int | None = None,
+    ) -> bool:
+        """Store the transcript and end the job as completed, both or neither."""
+        values = {"status": "completed", **values}
+        with self._lasting.begin() as connection:
+            if not _is_unfinished(connection, job_id, values, generation):
+                return False
+            row = {"job": job_id, "transcript": transcript}
+            connection.execute(self._insert(transcripts).values(**row))
+            connection.execute(sa.delete(checkpoints).where(checkpoints.c.job == job_id))
+            return True
 
     def set_expiry(self, job_id: str, expires: float) -> None:
         with self._engine.begin() as connection:
@@ -295,17 +319,19 @@ class Store:
 
     # Parts of jobs
 
-    def add_checkpoint(self, job_id: str, key: str, pieces: Sequence[Piece]) -> str | None:
+    def add_checkpoint(
+        self, job_id: str, key: str, pieces: Sequence[Piece], *, generation: int | None = None
+    ) -> str | None:
         """Keep the pieces of one step and forget fruitless starts; returns their digest.
 
-        None when the job is over: its parts may be gone already and must not come back.
+        None when the job is over, or another's: its parts may be gone and must not come back.
         """
         stored = encode_pieces(tuple(pieces))
         digest = hashlib.sha256(stored).hexdigest()
         row = {"job": job_id, "key": key, "digest": digest, "pieces": stored}
         statement = self._insert(checkpoints).values(**row)
         with self._engine.begin() as connection:
-            if not _is_unfinished(connection, job_id, {"starts": 0}):
+            if not _is_unfinished(connection, job_id, {"starts": 0}, generation):
                 return None
             connection.execute(
                 statement.on_conflict_do_update(
@@ -333,14 +359,16 @@ class Store:
             return None
         return decode_pieces(stored)
 
-    def add_segments(self, job_id: str, first: int, encoded: Sequence[str]) -> None:
+    def add_segments(
+        self, job_id: str, first: int, encoded: Sequence[str], *, generation: int | None = None
+    ) -> None:
         """Keep final segments `first`, `first` + 1 …; those kept before stay as they are."""
         rows = [
             {"job": job_id, "number": first + position, "segment": text}
             for position, text in enumerate(encoded)
         ]
         with self._engine.begin() as connection:
-            if rows and _is_unfinished(connection, job_id, {"status": "running"}):
+            if rows and _is_unfinished(connection, job_id, {"status": "running"}, generation):
                 connection.execute(self._insert(segments).values(rows).on_conflict_do_nothing())
 
     def segments_after(self, job_id: str, number: int, limit: int = 500) -> list[tuple[int, str]]:
@@ -359,13 +387,6 @@ class Store:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 
-    def _change_unfinished(
-        self, job_id: str, values: Mapping[str, Any], *, is_lasting: bool = False
-    ) -> bool:
-        engine = self._lasting if is_lasting else self._engine
-        with engine.begin() as connection:
-            return _is_unfinished(connection, job_id, values)
-
     def _first(self, query: sa.Select[Any]) -> Job | None:
         found = self._all(query)
         return found[0] if found else None
@@ -379,7 +400,18 @@ def _selected() -> sa.Select[Any]:
     return sa.select(*(jobs.c[name] for name in _COLUMNS))
 
 
-def _is_unfinished(connection: sa.Connection, job_id: str, values: Mapping[str, Any]) -> bool:
-    """Change the job if it is unfinished, which locks its row; whether it was."""
+def _unfinished(job_id: str, generation: int | None) -> sa.ColumnElement[bool]:
+    """The job, as long as it is unfinished and, where one is given, of this generation."""
     unfinished = sa.and_(jobs.c.id == job_id, jobs.c.status.in_(UNFINISHED))
-    return connection.execute(sa.update(jobs).where(unfinished).values(**values)).rowcount == 1
+    return unfinished if generation is None else unfinished & (jobs.c.generation == generation)
+
+
+def _is_unfinished(
+    connection: sa.Connection,
+    job_id: str,
+    values: Mapping[str, Any],
+    generation: int | None = None,
+) -> bool:
+    """Change the job if it is unfinished, which locks its row; whether it was."""
+    changed = sa.update(jobs).where(_unfinished(job_id, generation)).values(**values)
+    return connection.execute(changed).rowcount == 1

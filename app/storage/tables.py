@@ -58,6 +58,7 @@ jobs = sa.Table(
     sa.Column("error_param", sa.Text),
     sa.Column("error_is_ours", sa.Boolean, nullable=False, default=False),
     sa.Column("webhook_url", sa.Text),
+    sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("owner", "idempotency_key", name="longform_jobs_idempotency"),
     sa.Index("longform_jobs_by_owner", "owner", "created"),
     sa.Index("longform_jobs_by_fingerprint", "owner", "fingerprint"),
@@ -149,14 +150,31 @@ def _create_tables(connection: sa.Connection) -> None:
 
 def _expect_ends(connection: sa.Connection) -> None:
     """The moment of a job's end in place of the seconds until it, which did not age."""
-    known = {column["name"] for column in sa.inspect(connection).get_columns(jobs.name)}
-    if jobs.c.end_expected.name not in known:
-        kind = jobs.c.end_expected.type.compile(connection.dialect)
-        connection.execute(sa.text(f"ALTER TABLE {jobs.name} ADD COLUMN end_expected {kind}"))
+    _add_column(connection, jobs.c.end_expected)
+
+
+def _count_generations(connection: sa.Connection) -> None:
+    """How often a job has passed from one service to another."""
+    _add_column(connection, jobs.c.generation)
+
+
+def _add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
+    """Add the column to its table, unless it has it; a table that is missing is told later."""
+    inspector, table = sa.inspect(connection), column.table.name
+    if not inspector.has_table(table):
+        return
+    if column.name not in {known["name"] for known in inspector.get_columns(table)}:
+        made = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+        connection.execute(sa.text(f"ALTER TABLE {table} ADD COLUMN {made}"))
 
 
 # The n-th entry leads from version n to version n + 1. Entries are never changed, only added.
-MIGRATIONS: tuple[Migration, ...] = (_create_tables, _expect_ends, _create_tables)
+MIGRATIONS: tuple[Migration, ...] = (
+    _create_tables,
+    _expect_ends,
+    _create_tables,
+    _count_generations,
+)
 
 
 class DatabaseUnusable(Exception):

@@ -83,8 +83,8 @@ def test_a_job_begins_when_its_engine_opens_just_as_it_is_put_back(
     pool = EnginePool({"planted": lambda tell: may_open.wait() and decoder})
     put_back = Store.put_back
 
-    def opening(store: Store, name: str) -> None:
-        put_back(store, name)
+    def opening(store: Store, name: str, **more: Any) -> None:
+        put_back(store, name, **more)
         may_open.set()
         until(lambda: pool.default.state == "open", "the engine is open")
 
@@ -110,10 +110,10 @@ def test_a_crash_beside_the_storing_of_a_result_loses_nothing(
     first, second = tmp_path / "first", tmp_path / "second"
     complete = Store.complete
 
-    def crashing(store: Store, *arguments: Any) -> bool:
+    def crashing(store: Store, *arguments: Any, **more: Any) -> bool:
         if moment == "before":
             copy_of(first, second)
-        has_ended = complete(store, *arguments)
+        has_ended = complete(store, *arguments, **more)
         if moment == "after":
             copy_of(first, second)
         return has_ended

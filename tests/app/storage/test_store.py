@@ -158,6 +158,28 @@ def test_checkpoints_keep_every_bit(store: Store):
     assert store.add_checkpoint("job_1", "later", PIECES) is None
 
 
+def test_what_an_earlier_generation_writes_changes_nothing(store: Store):
+    """Who had the job before it was taken over, and does not know it yet."""
+    late = {"generation": 1}
+    store.add(job(generation=2))
+    assert store.start("job_1", 1.0, **late) is None
+    begun = store.start("job_1", 1.0, generation=2)
+    assert (begun.status, begun.starts, begun.generation) == ("running", 1, 2)
+    store.put_back("job_1", **late)
+    store.set_progress("job_1", {"windows": 9}, **late)
+    store.add_segments("job_1", 1, ["a"], **late)
+    assert store.add_checkpoint("job_1", "key", PIECES, **late) is None
+    assert not store.finish("job_1", "failed", {}, **late)
+    assert not store.complete("job_1", b"", {}, **late)
+    assert store.find("job_1") == begun
+    assert store.find_digest("job_1", "key") is None
+    assert store.segments_after("job_1", 0) == []
+    assert store.find_transcript("job_1") is None
+    assert store.add_checkpoint("job_1", "key", PIECES, generation=2)
+    assert store.complete("job_1", b"whole", {}, generation=2)
+    assert store.find_transcript("job_1") == b"whole"
+
+
 def test_segments_are_kept_once_and_read_in_order(store: Store):
     store.add(job())
     store.add_segments("job_1", 1, ["a", "b"])
