@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,16 +19,18 @@ from app.engines.states import ModelStatus
 from app.http.api_keys import ApiKeys
 from app.http.places import PlaceLimits, Places, Seats
 from app.jobs.jobs import Jobs
+from app.jobs.leases import Lease
 from app.jobs.obstacles import Obstacle, obstacle_of, obstacle_of_model
 from app.jobs.runs import Pipeline
 from app.jobs.sources import Sources
 from app.jobs.webhooks import Webhooks
-from app.jobs.workflows import Workflows, executor_of
+from app.jobs.workflows import Workflows, executor_of, known_executor
 from app.metrics import Metrics
 from app.settings import Settings
 from app.storage.batch_store import BatchStore
 from app.storage.folders import Folders
-from app.storage.store import Store
+from app.storage.shared_queue import PREFIX, QUEUE, SharedQueue
+from app.storage.store import Kind, Store
 from app.storage.tables import sqlite_url
 
 TEND_SECONDS = 0.5
@@ -65,28 +68,45 @@ class Service:
         self.jobs.on_end += [self.metrics.ended, self.webhooks.job_ended]
         # What is done again and again while the service is open; each may block.
         self.sweeps: list[Chore] = [partial(sweep, self)]  # removes what has expired
-        self.tends: list[Chore] = [self.jobs.tend]  # lets go on what waited
+        self.tends: list[Chore] = [self.jobs.tend, self._go_on_for_others]  # lets go on what waited
         self.is_open = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _open_parts(self, opened: ExitStack, pipeline: Pipeline) -> None:
         """What must be closed again, also when a later part cannot be opened."""
         settings = self.settings
-        self.folders = Folders(settings.data_dir)
+        self.folders = Folders(settings.data_dir, is_shared=settings.shared_queue)
         opened.callback(self.folders.close)
         url = settings.database_url or sqlite_url(settings.data_dir)
-        self.executor = executor_of(settings.data_dir, f"executor-{uuid.uuid4().hex[:12]}")
+        if settings.shared_queue:  # a new name each time: its successor is another service
+            self.executor = f"{PREFIX}{uuid.uuid4().hex[:12]}"
+        else:
+            self.executor = executor_of(settings.data_dir, f"executor-{uuid.uuid4().hex[:12]}")
         self.store = Store(url, busy_seconds=settings.database_busy_seconds)
         opened.callback(self.store.close)
         self.files = BatchStore(url, busy_seconds=settings.database_busy_seconds)
         opened.callback(self.files.close)
+        queue = self._open_queue(opened, url) if settings.shared_queue else None
+        self.lease = Lease(queue, settings.lease_seconds) if queue is not None else None
+        if self.lease is not None:
+            opened.callback(self.lease.close)
         self.sources = Sources(settings, self.files, self.folders)
         self.workflows = Workflows(url, self.executor, settings.step_attempts)
         opened.callback(self.workflows.close)
         self.jobs = Jobs(settings, self.store, self.folders, self.workflows, self.engines, pipeline)
         self.jobs.runs.bring = self.sources.bring
         self.webhooks = Webhooks(settings, self.store, self.workflows)
+        self.jobs.queue = queue
+
+    def _open_queue(self, opened: ExitStack, url: str) -> SharedQueue:
+        """The queue that we share. Raises `FolderUnusable` where its services share another folder
+        than ours."""
+        queue = SharedQueue(url, self.executor, self.settings.lease_seconds)
+        opened.callback(queue.close)
+        self.folders.check_mark(queue.agreed_folder(self.folders.mark()))
+        return queue
 
     @property
     def model(self) -> ModelStatus:
@@ -111,10 +131,27 @@ class Service:
     def is_abandoned(self, changed: float) -> bool:
         """Whether no upload adds any more to what it changed last at that time (epoch seconds):
         what a service before this one left, and what has lain for long."""
-        return changed < self.began or time.time() - changed > self.settings.abandoned_seconds
+        is_left = changed < self.began and self.lease is None  # others may be at it
+        return is_left or time.time() - changed > self.settings.abandoned_seconds
+
+    def is_receiving(self, path: Path) -> bool:
+        """Whether an upload into it is under way here; other services are shown that it is."""
+        if path.name not in self.receiving:
+            return False
+        if self.lease is not None:  # it may wait long for its next turn
+            with suppress(OSError):
+                os.utime(path)
+        return True
+
+    def executor_for(self, kind: Kind) -> str:
+        """Who is to do a new job: whoever has room where a queue is shared. The client of a request
+        waits at this service."""
+        return QUEUE if self.lease is not None and kind == "job" else self.executor
 
     def launch(self) -> None:
         """Start the workflows and take up unfinished jobs. Blocks; call it in a thread."""
+        if self.lease is not None:
+            self.lease.open(known_executor(self.settings.data_dir))
         self.jobs.prepare(self.executor)
         self.workflows.launch()
         self.jobs.open()
@@ -124,11 +161,28 @@ class Service:
         await asyncio.to_thread(self.launch)
         self._keep(self._repeat(self.sweeps, self.settings.sweep_seconds))
         self._keep(self._repeat(self.tends, TEND_SECONDS))
-        for job in await asyncio.to_thread(self.store.unfinished, self.executor):
-            if job.kind == "request":  # its client went down with the service, or will come again
-                self._keep(self._cancel_unless_waited_for(job.id))
+        self._loop = asyncio.get_running_loop()
+        await self._see_to_requests()
         self.is_open = True
         self.engines.want(self.model.name)
+
+    async def _see_to_requests(self) -> None:
+        """Their clients went down with the service, or will come again."""
+        for job in await asyncio.to_thread(self.store.unfinished, self.executor):
+            if job.kind == "request" and (job.generation or not self.is_open):
+                self._keep(self._cancel_unless_waited_for(job.id))
+
+    def _go_on_for_others(self) -> None:
+        """Do what services were at that died: their jobs are in the queue, the rest is ours."""
+        if self.lease is None or self._loop is None or not self.lease.has_taken.is_set():
+            return
+        self.lease.has_taken.clear()
+        try:
+            self.webhooks.open(self.executor)
+        except BaseException:
+            self.lease.has_taken.set()  # and it is tried again
+            raise
+        asyncio.run_coroutine_threadsafe(self._see_to_requests(), self._loop)
 
     async def close(self) -> None:
         self.is_open = False
@@ -199,9 +253,9 @@ def sweep(service: Service) -> None:
         service.folders.of(job.id).remove()
         service.store.forget_audio(job.id)
     for name in service.folders.names():
-        if name in service.receiving:  # its upload may wait long for its next turn
-            continue
         path = service.folders.of(name).path
+        if service.is_receiving(path):  # it may wait long for its next turn
+            continue
         if _is_abandoned(service, path) and service.store.find(name) is None:
             service.folders.of(name).remove()
 

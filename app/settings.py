@@ -73,6 +73,15 @@ class Settings(TranscriptionSettings):
         30.0, gt=0, description="Seconds that a write waits for a busy SQLite file."
     )
 
+    shared_queue: bool = Field(
+        False,
+        description="Share the jobs of LONGFORM_DATABASE_URL (Postgres) and LONGFORM_DATA_DIR with "
+        "other services, which set it too.",
+    )
+    lease_seconds: float = Field(
+        15.0, gt=0, description="A sharing service not heard of for so long loses its jobs."
+    )
+
     max_upload_bytes: int = Field(2 * GIB, ge=1, description="Largest file taken.")
     min_free_bytes: int = Field(GIB, ge=0, description="Free disk that uploads must leave.")
     max_field_bytes: int = Field(
@@ -180,6 +189,8 @@ class Settings(TranscriptionSettings):
             raise ValueError("LONGFORM_ADAPTER is of one model: set LONGFORM_MODEL alone with it")
         if self.webhooks and not self.webhook_secret:
             raise ValueError("LONGFORM_WEBHOOKS needs LONGFORM_WEBHOOK_SECRET to sign them with")
+        if self.shared_queue and not (self.database_url or "").startswith("postgres"):
+            raise ValueError("LONGFORM_SHARED_QUEUE needs Postgres: set LONGFORM_DATABASE_URL")
         return self
 
     def each_model(self) -> tuple[Self, ...]:

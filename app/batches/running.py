@@ -106,7 +106,7 @@ def sweep_files(service: Service) -> None:
         delete_file(service, file)
     service.files.delete_expired_batches(service.executor, now)
     for path in service.folders.files.iterdir():
-        if path.name in service.receiving or not service.is_abandoned(path.stat().st_mtime):
+        if service.is_receiving(path) or not service.is_abandoned(path.stat().st_mtime):
             continue
         if service.files.find_file(path.name) is None:
             path.unlink(missing_ok=True)
@@ -149,7 +149,7 @@ def _job(service: Service, batch: Batch, line: Line) -> tuple[Job, BatchRequest]
     name = line.source if line.source.startswith(FILE_PREFIX) else name_in(line.source)
     job = Job(
         id=job_id,
-        executor=batch.executor,
+        executor=service.executor_for("job"),
         owner=batch.owner,
         kind="job",
         status="queued",
@@ -173,6 +173,7 @@ def _failed(service: Service, job: Job, error: ApiError | AudioUnavailable) -> J
     param = error.param if isinstance(error, ApiError) else "url"
     return replace(
         job,
+        executor=service.executor,
         status="failed",
         finished=job.created,
         expires=job.created + service.settings.result_days * DAY,

@@ -189,7 +189,7 @@ def _job(service: Service, caller: str, taken: Taken, kind: Kind) -> Job:
     options = encode_options(taken.asked.options)
     return Job(
         id=taken.job_id,
-        executor=service.executor,
+        executor=service.executor_for(kind),
         owner=caller,
         kind=kind,
         status="queued",

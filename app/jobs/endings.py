@@ -15,6 +15,7 @@ from app.errors import Failure
 from app.jobs.notifications import Notifications
 from app.settings import DAY, Settings
 from app.storage.codecs import encode_transcript
+from app.storage.shared_queue import QUEUE
 from app.storage.store import Job, Kind, Status, Store
 from transcription.types import Transcript
 
@@ -26,7 +27,10 @@ log = logging.getLogger(__name__)
 class Endings:
     """Ends jobs in the store, each once. `watchers` hear of every end, in the thread of it."""
 
-    def __init__(self, settings: Settings, store: Store, notifications: Notifications) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, notifications: Notifications, executor: str
+    ) -> None:
+        self._executor = executor
         self._settings = settings
         self._store = store
         self._notifications = notifications
@@ -53,6 +57,8 @@ class Endings:
             return False
         values = {f"error_{name}": value for name, value in asdict(failure).items()}
         values |= self._times(job.kind)
+        if job.executor == QUEUE:  # nobody had it yet; who ends it keeps it
+            values["executor"] = self._executor
         has_ended = self._store.finish(job_id, status, values, generation=generation)
         if has_ended:
             self._ended(job_id)

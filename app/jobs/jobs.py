@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 
 from app.engines.pool import EnginePool
@@ -31,9 +31,10 @@ from app.jobs.obstacles import (
 )
 from app.jobs.runs import CANCELLED, JobRuns, Pipeline
 from app.jobs.turns import Turns
-from app.jobs.workflows import Workflows, webhook_id
+from app.jobs.workflows import Workflows, job_of, webhook_id, workflow_id
 from app.settings import Settings
 from app.storage.folders import Folders
+from app.storage.shared_queue import SharedQueue
 from app.storage.store import Job, Kind, Store
 from app.storage.tables import DATABASE_ERRORS
 from decoding.types import Decoder
@@ -67,11 +68,13 @@ class Jobs:
         self._turns = Turns(settings.lone_job_steps, settings.suspect_starts)
         self._lock = threading.Lock()
         self._joining = threading.Lock()
-        self._running: dict[str, Kind] = {}
+        self._running: dict[str, Job] = {}
         self._held: dict[str, ExitStack] = {}  # engines of jobs that are about to begin
         self._startable: set[str] = set()  # models whose jobs could begin at the last dispatch
         self._put_back: dict[str, float] = {}  # jobs whose workflow is over, or will be, and when
-        self._unwritten: set[str] = set()  # of these, jobs that the store takes for running
+        self._unwritten: set[str] = set()  # workflows of those that the store takes for running
+        self._versions: Mapping[str, str] = {}  # of jobs of others that are watched here
+        self.queue: SharedQueue | None = None  # where jobs come from that several services share
         self.barrier = Barrier(
             {
                 FULL_DISK: lambda: self.obstacle_of_storage() is None,
@@ -79,7 +82,7 @@ class Jobs:
             }
         )
         self.notifications = Notifications()
-        self._endings = Endings(settings, store, self.notifications)
+        self._endings = Endings(settings, store, self.notifications, workflows.executor)
         self.on_end = self._endings.watchers
         self.runs = JobRuns(
             settings,
@@ -110,7 +113,7 @@ class Jobs:
                 self._store.change_model(job.id, self._engines.default.name)
         interrupted = [job for job in unfinished if job.status == "running"]
         with self._lock:
-            self._running = {job.id: job.kind for job in interrupted}
+            self._running = {job.id: job for job in interrupted}
             queued = self._next(self._engines.startable())
         for job in interrupted:
             self._turns.enter(job.id, job.starts)
@@ -120,15 +123,18 @@ class Jobs:
     def open(self) -> None:
         """Take up what was interrupted and does not go on by itself, then what is queued."""
         with self._lock:
-            interrupted = list(self._running)
-        for job_id in interrupted:
-            if not self._workflows.is_under_way(job_id):
-                self._workflows.start_anew(TRANSCRIBE, job_id, job_id)
+            interrupted = list(self._running.values())
+        for job in interrupted:
+            name = workflow_id(job.id, job.generation)
+            if not self._workflows.is_under_way(name):
+                self._workflows.start_anew(TRANSCRIBE, name, name)
         self.dispatch()
 
     def tend(self) -> None:
         """Call it now and then: jobs that wait for an obstacle to go, go on when it has gone."""
         self._engines.tend()
+        if self.queue is not None:
+            self._heed(self.queue)
         if self.barrier.look():
             log.info("jobs go on")
             self._write_back()
@@ -156,7 +162,7 @@ class Jobs:
     def join_or_add(self, job: Job, *, accepts_failure: Callable[[Failure], bool]) -> Job:
         """The same request of the same owner if there is one, else `job`, accepted."""
         with self._joining:
-            same = self._store.find_same_request(job.owner, job.fingerprint)
+            same = self._store.find_same_request(job.executor, job.owner, job.fingerprint)
             if same is not None and (same.failure is None or accepts_failure(same.failure)):
                 if same.is_finished:  # keep it long enough to be read
                     grace = self._settings.request_grace_seconds
@@ -176,23 +182,28 @@ class Jobs:
     def delete(self, job_id: str) -> None:
         """Remove a job, its sound and its text; an unfinished one is cancelled first."""
         self.cancel(job_id)
+        job = self._store.find(job_id)
         self._store.delete(job_id)
-        self._forget(job_id)
+        self._forget(job_id, job.generation if job else 0)
         self._folders.of(job_id).remove()
         self._store.compact()
 
-    def _forget(self, job_id: str) -> None:
-        """Remove the history of workflows that are over: others would look in vain for theirs."""
+    def _forget(self, job_id: str, generation: int) -> None:
+        """Remove the history of workflows that are over: others would look in vain for theirs.
+
+        Those of earlier generations are: nobody takes them up.
+        """
+        names = [name(job_id, generation) for name in (workflow_id, webhook_id)]
         end = time.monotonic() + LEAVING_SECONDS
-        while self._is_at_work(job_id) and time.monotonic() < end:
+        while self._is_at_work(names[0]) and time.monotonic() < end:
             time.sleep(0.01)
-        names = (job_id, webhook_id(job_id))
         over = [name for name in names if not self._is_at_work(name)]
-        self._workflows.forget(*over)
+        before = [name(job_id, g) for name in (workflow_id, webhook_id) for g in range(generation)]
+        self._workflows.forget(*over, *before)
 
     def _is_at_work(self, name: str) -> bool:
         """A workflow is at work after its job has ended until its own end is stored."""
-        return name in self._running or self._workflows.is_under_way(name)
+        return job_of(name)[0] in self._running or self._workflows.is_under_way(name)
 
     def running(self) -> int:
         with self._lock:
@@ -213,6 +224,8 @@ class Jobs:
             self._begin_all(self._choose())
             for name in self._store.queued_models(self._workflows.executor):
                 self._engines.want(name)
+            for name in self.queue.models() if self.queue is not None else ():
+                self._engines.want(name)
         except Exception as error:
             obstacle = obstacle_of(error)
             if obstacle is None:
@@ -226,7 +239,7 @@ class Jobs:
             if self.runs.is_stopping or self.barrier.standing is not None:
                 return []
             chosen = self._next(self._startable)
-            self._running.update({job.id: job.kind for job in chosen})
+            self._running.update({job.id: job for job in chosen})
             for job in chosen:  # so that it is not closed before the job's own thread has come
                 self._held[job.id] = self._engines.hold(job.model)
         for job in chosen:
@@ -245,12 +258,13 @@ class Jobs:
 
     def _begin(self, job: Job) -> None:
         """Hand the job to its workflow; one that ran before begins again at its checkpoints."""
+        name = workflow_id(job.id, job.generation)
         was_started = job.started is not None  # perhaps by a service that was killed
-        if job.id in self._put_back or (was_started and not self._workflows.is_under_way(job.id)):
-            self._workflows.start_anew(TRANSCRIBE, job.id, job.id)
+        if job.id in self._put_back or (was_started and not self._workflows.is_under_way(name)):
+            self._workflows.start_anew(TRANSCRIBE, name, name)
             self._put_back.pop(job.id, None)
         else:
-            self._workflows.start(TRANSCRIBE, job.id, job.id)
+            self._workflows.start(TRANSCRIBE, name, name)
 
     def _next(self, models: Collection[str]) -> list[Job]:
         """Queued jobs of these models for which there is room."""
@@ -259,73 +273,81 @@ class Jobs:
     def _next_of(self, kind: Kind, models: Collection[str]) -> list[Job]:
         settings = self._settings
         limit = settings.running_jobs if kind == "job" else settings.running_requests
-        room = limit - sum(running == kind for running in self._running.values())
+        room = limit - sum(running.kind == kind for running in self._running.values())
         if room <= 0:
             return []
         # A chosen job is marked as running by its own thread, a moment after it was chosen.
         limit = room + len(self._running) + len(self._put_back)
-        queued = self._store.next_queued(self._workflows.executor, kind, limit, models)
-        return [job for job in queued if not self._is_taken(job.id)][:room]
+        free = self._free(kind, limit, models)
+        lacking = room - len(free)
+        if self.queue is None or kind == "request" or lacking <= 0:
+            return free[:room]
+        return self._free(kind, limit, models) if self.queue.claim(lacking, models) else free
 
-    def _is_taken(self, job_id: str) -> bool:
+    def _free(self, kind: Kind, limit: int, models: Collection[str]) -> list[Job]:
+        queued = self._store.next_queued(self._workflows.executor, kind, limit, models)
+        return [job for job in queued if not self._is_taken(job)]
+
+    def _is_taken(self, job: Job) -> bool:
         """Whether the job is chosen already, or its last workflow is about to leave: what is
         started under the same name would keep that one waiting for ever."""
-        if job_id in self._running:
+        if job.id in self._running:
             return True
-        since = self._put_back.get(job_id, -math.inf)
+        since = self._put_back.get(job.id, -math.inf)
         is_fresh = time.monotonic() - since < LEAVING_SECONDS
-        return is_fresh and self._workflows.is_under_way(job_id)
+        return is_fresh and self._workflows.is_under_way(workflow_id(job.id, job.generation))
 
-    def _run(self, job_id: str) -> str:
-        """The workflow. Whatever happens to the job, the workflow itself succeeds."""
+    def _run(self, workflow: str) -> str:
+        """The workflow, told its own name. Whatever happens to the job, it succeeds itself."""
+        job_id, generation = job_of(workflow)
         try:
-            return self._run_through(job_id)
+            return self._run_through(job_id, generation)
         except Exception as error:
             obstacle = obstacle_of(error)
             if obstacle is None or self.runs.is_stopping:
                 raise
-            self._wait_for(obstacle, job_id)
+            self._wait_for(obstacle, job_id, generation)
             return "put back"
         finally:
             self._leave(job_id)
 
-    def _run_through(self, job_id: str) -> str:
+    def _run_through(self, job_id: str, generation: int) -> str:
         self._turns.begin(job_id)
         if self.runs.is_stopping:
             raise Interrupted
-        job = self._store.start(job_id, time.time())
+        job = self._store.start(job_id, time.time(), generation=generation)
         if job is None:
             self.runs.tidy(job_id)
             return "over"
         with self._engines.lease(job.model) as decoder:
             if decoder is not None:
                 return self._start(job, decoder)
-        self._put_back_into_queue(job_id)
+        self._put_back_into_queue(job_id, generation)
         return "put back"
 
     def _start(self, job: Job, decoder: Decoder) -> str:
         with self._lock:
-            self._running[job.id] = job.kind
+            self._running[job.id] = job
         log.info("job started", extra={"fields": {"job": job.id, "kind": job.kind}})
         self.notifications.notify(job.id)
         return self.runs.transcribe(job, decoder)
 
-    def _wait_for(self, obstacle: Obstacle, job_id: str) -> None:
+    def _wait_for(self, obstacle: Obstacle, job_id: str, generation: int) -> None:
         """Put a job that met an obstacle back into the queue, as well as that can be."""
         fields = {"job": job_id, "obstacle": obstacle.code}
         log.warning("job waits", extra={"fields": fields})
         if obstacle in OF_STORAGE:
             self.barrier.meet(obstacle)
         if obstacle == FULL_DISK:  # what was decoded can be decoded again
-            self._folders.of(job_id).drop_workspace()
-        self._put_back_into_queue(job_id)
+            self._folders.of(job_id, generation).drop_workspace()
+        self._put_back_into_queue(job_id, generation)
 
-    def _put_back_into_queue(self, job_id: str) -> None:
+    def _put_back_into_queue(self, job_id: str, generation: int) -> None:
         self._put_back[job_id] = time.monotonic()
         try:
-            self._store.put_back(job_id)
+            self._store.put_back(job_id, generation=generation)
         except DATABASE_ERRORS:
-            self._unwritten.add(job_id)
+            self._unwritten.add(workflow_id(job_id, generation))
             self.barrier.meet(BUSY_DATABASE)  # and it is written when that has gone
         self.notifications.notify(job_id)
 
@@ -335,9 +357,10 @@ class Jobs:
 
     def _write_back(self) -> None:
         """Tell the store of jobs that were put back when it could not be told."""
-        for job_id in tuple(self._unwritten):
-            self._store.put_back(job_id)
-            self._unwritten.discard(job_id)
+        for name in tuple(self._unwritten):
+            job_id, generation = job_of(name)
+            self._store.put_back(job_id, generation=generation)
+            self._unwritten.discard(name)
 
     def _leave(self, job_id: str) -> None:
         self._let_go(job_id)
@@ -350,6 +373,50 @@ class Jobs:
             held = self._held.pop(job_id, None)
         if held is not None:
             held.close()
+
+    # Several services
+
+    def _heed(self, queue: SharedQueue) -> None:
+        """What other services did: took jobs over, ended them, brought them on, queued some."""
+        try:
+            self._stop_lost(queue)
+            self._tell_watchers(queue)
+            with self._lock:
+                queue.give_back(self._running)
+                self._forget_put_back()
+        except DATABASE_ERRORS:
+            return  # nothing can be heard now
+        self.dispatch()
+
+    def _forget_put_back(self) -> None:
+        """Whoever has what was put back begins it as a workflow of another name."""
+        lately = time.monotonic() - 2 * LEAVING_SECONDS
+        for job_id in [name for name, since in self._put_back.items() if since < lately]:
+            self._put_back.pop(job_id, None)
+
+    def _stop_lost(self, queue: SharedQueue) -> None:
+        """Work no longer on jobs that others have taken over, or have ended."""
+        with self._lock:
+            running = tuple(self._running.values())
+        generations = queue.generations([job.id for job in running]) if running else {}
+        for job in running:
+            now = generations.get(job.id)
+            if now == job.generation:
+                continue
+            reason = Cancelled("The job was cancelled.") if now is None else Interrupted()
+            if not self.runs.stop(job.id, reason):
+                self._turns.leave(job.id)  # if it waits to begin
+
+    def _tell_watchers(self, queue: SharedQueue) -> None:
+        """Wake those here who watch jobs that run elsewhere and have changed."""
+        elsewhere = [name for name in self.notifications.watched() if name not in self._running]
+        if not elsewhere:
+            self._versions = {}
+            return
+        before, self._versions = self._versions, queue.versions(elsewhere)
+        for name in elsewhere:
+            if before.get(name) != self._versions.get(name):
+                self.notifications.notify(name)
 
     # Models
 

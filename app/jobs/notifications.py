@@ -67,6 +67,11 @@ class Notifications:
         for subscription in subscriptions:
             subscription.notify()
 
+    def watched(self) -> list[str]:
+        """Jobs that somebody waits for news of."""
+        with self._lock:
+            return list(self._subscriptions)
+
     def close(self) -> None:
         """The service stops: wake everyone, and let them see `is_closing`."""
         self.is_closing = True

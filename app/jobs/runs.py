@@ -77,7 +77,7 @@ class JobRuns:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _at_work: dict[str, _Work] = field(default_factory=dict)
 
-    def stop(self, job_id: str, reason: Exception) -> bool:
+    def stop(self, job_id: str, reason: Exception | Interrupted) -> bool:
         """Stop the job's work, for which its thread is told `reason`; False: it was not at work."""
         with self._lock:
             work = self._at_work.get(job_id)

@@ -17,7 +17,7 @@ import time
 import httpx
 
 from app.errors import bad_request
-from app.jobs.workflows import Workflows, webhook_id
+from app.jobs.workflows import SUCCESS, Workflows, webhook_id
 from app.settings import Settings
 from app.storage.store import Job, Store
 from transcription.outward import InwardAddress, Reach, hosts_in, resolve
@@ -44,14 +44,19 @@ class Webhooks:
         workflows.register(DELIVER, self._deliver)
 
     def open(self, executor: str) -> None:
-        """Take up deliveries that a crash kept from being started."""
+        """Take up deliveries that a crash kept from being started, and those of services from
+        which jobs were taken over: an earlier generation of the job has begun them."""
         for job in self._store.with_webhook(executor):
-            if self._workflows.status_of(webhook_id(job.id)) is None:
+            now, *before = (
+                self._workflows.status_of(webhook_id(job.id, generation))
+                for generation in range(job.generation, -1, -1)
+            )
+            if now is None and SUCCESS not in before:
                 self.job_ended(job)
 
     def job_ended(self, job: Job) -> None:
         if job.webhook_url and self._settings.webhooks:
-            self._workflows.start(DELIVER, webhook_id(job.id), job.id)
+            self._workflows.start(DELIVER, webhook_id(job.id, job.generation), job.id)
 
     def check(self, url: str | None) -> None:
         """Raise `ApiError` for an address that cannot be a webhook."""

@@ -28,7 +28,9 @@ from decoding.errors import EngineFailed, PoisonClip
 # Raise it when the order or meaning of steps changes: jobs of the old scheme then start over.
 STEP_SCHEME = "3"
 UNDER_WAY = ("PENDING", "ENQUEUED")
+SUCCESS = "SUCCESS"
 FIRST_PAUSE_SECONDS = 0.5
+EXECUTOR = "executor"
 
 log = logging.getLogger(__name__)
 Body = Callable[[str], str]
@@ -144,15 +146,32 @@ class Workflows:
 
 def executor_of(folder: Path, name: str) -> str:
     """The name of this data folder's executor: made once, the same at every start."""
-    path = folder / "executor"
-    if not path.exists():
-        path.write_text(name, encoding="utf-8")
-    return path.read_text(encoding="utf-8").strip()
+    known = known_executor(folder)
+    if known is None:
+        (folder / EXECUTOR).write_text(name, encoding="utf-8")
+    return known or name
 
 
-def webhook_id(job_id: str) -> str:
-    """The workflow that tells of a job's end; the job's own has the id of the job."""
-    return f"hook_{job_id}"
+def known_executor(folder: Path) -> str | None:
+    """The name of this data folder's executor, if it has one."""
+    path = folder / EXECUTOR
+    return path.read_text(encoding="utf-8").strip() if path.exists() else None
+
+
+def workflow_id(job_id: str, generation: int = 0) -> str:
+    """The workflow that does a job: the history of an earlier generation is never written on."""
+    return f"{job_id}.{generation}" if generation else job_id
+
+
+def job_of(workflow: str) -> tuple[str, int]:
+    """The job that a workflow does, and its generation."""
+    job_id, _, generation = workflow.partition(".")
+    return job_id, int(generation or 0)
+
+
+def webhook_id(job_id: str, generation: int = 0) -> str:
+    """The workflow that tells of a job's end."""
+    return f"hook_{workflow_id(job_id, generation)}"
 
 
 def _outside(call: Callable[[], Result]) -> Result:

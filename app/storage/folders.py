@@ -9,14 +9,16 @@ import fcntl
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from transcription.audio_cache import NOTE
 
+MARK = "mark"
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 PROBE_BYTES = 64 << 10
@@ -147,9 +149,12 @@ def room_lacking(root: Path) -> str | None:
 
 
 class Folders:
-    """The data folder, locked while this object lives. Raises `FolderInUse`, `FolderUnusable`."""
+    """The data folder, locked while this object lives: for itself, or with all that share it.
 
-    def __init__(self, root: Path) -> None:
+    Raises `FolderInUse`, `FolderUnusable`.
+    """
+
+    def __init__(self, root: Path, *, is_shared: bool = False) -> None:
         prepare(root)
         self.root = root
         self.jobs = root / "jobs"
@@ -157,7 +162,31 @@ class Folders:
         with _told(root):
             self.jobs.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
             self.files.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-            self._lock = self._take_lock()
+            self._lock = self._take_lock(fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX)
+
+    def mark(self) -> str:
+        """What tells this folder from others: made once, by whoever asks first."""
+        path = self.root / MARK
+        with _told(self.root):
+            if not path.exists():
+                self._make_mark(path)
+            return path.read_text(encoding="utf-8").strip()
+
+    def _make_mark(self, path: Path) -> None:
+        """All of it or nothing, and never a second one."""
+        with tempfile.NamedTemporaryFile("w", dir=self.root) as draft, suppress(FileExistsError):
+            draft.write(uuid.uuid4().hex)
+            draft.flush()
+            os.link(draft.name, path)
+
+    def check_mark(self, agreed: str) -> None:
+        """Raise `FolderUnusable` where the services that share a queue agreed on another folder."""
+        if self.mark() != agreed:
+            raise FolderUnusable(
+                f"the other services of this database share another data folder than {self.root}: "
+                "mount theirs there. If theirs is lost for good, write its mark, "
+                f"{agreed}, into {self.root / MARK}: jobs whose sound lay in it will fail"
+            )
 
     def file(self, file_id: str) -> Path:
         """Where the content of a file of the Files API lies."""
@@ -182,13 +211,14 @@ class Folders:
     def close(self) -> None:
         self._lock.close()
 
-    def _take_lock(self) -> IO[str]:
+    def _take_lock(self, kind: int) -> IO[str]:
         lock = os.fdopen(os.open(self.root / "lock", os.O_CREAT | os.O_RDWR, PRIVATE_FILE), "w")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except OSError as error:
             lock.close()
             raise FolderInUse(
-                f"another service works in {self.root}; stop it, or set LONGFORM_DATA_DIR"
+                f"another service works in {self.root}; stop it, set LONGFORM_DATA_DIR, or let "
+                "both share a queue (LONGFORM_SHARED_QUEUE)"
             ) from error
         return lock

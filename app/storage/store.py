@@ -141,9 +141,12 @@ class Store:
     def find_by_idempotency_key(self, owner: str, key: str) -> Job | None:
         return self._first(_selected().where(jobs.c.owner == owner, jobs.c.idempotency_key == key))
 
-    def find_same_request(self, owner: str, fingerprint: str) -> Job | None:
-        """The newest waiting request of this owner with the same sound and options."""
+    def find_same_request(self, executor: str, owner: str, fingerprint: str) -> Job | None:
+        """The newest waiting request of this owner with the same sound and options; one that is
+        another executor's only if it has ended, for nobody here would be told of its end."""
+        is_told = sa.or_(jobs.c.executor == executor, jobs.c.status.not_in(UNFINISHED))
         query = _selected().where(
+            is_told,
             jobs.c.owner == owner,
             jobs.c.fingerprint == fingerprint,
             jobs.c.kind == "request",

@@ -140,6 +140,21 @@ batch_requests = sa.Table(
     sa.Index("longform_batch_requests_by_batch", "batch", "line"),
 )
 
+# Services that share a queue, and the mark of the folder that they share
+services = sa.Table(
+    "longform_services",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("renewed", sa.Float, nullable=False),
+)
+
+shared_folder = sa.Table(
+    "longform_shared_folder",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("mark", sa.Text, nullable=False),
+)
+
 OF_A_JOB = (checkpoints, segments, transcripts, batch_requests)
 
 
@@ -174,6 +189,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _expect_ends,
     _create_tables,
     _count_generations,
+    _create_tables,
 )
 
 
@@ -289,7 +305,7 @@ def open_engine(
             pool_pre_ping=True,
             pool_size=10,
             hide_parameters=True,
-            connect_args={"client_encoding": "utf8"},
+            connect_args={"client_encoding": "utf8", **_POSTGRES_PATIENCE},
         )
     engine = sa.create_engine(url, connect_args={"timeout": busy_seconds}, hide_parameters=True)
 
@@ -302,6 +318,16 @@ def open_engine(
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine
+
+
+# A server that is gone without a word: otherwise it is waited for as long as TCP likes
+_POSTGRES_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds
+}
 
 
 def _with_psycopg(url: str) -> str:

@@ -48,6 +48,7 @@ class Killable:
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
         self.log = folder.parent / "decoded.log"
+        self.arguments = arguments
         self._command = [sys.executable, "-m", "tests.app.planted_service", str(folder)]
         self._command += [str(self.log), *arguments]
         self._process: subprocess.Popen[str] | None = None
@@ -97,6 +98,13 @@ class Killable:
             assert time.monotonic() < give_up, "the engine outlived the service"
             time.sleep(0.05)
         return code
+
+    def pause(self) -> None:
+        """Let it do nothing until it goes on; its engine's process is not asked."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS, trust_env=False)

@@ -99,6 +99,8 @@ def main() -> None:
         port=0,
         data_dir=given.folder,
         database_url=given.database,
+        shared_queue=given.lease is not None,
+        lease_seconds=given.lease or 15.0,
         min_free_bytes=0,
         model=given.model,
         threads=given.threads,
@@ -134,6 +136,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--words", type=int, default=WORDS_PER_WINDOW, help="planted: in a window")
     parser.add_argument("--kill-at", type=int, help="end before this step that lasts on disk")
     parser.add_argument("--database", help="postgresql://…, SQLite if not given")
+    parser.add_argument("--lease", type=float, help="share the queue; seconds of a lease")
     return parser
 
 

@@ -37,6 +37,13 @@ def test_the_network_is_refused_without_keys(host: str, tmp_path: Path):
     assert Settings(host=host, allow_anonymous_network=True)
 
 
+@pytest.mark.parametrize("url", [None, "sqlite:///shared.db"])
+def test_a_shared_queue_needs_postgres(url: str | None):
+    with pytest.raises(ValidationError, match="LONGFORM_DATABASE_URL"):
+        Settings(shared_queue=True, database_url=url)
+    assert Settings(shared_queue=True, database_url="postgresql://a/b").lease_seconds == 15.0
+
+
 def test_webhooks_need_a_secret():
     with pytest.raises(ValidationError, match="LONGFORM_WEBHOOK_SECRET"):
         Settings(webhooks=True)

@@ -8,15 +8,20 @@ import hmac
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from app.jobs import webhooks
 from app.jobs.webhooks import sign
+from app.settings import Settings
+from app.storage.store import Store
+from app.storage.tables import sqlite_url
 from tests.app.calls import submit
 from tests.app.conftest import Running, Start
 from tests.app.loopback import Exchange, LoopbackServer
 from tests.app.planted import GIVE_UP_SECONDS
+from tests.app.storage.test_store import job
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
 
@@ -98,3 +103,43 @@ def test_signature_of_the_standard_s_example():
     body = b'{"test": 2432232314}'
     signature = sign(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body)
     assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+class Deliveries:
+    """Workflows that are only noted. `known`: the state of those that were begun before."""
+
+    def __init__(self, **known: str) -> None:
+        self.known = known
+        self.begun: list[str] = []
+
+    def register(self, _name: str, _body: object) -> None:
+        pass
+
+    def status_of(self, workflow: str) -> str | None:
+        return self.known.get(workflow.replace(".", "_"))
+
+    def start(self, _name: str, workflow: str, _argument: str) -> None:
+        self.begun.append(workflow)
+
+
+@pytest.mark.parametrize(
+    ("known", "begun"),
+    [
+        ({}, ["hook_job_1.2"]),
+        ({"hook_job_1": "PENDING", "hook_job_1_1": "PENDING"}, ["hook_job_1.2"]),
+        ({"hook_job_1": "SUCCESS", "hook_job_1_1": "PENDING"}, []),
+        ({"hook_job_1_2": "PENDING"}, []),
+    ],
+    ids=["never begun", "begun by others", "delivered", "begun"],
+)
+def test_who_takes_a_job_over_delivers_what_was_not(
+    tmp_path: Path, known: dict[str, str], begun: list[str]
+):
+    store = Store(sqlite_url(tmp_path))
+    ended = job(1, status="completed", webhook_url="https://hooks.example", generation=2)
+    store.add(ended)
+    deliveries = Deliveries(**known)
+    settings = Settings(webhooks=True, webhook_secret="s")
+    webhooks.Webhooks(settings, store, deliveries).open(ended.executor)  # type: ignore[arg-type]
+    assert deliveries.begun == begun
+    store.close()
