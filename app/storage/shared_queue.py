@@ -20,6 +20,7 @@ from app.storage.tables import batches, files, jobs, open_engine, services, shar
 
 QUEUE = "queue"  # the executor of jobs that no service has claimed
 PREFIX = "service-"  # of the executors that share the queue
+LOCK_SHARE = 0.2  # of a lease that taking over waits for a lock; our own is renewed meanwhile
 _NOW = sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Float)
 _NEXT = jobs.c.generation + 1
 
@@ -33,6 +34,7 @@ class SharedQueue:
         self._engine = open_engine(url, is_synchronous=True)
         self._executor = executor
         self._lease = lease_seconds
+        self._lock_milliseconds = max(1, round(lease_seconds * LOCK_SHARE * 1000))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -67,9 +69,14 @@ class SharedQueue:
 
     def take_over(self) -> list[str]:
         """End leases that are over: unfinished jobs of their holders wait in the queue again, the
-        rest is ours. The names of these services."""
+        rest is ours. The names of these services.
+
+        A holder that fell asleep in a transaction has rows locked for a while: raises what the
+        database says of that, has changed nothing then, and is called again.
+        """
         is_over = sa.and_(services.c.renewed < _NOW - self._lease, services.c.id != self._executor)
         with self._engine.begin() as connection:
+            connection.execute(sa.text(f"SET LOCAL lock_timeout = {self._lock_milliseconds}"))
             ended = sa.delete(services).where(is_over).returning(services.c.id)
             names = list(connection.execute(ended).scalars())
             if names:

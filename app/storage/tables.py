@@ -300,13 +300,7 @@ def open_engine(
     `busy_seconds`: that SQLite waits for other writers. Errors say no values: they are content.
     """
     if not url.startswith("sqlite"):
-        return sa.create_engine(
-            _with_psycopg(url),
-            pool_pre_ping=True,
-            pool_size=10,
-            hide_parameters=True,
-            connect_args={"client_encoding": "utf8", **_POSTGRES_PATIENCE},
-        )
+        return _open_postgres(url)
     engine = sa.create_engine(url, connect_args={"timeout": busy_seconds}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
@@ -328,6 +322,26 @@ _POSTGRES_PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,  # milliseconds
 }
+# And its patience with a client that falls asleep in a transaction: the rows are locked meanwhile
+IDLE_IN_TRANSACTION_SECONDS = 10
+
+
+def _open_postgres(url: str) -> sa.Engine:
+    engine = sa.create_engine(
+        _with_psycopg(url),
+        pool_pre_ping=True,
+        pool_size=10,
+        hide_parameters=True,
+        connect_args={"client_encoding": "utf8", **_POSTGRES_PATIENCE},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        patience = f"{IDLE_IN_TRANSACTION_SECONDS}s"
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{patience}'")
+        connection.commit()
+
+    return engine
 
 
 def _with_psycopg(url: str) -> str:

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from app.storage.batch_store import BatchStore, StoredFile
 from app.storage.shared_queue import QUEUE, SharedQueue
 from app.storage.store import Job, Store
-from app.storage.tables import metadata, open_engine
+from app.storage.tables import IDLE_IN_TRANSACTION_SECONDS, jobs, metadata, open_engine
 from tests.app.killing import postgres
 
 LONG, SHORT = 3600.0, 0.01
@@ -135,6 +136,28 @@ def test_who_lost_its_lease_is_told_and_takes_a_new_one(store: Store, member: Me
     assert store.find("late").executor == "service-first"
     second.take_over()
     assert store.find("late").executor == QUEUE
+
+
+def test_who_sleeps_in_a_transaction_keeps_nobody_waiting(
+    server: str, store: Store, member: Member
+):
+    """Its rows are locked until the database ends its session; then they are taken over."""
+    dead, live = member("dead"), member("live", lease=SHORT)
+    store.add(job("locked"))
+    dead.claim(1, {"m"})
+    dead.give_up()
+    sleeper = open_engine(server)
+    with sleeper.connect() as asleep:
+        asleep.execute(sa.update(jobs).where(jobs.c.id == "locked").values(windows_done=1))
+        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+            live.take_over()
+        assert store.find("locked").executor == "service-dead"
+        asleep.rollback()
+        timeout = asleep.execute(sa.text("SHOW idle_in_transaction_session_timeout")).scalar()
+        assert timeout == f"{IDLE_IN_TRANSACTION_SECONDS}s"
+    sleeper.dispose()
+    assert live.take_over() == ["service-dead"]
+    assert store.find("locked").executor == QUEUE
 
 
 def test_what_nobody_has_is_found(store: Store, member: Member):
