@@ -103,8 +103,8 @@ class SharedQueue:
     # Jobs
 
     def claim(self, limit: int, models: Collection[str]) -> int:
-        """Make at most so many jobs of these models ours, those first that `Store.next_queued`
-        has first; how many."""
+        """Make at most so many jobs of these models ours; how many. Those first that
+        `Store.next_queued` has first, but for jobs that had begun: they go before others."""
         others = jobs.alias()
         running = (
             sa.select(sa.func.count())
@@ -116,7 +116,8 @@ class SharedQueue:
         chosen = (
             sa.select(jobs.c.id)
             .where(waiting)
-            .order_by(jobs.c.starts.desc(), running, jobs.c.created, jobs.c.id)
+            .order_by(jobs.c.starts.desc(), jobs.c.started.is_(None), running)
+            .order_by(jobs.c.created, jobs.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True, of=jobs)
             .cte("chosen")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,8 +28,9 @@ NIGHT_PACE_SECONDS = 1.0  # that much is left to do when a killed service is bac
 
 
 @pytest.fixture(scope="module")
-def wire(tmp_path_factory: pytest.TempPathFactory) -> Wire:
-    return Wire(tmp_path_factory.mktemp("w"))
+def wire() -> Iterator[Wire]:
+    with tempfile.TemporaryDirectory(prefix="wire-") as folder:  # a socket's path must be short
+        yield Wire(Path(folder))
 
 
 @pytest.fixture(scope="module")

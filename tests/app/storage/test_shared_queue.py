@@ -82,12 +82,13 @@ def test_claims_go_by_owner_starts_and_model(store: Store, member: Member):
     store.start("job_running", 1.0)
     store.add(job("job_ann", created=1.0))
     store.add(job("job_bob", owner="bob", created=2.0))
-    store.add(job("job_suspect", starts=3, created=3.0))
+    store.add(job("job_begun", started=1.0, created=3.0))
+    store.add(job("job_suspect", starts=3, created=4.0))
     assert queue.models() in (["m", "another"], ["another", "m"])
     order = []
     while queue.claim(1, {"m"}):
         order += [one.id for one in store.unfinished("service-a") if one.id not in order]
-    assert order == ["job_suspect", "job_bob", "job_ann"]
+    assert order == ["job_suspect", "job_begun", "job_bob", "job_ann"]
 
 
 def test_what_a_dead_service_had_goes_on(server: str, store: Store, member: Member):
