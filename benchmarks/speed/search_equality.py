@@ -137,9 +137,10 @@ def run_together(cases: Sequence[Case], plans: Sequence[Plan], width: int) -> Se
             last_initial = SIZE if case.last_initial is None else case.last_initial
         forbid_at_start(first, LAYOUT, BLANK, last_initial)
         one = state.rows(row, row + 1)
-        alone = () if plan.uniforms is None else (0,)
+        alone = None if plan.uniforms is None else torch.tensor([0])
         _grow(prefixes, row, one, advance(one, first, LAYOUT, alone))
-    sampling = tuple(row for row, plan in enumerate(plans) if plan.uniforms is not None)
+    drawn = [row for row, plan in enumerate(plans) if plan.uniforms is not None]
+    sampling = torch.tensor(drawn) if drawn else None
     while not bool(state.is_done.all()):
         logits = torch.stack(
             [

@@ -30,6 +30,7 @@ class StepShape:
     slots: int
     live: int  # text positions that are attended to
     has_one_bias: bool  # the same for all slots
+    sampling: int  # slots that draw their tokens
 
 
 Shape = TypeVar("Shape", bound=Hashable)
@@ -38,6 +39,12 @@ Replay = Callable[[], object]
 
 class Runner(Protocol):
     """Runs what is done again and again with tensors that stay where they are."""
+
+    @property
+    def replays(self) -> bool:
+        """Whether a body may be done again without being called: all that changes between two
+        times must be in its tensors."""
+        ...
 
     def slots(self, running: int, room: int) -> int:
         """How many slots, from the first, take part in a step when `running` of them are taken."""
@@ -62,6 +69,8 @@ class Runner(Protocol):
 
 class PlainRunner:
     """Calls the body."""
+
+    replays = False
 
     def slots(self, running: int, room: int) -> int:  # noqa: ARG002 - a port
         return running
@@ -108,6 +117,10 @@ class RecordingRunner:
         self._met: set[Hashable] = set()
         self._replays: dict[Hashable, Replay] = {}
         self._is_able = True
+
+    @property
+    def replays(self) -> bool:
+        return self._is_able
 
     def slots(self, running: int, room: int) -> int:
         if not self._is_able:

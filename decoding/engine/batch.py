@@ -16,7 +16,7 @@ from decoding.engine.fallback import due_beams, plan_attempt
 from decoding.engine.language_detection import only_language
 from decoding.engine.prefill import Prefiller
 from decoding.engine.prefill_queue import PrefillQueue
-from decoding.engine.slot_table import Slot, SlotTable, audio_of, judge, leave
+from decoding.engine.slot_table import Slot, SlotTable, judge, leave
 from decoding.engine.slots import SlotGroup, width_for
 from decoding.engine.window_request import Phase, WindowRequest
 from decoding.engine.word_timing import WordTimingQueue, no_numbers
@@ -187,10 +187,7 @@ class Batch:
         """
         verdicts = list(zip(done, judge(self._model, done), strict=True))
         leaving = [slot for slot, is_finished in verdicts if is_finished]
-        self._word_timing.start(
-            [slot.request for slot in leaving],
-            lambda rows: audio_of([leaving[at] for at in rows], self._model.device),
-        )
+        self._word_timing.start(leaving)
         leave(leaving)
         again = [slot for slot, is_finished in verdicts if not is_finished]
         self._try_again(again)

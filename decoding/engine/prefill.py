@@ -21,7 +21,7 @@ from decoding.engine.language_detection import (
     likeliest,
 )
 from decoding.engine.prompt_prefill import AskedColumns, read_prompts
-from decoding.engine.slot_memory import SlotMemory
+from decoding.engine.slot_memory import SlotMemory, UsedMemories
 from decoding.engine.slots import PrefilledWindow, SlotGroup
 from decoding.engine.token_suppression import TokenSuppression, TokenSuppressions
 from decoding.engine.window_request import Phase, WindowRequest
@@ -73,8 +73,7 @@ class Prefiller:
         self._model = model
         self._mel = LogMel(dims.n_mels, device)
         self._suppressions = TokenSuppressions(model)
-        self._memories: dict[int, SlotMemory] = {}
-        self._times_grown: dict[int, int] = {}
+        self._memories = UsedMemories(self.runner)
         self._most_tokens = dims.n_text_ctx
         self._sound = torch.zeros(at_once, dims.n_mels, 2 * dims.n_audio_ctx, device=device)
         told = at_once * (TOLD + self._most_tokens)
@@ -160,16 +159,9 @@ class Prefiller:
         numbers = zip(told, padded(texts, length), strict=True)
         send_into(self._told, [number for row in numbers for part in row for number in part])
         is_padded = what != "sound and language" and any(len(one) < length for one in texts)
-        self._use(slot_group.memory)
+        self._memories.use(slot_group.memory)
         shape = PrefillShape(slot_group.width, what, len(texts), length, is_padded)
         self.runner.run(shape, self._prefill)
-
-    def _use(self, memory: SlotMemory) -> None:
-        """What was recorded with tensors that are no more must not be done again."""
-        if self._times_grown.get(memory.width) != memory.times_grown:
-            self.runner.forget()
-        self._memories[memory.width] = memory
-        self._times_grown[memory.width] = memory.times_grown
 
     def _prefill(self, shape: PrefillShape) -> None:
         """What is done on the device: it takes nothing from the host, and leaves all it finds in

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from decoding.device.cuda_graphs import Runner
 from decoding.device.transfer import send
 from decoding.engine.memory import lasting
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import Audio, KeyValue
+from decoding.model.text_decoder import KeyValue
 from decoding.search.state import SearchState
 
 UNSEEN = float("-inf")
@@ -105,9 +106,8 @@ class SlotMemory:
         self.place.index_fill_(0, left, self.positions)
         self.position.index_fill_(0, left, 0)
 
-    def move(self, sources: Sequence[int], targets: Sequence[int]) -> None:
-        """The windows in the places `sources` take the places `targets`, in which nobody is."""
-        old, new = send([sources, targets], self.place.device)
+    def move(self, old: Tensor, new: Tensor) -> None:
+        """The windows in the places `old` [w] take the places `new` [w], in which nobody is."""
         for name in ("audio", "text", "mask", "bias", "first_bias", "first_logits", "sounds"):
             dim, kept = PLACES.get(name, 0), getattr(self, name)
             kept.index_copy_(dim, new, kept.index_select(dim, old))
@@ -148,15 +148,26 @@ class PlaceAlone:
         return key, value
 
 
-class JoinedAudio:
-    """Keys and values of windows one after the other, joined when their layer is read."""
+class UsedMemories:
+    """The memories that a runner's bodies find by their width.
 
-    def __init__(self, windows: Sequence[Audio]) -> None:
-        self._windows = windows
+    What was recorded with tensors that are no more is forgotten.
+    """
 
-    def __getitem__(self, layer: int) -> KeyValue:
-        keys, values = zip(*(one[layer] for one in self._windows), strict=True)
-        return torch.cat(keys), torch.cat(values)
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._memories: dict[int, SlotMemory] = {}
+        self._times_grown: dict[int, int] = {}
+
+    def use(self, memory: SlotMemory) -> None:
+        """The next body will find it."""
+        if self._times_grown.get(memory.width) != memory.times_grown:
+            self._runner.forget()
+        self._memories[memory.width] = memory
+        self._times_grown[memory.width] = memory.times_grown
+
+    def __getitem__(self, width: int) -> SlotMemory:
+        return self._memories[width]
 
 
 def _larger(old: Tensor, shape: tuple[int, ...], default: float = 0.0) -> Tensor:

@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import torch
-
 from decoding.device.transfer import send
 from decoding.engine.fallback import judge_attempt
 from decoding.engine.quality import Sounds
-from decoding.engine.slot_memory import JoinedAudio
 from decoding.engine.slots import SlotGroup
 from decoding.engine.window_request import Phase, WindowRequest
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import Audio
 from decoding.search.hypotheses import best_hypothesis, on_host
 from decoding.search.state import Plan
 
@@ -99,16 +95,6 @@ def judge(model: LoadedModel, slots: Sequence[Slot]) -> list[bool]:
         hypothesis = replace(hypothesis, tokens=tokens)
         verdicts.append(judge_attempt(slot.request, hypothesis, Sounds(*sounds), model.vocabulary))
     return verdicts
-
-
-def audio_of(slots: Sequence[Slot], device: torch.device) -> Audio:
-    """Audio keys and values of the windows in some slots of any tables, layer by layer."""
-    first = slots[0].table.slot_group
-    if len(slots) == 1:
-        return first.audio_of(slots[0].at)
-    if all(slot.table.slot_group is first for slot in slots):
-        return first.memory.audio_of(send([slot.at for slot in slots], device))
-    return JoinedAudio([slot.table.slot_group.audio_of(slot.at) for slot in slots])
 
 
 def leave(slots: Sequence[Slot]) -> None:

@@ -55,8 +55,7 @@ class _SlotState:
 class SlotGroup:
     """Places for at most `capacity` windows of `width` beams, of which `room` are there at once.
 
-    `runner` takes the steps in which nobody samples; the device's own if None. `side_stream`:
-    where windows are prefilled.
+    `runner` takes the steps; the device's own if None. `side_stream`: where windows are prefilled.
     """
 
     def __init__(
@@ -144,7 +143,7 @@ class SlotGroup:
         moved = {moves.get(at, at): slot for at, slot in self._slots.items()}
         if not moves or self._size_of_step(moved) == self._size_of_step(self._slots):
             return {}
-        self.memory.move(list(moves), list(moves.values()))
+        self._tokens.move(list(moves.items()))
         self._free = sorted(free, reverse=True)
         self.leave(list(moves))
         self._slots = moved
@@ -160,10 +159,8 @@ class SlotGroup:
             most = min(2 * self.memory.positions, self._most_positions)
             self._grow(self.memory.room, max(live, most))
         sampling = [at for at, slot in self._slots.items() if slot.is_sampling]
-        # who samples has tensors of its own and is not recorded: no place more than is needed
-        slots = max(self._slots) + 1 if sampling else self._size_of_step(self._slots)
         biases = [slot.suppression.bias for slot in self._slots.values()]
-        self._tokens.take(slots, live, biases, sampling)
+        self._tokens.take(self._size_of_step(self._slots), live, biases, sampling)
         for slot in self._slots.values():  # who is done may go on for a while, but not run over
             slot.steps = min(slot.steps + 1, self._steps - slot.length)
 

@@ -24,7 +24,15 @@ TOLD = 2 + 7  # numbers of a beginning: the place, the prompt's length, and the 
 
 @dataclass(frozen=True, slots=True)
 class FirstShape:
-    """Of the first tokens of so many windows."""
+    """Of the first tokens of so many windows, in so many of which they are drawn."""
+
+    windows: int
+    sampling: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveShape:
+    """Of so many windows that take other places."""
 
     windows: int
 
@@ -48,10 +56,7 @@ class _SlotCache:
 
 
 class TokenSteps:
-    """Takes tokens in the places of `memory`, of at most `capacity` windows.
-
-    `runner` takes the steps in which nobody samples.
-    """
+    """Takes tokens in the places of `memory`, of at most `capacity` windows."""
 
     def __init__(
         self, model: LoadedModel, memory: SlotMemory, capacity: int, runner: Runner
@@ -61,7 +66,10 @@ class TokenSteps:
         self._runner = runner
         self._layout = model.decoder.columns.layout
         self._last_position = model.dimensions.n_text_ctx - 1
-        self._told = torch.zeros(capacity * TOLD, dtype=torch.float64, device=model.device)
+        told = capacity * (TOLD + 1)  # and who samples, behind all others
+        self._told = torch.zeros(told, dtype=torch.float64, device=model.device)
+        self._sampling = torch.zeros(capacity, dtype=torch.int64, device=model.device)
+        self._known_sampling: Sequence[int] = ()  # what stands there
         self._one_bias = torch.zeros_like(model.decoder.columns.plain_bias)[None, None]
         self._shown_bias: Tensor | None = None  # what `_one_bias` was made of
 
@@ -72,20 +80,38 @@ class TokenSteps:
 
         `biases`: of the windows that are there, each [columns]. `sampling`: their places.
         """
-        shape = StepShape(slots, live, self._shows_one(biases))
-        if sampling:
-            self._take_tokens(shape, sampling)
-        else:
-            self._runner.run(shape, self._take_tokens)
+        some = self._rounded(sampling, slots)
+        if some and some != self._known_sampling:
+            send_into(self._sampling, some)
+            self._known_sampling = some
+        shape = StepShape(slots, live, self._shows_one(biases), len(some))
+        self._runner.run(shape, self._take_tokens)
 
     def take_first(self, told: Sequence[float], sampling: Sequence[int]) -> None:
         """The first tokens of windows, `TOLD` numbers of each; `sampling`: which of these do."""
-        send_into(self._told, told)
-        shape = FirstShape(len(told) // TOLD)
-        if sampling:
-            self._take_first(shape, sampling)
-        else:
-            self._runner.run(shape, self._take_first)
+        windows = len(told) // TOLD
+        some = self._rounded(sampling, windows)
+        send_into(self._told, [*told, *some])
+        self._runner.run(FirstShape(windows, len(some)), self._take_first)
+
+    def _rounded(self, sampling: Sequence[int], most: int) -> Sequence[int]:
+        """Some stand there twice, so that there are few shapes: they draw the same twice."""
+        if not sampling:
+            return ()
+        count = self._runner.slots(len(sampling), most)
+        return (*sampling, *[sampling[0]] * (count - len(sampling)))
+
+    def move(self, moves: Sequence[tuple[int, int]]) -> None:
+        """Windows take other places, in which nobody is; each from where to where."""
+        at = 0
+        for count in self._runner.parts(len(moves)):
+            send_into(self._told, [place for move in moves[at : at + count] for place in move])
+            self._runner.run(MoveShape(count), self._move)
+            at += count
+
+    def _move(self, shape: MoveShape) -> None:
+        old, new = self._told[: 2 * shape.windows].view(shape.windows, 2).long().unbind(1)
+        self._memory.move(old, new)
 
     def _shows_one(self, biases: Sequence[Tensor]) -> bool:
         """Whether all windows have the same bias, which is then where a step looks for it."""
@@ -97,11 +123,11 @@ class TokenSteps:
             self._shown_bias = bias
         return True
 
-    def _take_tokens(self, shape: StepShape, sampling: Sequence[int] = ()) -> None:
+    def _take_tokens(self, shape: StepShape) -> None:
         """What a step does on the device.
 
-        Without `sampling` it asks the device nothing, takes nothing from the host and leaves its
-        results in tensors that stay: it may be replayed as long as they are not replaced.
+        It asks the device nothing, takes nothing from the host and leaves its results in tensors
+        that stay: it may be replayed as long as they are not replaced.
         """
         slots, live, memory = shape.slots, shape.live, self._memory
         state = memory.search.rows(0, slots)
@@ -121,6 +147,7 @@ class TokenSteps:
         bias = self._one_bias if shape.has_one_bias else memory.bias[:slots, None]
         logits = self._decoder.logits(hidden).add_(bias)
         # 3. the search; a beam sees what the beam that it continues saw
+        sampling = self._sampling[: shape.sampling] if shape.sampling else None
         source = advance(state, logits, self._layout, sampling)
         mask.copy_(mask.gather(1, source[..., None].expand(-1, -1, live)))
         # 4. whoever is done stays where it is
@@ -128,10 +155,12 @@ class TokenSteps:
         memory.place[:slots].add_(is_going, alpha=memory.width)
         memory.position[:slots].add_(is_going)
 
-    def _take_first(self, shape: FirstShape, sampling: Sequence[int] = ()) -> None:
+    def _take_first(self, shape: FirstShape) -> None:
         """What the first tokens of some windows are on the device, as `_take_tokens` says."""
         memory = self._memory
-        told = self._told[: shape.windows * TOLD].view(shape.windows, TOLD)
+        end = shape.windows * TOLD
+        told = self._told[:end].view(shape.windows, TOLD)
+        sampling = self._told[end : end + shape.sampling].long() if shape.sampling else None
         windows, length = told[:, :2].long().unbind(1)
         # 1. only the prompt is seen
         seen = torch.arange(memory.mask.shape[-1], device=length.device) < length[:, None]

@@ -6,13 +6,11 @@ rules are openai-whisper's, candidate for candidate. Knows logits alone: neither
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from decoding.device.transfer import send
 from decoding.model.logit_columns import TokenLayout
 from decoding.search.logit_rules import Scored, allowed_logits, score
 from decoding.search.state import IMPOSSIBLE, SearchState
@@ -41,7 +39,7 @@ class Choice:
             self.source,
             self.total,
         )
-        other.ended[rows] = False
+        other.ended.index_fill_(0, rows, False)
         other.ended[rows, :beams] = self.ended
         other.ended_total[rows, :beams] = self.ended_total
         other.ended_source[rows, :beams] = self.ended_source
@@ -49,20 +47,19 @@ class Choice:
 
 
 def advance(
-    state: SearchState, logits: Tensor, layout: TokenLayout, sampling: Sequence[int] = ()
+    state: SearchState, logits: Tensor, layout: TokenLayout, sampling: Tensor | None = None
 ) -> Tensor:
     """One step for every window of `state`. Returns the source beam [w, b] of each new beam.
 
     `logits` [w, b, columns], or [w, 1, columns] at the first step, suppressed ones already at
-    minus infinity. `sampling` names the windows that sample. Windows that are done stay as they
-    are.
+    minus infinity. `sampling` [r] names the windows that sample, some perhaps twice; None: nobody
+    does. Windows that are done stay as they are.
     """
     beams = state.total.shape[1]
     scored = score(logits, state, layout, beams + 1)
     choice = _search(state, scored, layout)
-    if sampling:
-        rows = send(sampling, logits.device)
-        _sample(state, scored, logits, layout, rows).put_into(choice, rows)
+    if sampling is not None:
+        _sample(state, scored, logits, layout, sampling).put_into(choice, sampling)
     _record_ended(state, choice)
     _record_step(state, choice, layout)
     return choice.source

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from decoding.device.transfer import PendingCopies, send
+from decoding.device.transfer import PendingCopies
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import Audio, CrossAttentionProbe, NoCache, padded
+from decoding.model.text_decoder import Audio, CrossAttentionProbe, NoCache
 from decoding.timing.dtw import token_frames
 
 FILTER_WIDTH = 7
@@ -59,92 +59,139 @@ def audio_frames(num_samples: int) -> int:
     return max(1, num_samples // SAMPLES_PER_FRAME)
 
 
-class Alignment:
-    """Several requests: read again by the device at once, DTW on the host when asked for.
+@dataclass(frozen=True, slots=True)
+class AlignmentText:
+    """What is read for a request: start, no-timestamps, text, end-of-text.
 
-    `audio` holds the same windows, each layer [w, ...], and is needed no longer than this is made.
-    No text may be empty. Text beyond the model's context is given the end's time.
+    `text`: how many tokens of the request's text fit; `first`: the position whose logits predict
+    the first of them.
     """
 
-    def __init__(
-        self, model: LoadedModel, audio: Audio, requests: Sequence[AlignmentRequest]
-    ) -> None:
-        self._requests = requests
-        layout = [_Layout.of(model, request) for request in requests]
-        probe = CrossAttentionProbe(model.alignment_heads)
-        texts = send(padded([row.tokens for row in layout]), model.device)
-        logits = model.decoder.logits(model.decoder.read(texts, audio, NoCache(), probe))
-        scores = torch.cat(probe.scores, 1)  # [w, heads, tokens, frames]
-        figures = []
-        for at, (request, row) in enumerate(zip(requests, layout, strict=True)):
-            # each row without its padding, which would count in means and at a median's edges
-            matrix = _cost(scores[at, :, : row.length, : request.frames])
-            spoken = slice(row.first, row.first + len(row.text))
-            likely = _probabilities(model, logits[at, spoken], row.text)
-            figures += [matrix[row.first : row.length - 1], likely]
-        self._figures = PendingCopies(figures)
-
-    def times(self, at: int) -> TokenTimes:
-        """Of the tokens of one request."""
-        cost, likely = self._figures.here()[2 * at : 2 * at + 2]
-        frames = token_frames(-cost.double().numpy())
-        return _padded(frames, likely.double().numpy(), len(self._requests[at].text))
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """One row of the batch: start, no-timestamps, text, end-of-text."""
-
     tokens: tuple[int, ...]
-    text: tuple[int, ...]
-    first: int  # position whose logits predict the first text token
+    text: int
+    first: int
 
     @classmethod
-    def of(cls, model: LoadedModel, request: AlignmentRequest) -> _Layout:
+    def of(cls, model: LoadedModel, request: AlignmentRequest) -> AlignmentText:
         vocabulary = model.vocabulary
         room = model.dimensions.n_text_ctx - len(request.start) - 2
         text = request.text[:room]
         tokens = (*request.start, vocabulary.no_timestamps, *text, vocabulary.eot)
-        return cls(tokens, text, len(request.start))
-
-    @property
-    def length(self) -> int:
-        return len(self.tokens)
+        return cls(tokens, len(text), len(request.start))
 
 
-def _probabilities(model: LoadedModel, logits: Tensor, text: tuple[int, ...]) -> Tensor:
-    """Probability of each text token [n] among all text tokens, from logits [n, columns]."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends:
+    """Where windows end that were padded: `tokens` [w] of their texts, `frames` [w] of sound."""
+
+    tokens: Tensor
+    frames: Tensor
+
+
+def read_again(
+    model: LoadedModel, texts: Tensor, audio: Audio, first: int, frames: int, ends: Ends | None
+) -> tuple[Tensor, Tensor]:
+    """What times and probabilities of texts [w, n] are found from; asks the host for nothing.
+
+    `audio` holds the same windows, of which `frames` are looked at; `ends`: None where nothing is
+    padded. Returns of the positions from `first` on the costs [w, n - first - 1, frames] of lying
+    at a frame, and the probabilities of the next tokens [w, n - first - 2] among all text tokens.
+    """
+    probe = CrossAttentionProbe(model.alignment_heads)
+    logits = model.decoder.logits(model.decoder.read(texts, audio, NoCache(), probe))
+    scores = torch.cat(probe.scores, 1)[..., :frames]  # [w, heads, tokens, frames]
+    likely = _probabilities(model, logits[:, first:-2], texts[:, first + 1 : -1])
+    return _cost(scores, ends)[:, first:-1], likely
+
+
+class Alignment:
+    """Several requests whose texts were read again: DTW on the host when asked for.
+
+    `cost` and `likely` are `read_again`'s, and are on their way to the host. No text may be empty.
+    Text beyond the model's context is given the end's time.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[AlignmentRequest],
+        texts: Sequence[AlignmentText],
+        cost: Tensor,
+        likely: Tensor,
+    ) -> None:
+        self._requests, self._texts = requests, texts
+        self._figures = PendingCopies([cost, likely])
+
+    def times(self, at: int) -> TokenTimes:
+        """Of the tokens of one request."""
+        request, count = self._requests[at], self._texts[at].text
+        cost, likely = (figure[at] for figure in self._figures.here())
+        frames = token_frames(-cost[: count + 1, : request.frames].double().numpy())
+        return _padded(frames, likely[:count].double().numpy(), len(request.text))
+
+
+def _probabilities(model: LoadedModel, logits: Tensor, tokens: Tensor) -> Tensor:
+    """Probability of each token [w, n] among all text tokens, from logits [w, n, columns]."""
     columns = model.decoder.columns
-    chosen = columns.column_of[send(text, logits.device)]
+    chosen = columns.column_of[tokens]
     counted = logits + columns.plain_bias
-    counted[:, columns.layout.eot : columns.layout.end] = float("-inf")
-    likely = logits.gather(1, chosen[:, None])[:, 0] - counted.logsumexp(-1)
+    counted[..., columns.layout.eot : columns.layout.end].fill_(float("-inf"))
+    likely = logits.gather(-1, chosen[..., None])[..., 0] - counted.logsumexp(-1)
     return likely.exp()
 
 
-def _cost(scores: Tensor) -> Tensor:
-    """Attention scores [heads, tokens, frames] -> one smooth map [tokens, frames]."""
+def _cost(scores: Tensor, ends: Ends | None = None) -> Tensor:
+    """Attention scores [w, heads, tokens, frames] -> one smooth map [w, tokens, frames] of each."""
+    if ends is not None:  # what is behind them counts in no sum
+        at = torch.arange(scores.shape[-1], device=scores.device)
+        scores = scores.masked_fill(at >= ends.frames[:, None, None, None], float("-inf"))
     weights = scores.softmax(-1)
-    deviation, mean = torch.std_mean(weights, dim=-2, keepdim=True, correction=0)
+    deviation, mean = _spread(weights, ends)
     weights = (weights - mean) / (deviation + FAINT)
-    tokens = TOKENS_AT_ONCE if weights.device.type == "cpu" else weights.shape[1]
-    parts = torch.split(weights, tokens, dim=1)
-    return torch.cat([_median(part).mean(0) for part in parts])
+    tokens = TOKENS_AT_ONCE if weights.device.type == "cpu" else weights.shape[2]
+    parts = torch.split(weights, tokens, dim=2)
+    frames = None if ends is None else ends.frames[:, None, None, None]
+    return torch.cat([_median(part, frames).mean(1) for part in parts], 1)
 
 
-def _median(weights: Tensor) -> Tensor:
-    """Median over FILTER_WIDTH frames around each, edges reflected."""
-    reach = FILTER_WIDTH // 2
-    if weights.shape[-1] <= reach:
+def _spread(weights: Tensor, ends: Ends | None) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean over the tokens, each [w, heads, 1, frames]."""
+    if ends is None:
+        deviation, mean = torch.std_mean(weights, dim=-2, keepdim=True, correction=0)
+        return deviation, mean
+    at, count = torch.arange(weights.shape[2], device=weights.device), ends.tokens[:, None]
+    share = ((at < count) / count)[:, None, :, None]
+    mean = (weights * share).sum(-2, keepdim=True)
+    return ((weights - mean).square() * share).sum(-2, keepdim=True).sqrt(), mean
+
+
+def _median(weights: Tensor, frames: Tensor | None = None) -> Tensor:
+    """Median over FILTER_WIDTH frames around each, edges reflected.
+
+    `frames` [w, 1, 1, 1] of weights [w, heads, tokens, n]: where the last edge is; None: at n.
+    """
+    reach, count = FILTER_WIDTH // 2, weights.shape[-1]
+    if count <= reach:
         return weights
-    padded = F.pad(weights, (reach, reach), mode="reflect")
-    count = weights.shape[-1]
+    padded = _reflected(weights, frames)
     around = [padded[..., start : start + count] for start in range(FILTER_WIDTH)]
     for low, high in EXCHANGES:
         smaller = torch.minimum(around[low], around[high])
         around[high] = torch.maximum(around[low], around[high])
         around[low] = smaller
-    return around[reach]
+    if frames is None:
+        return around[reach]
+    return torch.where(frames > reach, around[reach], weights)
+
+
+def _reflected(weights: Tensor, frames: Tensor | None) -> Tensor:
+    """Weights with a median's reach more at both edges."""
+    reach, count = FILTER_WIDTH // 2, weights.shape[-1]
+    if frames is None:
+        rows = F.pad(weights.flatten(0, -2), (reach, reach), mode="reflect")
+        return rows.view(*weights.shape[:-1], -1)
+    at = torch.arange(-reach, count + reach, device=weights.device).abs()
+    inside = (frames - 1 - (frames - 1 - at).abs()).clamp(min=0)
+    return weights.gather(-1, inside.expand(*weights.shape[:-1], -1))
 
 
 def _padded(

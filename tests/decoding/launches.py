@@ -2,7 +2,7 @@
 
 On the meta device tensors have no numbers, but each operation that would be launched on a graphics
 processor comes by; what is recorded and replayed counts as one. Questions to the device get made-up
-answers: every window is over when its `sample_len` is reached, and has no text.
+answers: every window is over when its `sample_len` is reached, and has said the same.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from decoding.device import transfer
 from decoding.device.cuda_graphs import RecordingRunner
-from decoding.engine import prefill, slot_table, slots, token_steps
+from decoding.engine import prefill, slot_table, slots, token_steps, word_timing
 from decoding.engine.batch import Batch
 from decoding.engine.window_request import WindowRequest
-from decoding.search import hypotheses
+from decoding.search.hypotheses import Hypothesis
 from decoding.types import Clip, DecodingOptions
 from tests.decoding.operations import storage_of, tensors_in
 
@@ -32,14 +33,15 @@ ROUNDS_BEFORE = 2  # in the second of them shapes are recorded
 FUSED = "aten::scaled_dot_product_attention"  # in one kernel where there are some
 
 
-ONCE: dict[str, Any] = {
-    "language": "en",
-    "temperatures": (0.0,),
+SPOKEN = Hypothesis(tuple(range(1000, 1010)), total=-22.0, is_truncated=False)  # -2.0 a token
+
+ACCEPTED: dict[str, Any] = {  # whose language is to be found, and times of its words
     "compression_ratio_threshold": None,
     "logprob_threshold": None,
     "no_speech_threshold": None,
     "needs_language": False,
 }
+TRIED_AGAIN = {**ACCEPTED, "temperatures": (0.0, 0.2), "logprob_threshold": -1.0}
 
 
 class LaunchCounter(TorchDispatchMode):
@@ -101,13 +103,19 @@ class CountingRecorder:
 
 
 class MadeUp:
-    """The engine's batch on a device without numbers. Steps do nothing; the rest is counted."""
+    """The engine's batch on a device without numbers. Steps do nothing; the rest is counted.
 
-    def __init__(self, model, num_slots: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    `options` of all windows.
+    """
+
+    def __init__(
+        self, model, num_slots: int, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._options = options
         self.counter = LaunchCounter()
         counter = self.counter
         recorder = CountingRecorder(counter)
-        for module in (slots, prefill):
+        for module in (slots, prefill, word_timing):
             monkeypatch.setattr(module, "runner_for", lambda *_, **__: RecordingRunner(recorder))
 
         def done(table, pause):
@@ -118,19 +126,22 @@ class MadeUp:
             longest = {at: one.options.sample_len for at, one in table.running.items()}
             return [at for at in sorted(longest, reverse=True) if steps[at] >= longest[at]]
 
-        def fetch(tensors):
-            for _ in tensors:
-                counter.add("to the host")
-            return [torch.zeros(one.shape, dtype=one.dtype) for one in tensors]
+        def to_host(tensor):
+            counter.add("to the host")
+            return torch.zeros(tensor.shape, dtype=tensor.dtype)
 
         monkeypatch.setattr(token_steps.TokenSteps, "_take_tokens", lambda *_: None)
         monkeypatch.setattr(slot_table.SlotTable, "done", done)
-        monkeypatch.setattr(hypotheses, "fetch", fetch)
+        for module in (transfer, prefill):
+            monkeypatch.setattr(module, "to_host", to_host)
+        monkeypatch.setattr(slot_table, "best_hypothesis", lambda *_: SPOKEN)
         self.batch = Batch(model, num_slots)
 
     def decode(self, clip: Clip, lengths: list[int]) -> None:
         """As the engine does: windows of so many tokens, admitted as it admits them."""
-        left = [WindowRequest(clip, DecodingOptions(sample_len=one, **ONCE)) for one in lengths]
+        left = [
+            WindowRequest(clip, DecodingOptions(sample_len=one, **self._options)) for one in lengths
+        ]
         batch = self.batch
         with torch.inference_mode(), self.counter:
             while left or len(batch):

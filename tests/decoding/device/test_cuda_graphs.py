@@ -73,6 +73,7 @@ def short(monkeypatch):
 class PlainPrefill(PlainRunner):
     """Calls the body with the shapes that are recorded: padding changes the last bits."""
 
+    replays = True
     _rounding = RecordingRunner(OperationRecorder())
 
     def parts(self, windows: int) -> Sequence[int]:
@@ -96,7 +97,8 @@ def test_recorded_windows_are_the_plain_ones(small, monkeypatch, caplog, slots):
     """Beam sizes, budgets, retries and samples mixed; three at a time with refills, too."""
     jobs = [(at, noise(at, 10 + at), options) for at, options in enumerate(MIXED)]
     with monkeypatch.context() as padded:
-        padded.setattr("decoding.engine.prefill.runner_for", lambda *_, **__: PlainPrefill())
+        for module in ("prefill", "word_timing"):
+            padded.setattr(f"decoding.engine.{module}.runner_for", lambda *_, **__: PlainPrefill())
         plain = decode(small, jobs, slots)
     recorders = []
 
@@ -104,7 +106,7 @@ def test_recorded_windows_are_the_plain_ones(small, monkeypatch, caplog, slots):
         recorders.append(OperationRecorder())
         return RecordingRunner(recorders[-1])
 
-    for module in ("slots", "prefill"):
+    for module in ("slots", "prefill", "word_timing"):
         monkeypatch.setattr(f"decoding.engine.{module}.runner_for", recording)
     recorded = decode(small, jobs, slots)
     assert {key for key in plain if recorded[key] != plain[key]} == set()
@@ -252,6 +254,25 @@ def test_a_slot_that_was_left_is_in_nobodys_way(small):
             twins.assert_same()
 
 
+@pytest.mark.usefixtures("dispatched")
+def test_steps_in_which_a_window_samples_are_replayed_as_well(small):
+    """And its first token; who else is there loses nothing by it."""
+    recorder, rng = OperationRecorder(), np.random.default_rng(0)
+    plan = Plan(WIDTH, WIDTH, 40, 0.0, has_timestamps=True)
+    uniforms = torch.from_numpy(rng.random((40, WIDTH)))
+    warm = replace(plan, temperature=0.7, uniforms=uniforms)
+    with torch.inference_mode():
+        one, other, *_ = window_requests(small)
+        group = Group(small, RecordingRunner(recorder), PlainRunner(), room=CAPACITY)
+        group.enter([(one, plan), (other, warm)])
+        for _ in range(9):
+            group.slots.step()
+        assert (recorder.recordings, recorder.replays) == (1, 8)  # the first step is plain
+        group.slots.restart(1, warm)
+        group.slots.restart(1, warm)
+        assert (recorder.recordings, recorder.replays) == (2, 9)
+
+
 # -- what a device sees -------------------------------------------------------------------------
 
 
@@ -318,7 +339,7 @@ def test_a_recording_does_nothing_and_a_replay_does_all():
 
 # -- the runner ---------------------------------------------------------------------------------
 
-ONE, TWO = StepShape(1, 128, True), StepShape(2, 128, True)
+ONE, TWO = StepShape(1, 128, True, 0), StepShape(2, 128, True, 0)
 
 
 class Diary:

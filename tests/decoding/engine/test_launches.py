@@ -7,7 +7,7 @@ import torch
 
 from decoding.loading.loader import load_model
 from decoding.model.dimensions import Dimensions
-from tests.decoding.launches import LaunchCounter, MadeUp, lengths_of
+from tests.decoding.launches import ACCEPTED, TRIED_AGAIN, LaunchCounter, MadeUp, lengths_of
 from tests.decoding.noise import noise
 from tests.decoding.small_models import save, untrained
 
@@ -16,16 +16,23 @@ TURBO = Dimensions(128, 1500, 64, 1, 32, 51_866, 448, 64, 1, 4)  # but for its w
 LARGE = Dimensions(128, 1500, 64, 1, 32, 51_866, 448, 64, 1, 32)
 
 
+MOST = 100
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("dims", "most"), [(TURBO, 100), (LARGE, 100)])
+@pytest.mark.parametrize("dims", [TURBO, LARGE])
+@pytest.mark.parametrize("options", [ACCEPTED, TRIED_AGAIN])
 @pytest.mark.parametrize("alike", [True, False])
-def test_a_window_costs_few_launches_beside_its_steps(tmp_path, monkeypatch, dims, most, alike):
-    """Windows that come and go together, and one by one: what can be recorded has been."""
+def test_a_window_costs_few_launches_beside_its_steps(tmp_path, monkeypatch, dims, options, alike):
+    """Windows that come and go together, and one by one: what can be recorded has been.
+
+    From its samples to the times of its words, through every attempt.
+    """
     model = load_model(str(save(untrained(dims), tmp_path / "model.pt")), device="meta")
-    made_up = MadeUp(model, SLOTS, monkeypatch)
+    made_up = MadeUp(model, SLOTS, options, monkeypatch)
     clip, lengths = noise(1, 5), lengths_of(SLOTS if alike else 3 * SLOTS, alike=alike)
     launches = made_up.beside_steps(clip, lengths)
-    assert launches <= most, made_up.counter.beside.most_common(30)
+    assert launches <= MOST, made_up.counter.beside.most_common(30)
 
 
 def test_launches_are_counted():

@@ -19,7 +19,7 @@ from decoding.engine.fallback import judge_attempt, plan_attempt
 from decoding.engine.language_detection import DetectedLanguage
 from decoding.engine.prefill import Prefiller
 from decoding.engine.quality import Sounds
-from decoding.engine.slot_memory import JoinedAudio
+from decoding.engine.slot_table import Slot, SlotTable
 from decoding.engine.slots import SlotGroup
 from decoding.engine.window_request import WindowRequest
 from decoding.engine.word_timing import WordTimingQueue
@@ -131,17 +131,16 @@ def test_hearing_languages_up_to_their_way_to_the_host(numberless, watched):
 
 
 def test_words_up_to_their_way_to_the_host(numberless, watched):
-    features = torch.empty(1, 1500, 64, device="meta")
-    layers = range(numberless.dimensions.n_text_layer)
-    audio = [numberless.decoder.cross_attention_kv(layer, features) for layer in layers]
+    slot_group = SlotGroup(numberless, 5, 4)
     finished = window_requests(language="en", temperatures=(0.0,))
+    table = SlotTable(slot_group, dict(enumerate(finished)))
     for at, one in enumerate(finished):
         one.language = DetectedLanguage("en")
         hypothesis = Hypothesis(SPOKEN[: 4 + at], -1.0, False)
         judge_attempt(one, hypothesis, Sounds(0.0), numberless.vocabulary)
     leaving = WordTimingQueue(numberless, 2)
     with watched:
-        leaving.start(finished, lambda rows: JoinedAudio([audio] * len(rows)))
+        leaving.start([Slot(table, at) for at in range(len(finished))])
     assert [one.request for one in leaving._waiting if one.alignment is not None] == finished
 
 

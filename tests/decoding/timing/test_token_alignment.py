@@ -10,9 +10,19 @@ import torch
 from whisper.timing import dtw_cpu, find_alignment, median_filter
 
 from decoding.model.mel import LogMel
+from decoding.model.text_decoder import padded
 from decoding.timing import token_alignment
 from decoding.timing.dtw import token_frames
-from decoding.timing.token_alignment import Alignment, AlignmentRequest, _median, audio_frames
+from decoding.timing.token_alignment import (
+    Alignment,
+    AlignmentRequest,
+    AlignmentText,
+    Ends,
+    _cost,
+    _median,
+    audio_frames,
+    read_again,
+)
 from decoding.timing.words import split_at_timestamps, to_words
 from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
 from tests.decoding.oracle import demo_oracle, openai_mel, openai_words
@@ -24,9 +34,16 @@ TEXTS = [
 ]
 
 
-def align(model, audio, readings):
-    """Times of the tokens of all readings."""
-    alignment = Alignment(model, audio, readings)
+def align(model, audio, readings, length=None):
+    """Times of the tokens of all readings; `length` to which several are padded."""
+    texts = [AlignmentText.of(model, one) for one in readings]
+    tokens = torch.tensor(padded([one.tokens for one in texts], length))
+    frames, ends = readings[0].frames, None
+    if len(readings) > 1 or length:
+        counts = [(len(text.tokens), one.frames) for text, one in zip(texts, readings, strict=True)]
+        frames, ends = 1500, Ends(*torch.tensor(counts).unbind(1))
+    found = read_again(model, tokens, audio, texts[0].first, frames, ends)
+    alignment = Alignment(readings, texts, *found)
     return [alignment.times(at) for at in range(len(readings))]
 
 
@@ -126,6 +143,30 @@ def test_readings_together_are_readings_alone(demo):
     for one, other in zip(alone, together, strict=True):
         assert np.abs(one.starts - other.starts).max() <= 0.02
         assert other.probabilities == pytest.approx(one.probabilities, abs=1e-5)
+
+
+@pytest.mark.usefixtures("no_faint_frames")
+def test_padding_of_text_and_sound_counts_in_nothing(demo):
+    """A reading whose text is padded and whose sound is looked at to its end, silence and all."""
+    samples = window(2, 1)
+    tokenizer = demo.vocabulary.tokenizer("en", "transcribe")
+    text = tuple(tokenizer.encode(TEXTS[1]))
+    reading = AlignmentRequest(tokenizer.sot_sequence, text, audio_frames(len(samples)))
+    with torch.inference_mode():
+        audio = audio_of(demo, samples)
+        alone, padded_ = (align(demo, audio, [reading], length)[0] for length in (None, 64))
+    assert padded_.starts.tolist() == alone.starts.tolist()
+    assert padded_.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 3, 4, 50])
+def test_costs_of_padded_rows_are_those_of_rows_alone(frames):
+    """The mean, the spread and the median's edges end where the row ends."""
+    scores = torch.randn(2, 3, 9, 60, generator=torch.Generator().manual_seed(frames))
+    whole = _cost(scores, Ends(torch.tensor([9, 5]), torch.tensor([60, frames])))
+    torch.testing.assert_close(whole[0], _cost(scores[:1])[0], atol=1e-5, rtol=1e-5)
+    alone = _cost(scores[1:, :, :5, :frames])[0]
+    torch.testing.assert_close(whole[1, :5, :frames], alone, atol=1e-5, rtol=1e-5)
 
 
 def test_text_beyond_the_context_gets_the_last_time(small):
