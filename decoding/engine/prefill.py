@@ -210,13 +210,11 @@ class _PromptCache:
         self._places = places
         self._lengths = lengths  # [w]; None: all are as long as the texts
 
-    def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:
-        count = key.shape[2]
-        behind = None
+    def extend(self, layer: int, new: Tensor) -> KeyValue:
+        key, value = new
+        count = new.shape[3]
         if self._lengths is not None:
-            at = torch.arange(count, device=key.device)[None, None, :, None]
-            behind = at >= self._lengths[:, None, None, None]
-        for kept, new in zip(self._memory.text[layer], (key, value), strict=True):
-            new = new if behind is None else new.masked_fill(behind, 0.0)
-            kept[:, :, :count].index_copy_(0, self._places, new)
+            at = torch.arange(count, device=new.device)[:, None]
+            new = new.masked_fill(at >= self._lengths[:, None, None, None], 0.0)
+        self._memory.text[layer][..., :count, :].index_copy_(1, self._places, new)
         return key, value

@@ -46,13 +46,11 @@ class _SlotCache:
         self._place = place  # [w, b]
         self._live = live
 
-    def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:
-        windows = len(self._place)
-        kept = []
-        for cache, new in zip(self._text[layer], (key, value), strict=True):
-            cache.transpose(1, 2)[self._window, self._place] = new.transpose(1, 2)
-            kept.append(cache[:windows, :, : self._live])
-        return kept[0], kept[1]
+    def extend(self, layer: int, new: Tensor) -> KeyValue:
+        cache = self._text[layer]  # [2, room, heads, positions, width]
+        cache.permute(1, 3, 0, 2, 4)[self._window, self._place] = new.permute(1, 3, 0, 2, 4)
+        key, value = cache[:, : len(self._place), :, : self._live]
+        return key, value
 
 
 class TokenSteps:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from decoding.kernels.exp import exponential
 from decoding.kernels.openmp import share_of, shared_loop
+from decoding.kernels.triton_here import has_triton
 
 BLOCK = 64  # columns of a block, as far from each other as there are blocks
 
@@ -27,6 +28,10 @@ def block_maxima_and_logsumexp(logits: Tensor, length: int) -> tuple[Tensor, Ten
     c mod (length // BLOCK).
     """
     blocks = length // BLOCK
+    if logits.is_cuda and has_triton():
+        from decoding.kernels.logsumexp_triton import block_maxima_and_logsumexp_once
+
+        return block_maxima_and_logsumexp_once(logits, length, BLOCK)
     if logits.device.type != "cpu" or logits.dtype != torch.float32:
         text = logits[..., :length]
         whole = text[..., : blocks * BLOCK].reshape(*text.shape[:-1], BLOCK, blocks)

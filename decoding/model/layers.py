@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from decoding.kernels import few_rows
+from decoding.kernels.add_norm import add_and_norm
 from decoding.kernels.int8_linear import X86, Int8Linear
 
 # oneDNN with AVX-512 cuts longer sums into parts, but not those of one row alone. Seen with all 23
@@ -160,6 +161,10 @@ class LayerNorm:
     def __call__(self, x: Tensor) -> Tensor:
         return F.layer_norm(x, self.weight.shape, self.weight, self.bias, NORM_EPSILON)
 
+    def of_sum(self, x: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
+        """x + added [.., d], and the norm of that."""
+        return add_and_norm(x, added, self.weight, self.bias, NORM_EPSILON)
+
 
 @dataclass(frozen=True, slots=True)
 class FeedForward:
@@ -180,7 +185,14 @@ class FeedForward:
     def __call__(self, x: Tensor) -> Tensor:
         if x.device.type == "cpu" and x.shape[1] > ROWS_AT_ONCE:
             return torch.cat([self(part) for part in torch.split(x, ROWS_AT_ONCE, dim=1)], dim=1)
-        return x + self.outer(F.gelu(self.inner(self.norm(x))))
+        return x + self.read(self.norm(x))
+
+    def read(self, normed: Tensor) -> Tensor:
+        """What is added to x, of its norm."""
+        if normed.device.type == "cpu" and normed.shape[1] > ROWS_AT_ONCE:
+            parts = torch.split(normed, ROWS_AT_ONCE, dim=1)
+            return torch.cat([self.read(part) for part in parts], dim=1)
+        return self.outer(F.gelu(self.inner(normed)))
 
 
 def merged_query_key_value(state: State, name: str, head_width: int) -> tuple[Tensor, Tensor]:

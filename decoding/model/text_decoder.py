@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from decoding.kernels import audio_attention, beam_attention
+from decoding.kernels import beam_attention, step_attention
 from decoding.model.dimensions import Dimensions
 from decoding.model.layers import (
     FeedForward,
@@ -44,16 +44,18 @@ class Audio(Protocol):
 class KVCache(Protocol):
     """Keeps the text's keys and values of each layer."""
 
-    def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:
-        """Store [w, heads, q, width] of the new tokens; return all that may be attended to."""
+    def extend(self, layer: int, new: Tensor) -> KeyValue:
+        """Store keys and values [2, w, heads, q, width] of the new tokens; return all that may be
+        attended to."""
         ...
 
 
 class NoCache:
     """For whole sequences at once: the new tokens are all there is."""
 
-    def extend(self, layer: int, key: Tensor, value: Tensor) -> KeyValue:  # noqa: ARG002 - a port
-        """[w, heads, q, width] as they are."""
+    def extend(self, layer: int, new: Tensor) -> KeyValue:  # noqa: ARG002 - a port
+        """Keys and values as they are."""
+        key, value = new
         return key, value
 
 
@@ -74,7 +76,8 @@ class CrossAttentionProbe:
 
 @dataclass(frozen=True, slots=True)
 class DecoderLayer:
-    """One residual block: self-attention, cross-attention, feed-forward."""
+    """Self-attention, cross-attention, feed-forward: each is given a norm of what was so far, and
+    what it reads is added to that."""
 
     heads: int
     attention_dtype: torch.dtype
@@ -115,37 +118,42 @@ class DecoderLayer:
         key, value = merged.permute(2, 0, 3, 1, 4).to(self.attention_dtype)
         return key, value
 
-    def self_attention(self, x: Tensor, layer: int, cache: KVCache, mask: Tensor) -> Tensor:
-        """x [w, q, d] plus what it reads in the text: each of q new tokens sees those positions of
-        the cache at which `mask` is not minus infinity; it is added to the scores [w, heads, q,
-        positions] and may be of fewer dimensions."""
-        windows, count, size = x.shape
-        merged = self.text_query_key_value(self.text_norm(x))
-        query, key, value = merged.view(windows, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        keys, values = cache.extend(layer, key, value)
+    def self_attention(self, normed: Tensor, layer: int, cache: KVCache, mask: Tensor) -> Tensor:
+        """What is read in the text, [w, q, d], by the same norms: each of q new tokens sees those
+        positions of the cache at which `mask` is not minus infinity; it is added to the scores
+        [w, heads, q, positions] and may be of fewer dimensions."""
+        windows, count, size = normed.shape
+        merged = self.text_query_key_value(normed)
+        merged = merged.view(windows, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        query = merged[0]
+        keys, values = cache.extend(layer, merged[1:])
         if beam_attention.supports(query, keys):
-            return x + self.text_out(beam_attention.attend_masked(query, keys, values, mask))
+            return self.text_out(beam_attention.attend_masked(query, keys, values, mask))
+        if step_attention.supports(query, keys, mask):
+            return self.text_out(step_attention.attend_masked(query, keys, values, mask))
         weights = (query @ keys.mT + mask).softmax(-1)
         read = weighted_sum(weights, values).transpose(1, 2).reshape(windows, count, size)
-        return x + self.text_out(read)
+        return self.text_out(read)
 
     def cross_attention(
-        self, x: Tensor, audio: KeyValue, layer: int, probe: CrossAttentionProbe | None
+        self, normed: Tensor, audio: KeyValue, layer: int, probe: CrossAttentionProbe | None
     ) -> Tensor:
-        """x [w, q, d] plus what it reads in `audio`, keys and values [w, heads, frames, width]; a
-        probe is shown the scores [w, heads, q, frames]."""
-        windows, count, size = x.shape
-        query = self.audio_query(self.audio_norm(x)).view(windows, count, self.heads, -1)
+        """What is read in `audio`, keys and values [w, heads, frames, width], by norms [w, q, d];
+        a probe is shown the scores [w, heads, q, frames]."""
+        windows, count, size = normed.shape
+        query = self.audio_query(normed).view(windows, count, self.heads, -1)
         query = query.transpose(1, 2).to(self.attention_dtype)
         if probe is None and beam_attention.supports_unmasked(query, audio[0]):
-            return x + self.audio_out(beam_attention.attend_unmasked(query, *audio))
-        if probe is None and audio_attention.supports(query):
-            return x + self.audio_out(audio_attention.attend(query, *audio).to(x.dtype))
+            return self.audio_out(beam_attention.attend_unmasked(query, *audio))
+        if probe is None and step_attention.supports_unmasked(query):
+            attended = step_attention.attend_unmasked(query, *audio)
+            return self.audio_out(attended.to(normed.dtype))
         scores = query @ audio[0].mT
         if probe is not None:
             probe.see(layer, scores)
         read = torch.matmul(scores.softmax(-1), audio[1])
-        return x + self.audio_out(read.transpose(1, 2).reshape(windows, count, size).to(x.dtype))
+        read = read.transpose(1, 2).reshape(windows, count, size)
+        return self.audio_out(read.to(normed.dtype))
 
 
 class LogitHead:
@@ -196,11 +204,15 @@ class TextDecoder:
         """
         rows = tokens if self._embedding_index is None else self._embedding_index[tokens]
         x = self._embedding[rows] + self._positions[positions]
-        for at, layer in enumerate(self._layers):
-            x = layer.self_attention(x, at, cache, mask)
-            x = layer.cross_attention(x, audio[at], at, probe)
-            x = layer.feed_forward(x)
-        return self._norm(x)
+        normed = self._layers[0].text_norm(x)
+        following = [*(layer.text_norm for layer in self._layers[1:]), self._norm]
+        for at, (layer, norm) in enumerate(zip(self._layers, following, strict=True)):
+            read = layer.self_attention(normed, at, cache, mask)
+            x, normed = layer.audio_norm.of_sum(x, read)
+            read = layer.cross_attention(normed, audio[at], at, probe)
+            x, normed = layer.feed_forward.norm.of_sum(x, read)
+            x, normed = norm.of_sum(x, layer.feed_forward.read(normed))
+        return normed
 
     def read(
         self,

@@ -8,9 +8,12 @@ answers: every window is over when its `sample_len` is reached, and has said the
 from __future__ import annotations
 
 import collections
+import importlib
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,9 +24,15 @@ from decoding.device import transfer
 from decoding.device.cuda_graphs import RecordingRunner
 from decoding.engine import prefill, slot_table, slots, token_steps, word_timing
 from decoding.engine.batch import Batch
+from decoding.engine.prefill import Prefiller
+from decoding.engine.slots import SlotGroup
 from decoding.engine.window_request import WindowRequest
+from decoding.kernels import logsumexp, step_attention
+from decoding.search import logit_rules
 from decoding.search.hypotheses import Hypothesis
+from decoding.search.state import Plan
 from decoding.types import Clip, DecodingOptions
+from tests.decoding.noise import noise
 from tests.decoding.operations import storage_of, tensors_in
 
 NO_WORK = ("aten::empty", "aten::new_empty", "aten::resize_")  # memory alone
@@ -156,6 +165,51 @@ class MadeUp:
         self.counter.beside.clear()
         self.decode(clip, lengths)
         return sum(self.counter.beside.values()) / len(lengths)
+
+
+def launches_of_a_step(model, monkeypatch: pytest.MonkeyPatch, *, has_triton: bool) -> int:
+    """Of one for some windows, as on a card with or without kernels in Triton."""
+    counter = LaunchCounter()
+    monkeypatch.setattr(step_attention, "supports_unmasked", lambda _query: True)
+    if has_triton:
+        _put_kernels(counter, monkeypatch)
+    slot_group, prefiller = SlotGroup(model, 5, 4), Prefiller(model, 4)
+    requests = [WindowRequest(noise(at, 2), DecodingOptions(language="en")) for at in range(4)]
+    places = [slot_group.reserve() for _ in requests]
+    plan = Plan(5, 5, 20, 0.0, has_timestamps=True)
+    with torch.inference_mode():
+        prefiller.prompt(prefiller.encode(requests, slot_group, places))
+        slot_group.enter([(one.take_prefilled(), plan) for one in requests])
+        slot_group.step()
+        counter.beside.clear()
+        with counter:
+            slot_group.step()
+    return sum(counter.beside.values())
+
+
+def _put_kernels(counter: LaunchCounter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels that compute nothing and are one launch each."""
+
+    def attend_once(query, _keys, _values, _mask=None):
+        counter.add("attend_once")
+        return query.new_empty(len(query), query.shape[2], query.shape[1] * query.shape[3])
+
+    def add_and_norm_once(x, *_):
+        counter.add("add_and_norm_once")
+        return torch.empty_like(x), torch.empty_like(x)
+
+    def block_maxima_and_logsumexp(logits, length):
+        counter.add("block_maxima_and_logsumexp_once")
+        blocks = length // logsumexp.BLOCK
+        return logits.new_empty(*logits.shape[:-1], blocks), logits.new_empty(logits.shape[:-1])
+
+    kernels = {"step_attention": attend_once, "add_norm": add_and_norm_once}
+    for name, kernel in kernels.items():
+        module = importlib.import_module(f"decoding.kernels.{name}")
+        monkeypatch.setattr(module, "is_for_triton", lambda _tensor: True)
+        made = SimpleNamespace(**{kernel.__name__: kernel})
+        monkeypatch.setitem(sys.modules, f"{module.__name__}_triton", made)
+    monkeypatch.setattr(logit_rules, "block_maxima_and_logsumexp", block_maxima_and_logsumexp)
 
 
 def lengths_of(count: int, *, alike: bool) -> list[int]:

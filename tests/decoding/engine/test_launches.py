@@ -7,7 +7,14 @@ import torch
 
 from decoding.loading.loader import load_model
 from decoding.model.dimensions import Dimensions
-from tests.decoding.launches import ACCEPTED, TRIED_AGAIN, LaunchCounter, MadeUp, lengths_of
+from tests.decoding.launches import (
+    ACCEPTED,
+    TRIED_AGAIN,
+    LaunchCounter,
+    MadeUp,
+    launches_of_a_step,
+    lengths_of,
+)
 from tests.decoding.noise import noise
 from tests.decoding.small_models import save, untrained
 
@@ -33,6 +40,18 @@ def test_a_window_costs_few_launches_beside_its_steps(tmp_path, monkeypatch, dim
     clip, lengths = noise(1, 5), lengths_of(SLOTS if alike else 3 * SLOTS, alike=alike)
     launches = made_up.beside_steps(clip, lengths)
     assert launches <= MOST, made_up.counter.beside.most_common(30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("has_triton", "a_layer"), [(False, 19), (True, 13)])
+def test_a_layer_of_a_step_is_few_launches(tmp_path, monkeypatch, has_triton, a_layer):
+    """In half precision: what 28 more layers cost."""
+    launches = []
+    for dims in (TURBO, LARGE):
+        path = save(untrained(dims), tmp_path / f"{dims.n_text_layer}.pt")
+        model = load_model(str(path), device="meta", precision="fp16")
+        launches.append(launches_of_a_step(model, monkeypatch, has_triton=has_triton))
+    assert launches[1] - launches[0] <= a_layer * (LARGE.n_text_layer - TURBO.n_text_layer)
 
 
 def test_launches_are_counted():

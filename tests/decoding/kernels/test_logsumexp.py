@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from decoding.kernels.logsumexp import BLOCK, block_maxima_and_logsumexp
+from tests.decoding.kernels.interpreted import needs_triton
 
 pytestmark = pytest.mark.instructions
 
@@ -53,3 +54,27 @@ def test_nothing_possible_and_no_numbers() -> None:
     assert (largest == float("-inf")).all()
     assert total[0, 0] == float("-inf")
     assert total[0, 1].isnan()
+
+
+@needs_triton
+@pytest.mark.parametrize("length", [1, 63, 64, 1000, 50_257])
+def test_the_kernel_for_cards_finds_the_same(interpreted: None, length: int) -> None:
+    from decoding.kernels.logsumexp_triton import block_maxima_and_logsumexp_once
+
+    logits = torch.randn(2, 2, length + 9) * 8
+    logits[..., ::7] = float("-inf")
+    logits[1, 1] = float("-inf")
+    largest, total = block_maxima_and_logsumexp_once(logits, length, BLOCK)
+    expected = block_maxima_and_logsumexp(logits, length)
+    assert torch.equal(largest, expected[0])
+    torch.testing.assert_close(total, expected[1], atol=4e-6, rtol=0)
+
+
+@needs_triton
+def test_the_kernel_for_cards_hides_no_nan(interpreted: None) -> None:
+    from decoding.kernels.logsumexp_triton import block_maxima_and_logsumexp_once
+
+    logits = torch.zeros(1, 3, 200)
+    logits[0, 1, 70], logits[0, 2, 195] = float("nan"), float("nan")  # one is left over
+    _, total = block_maxima_and_logsumexp_once(logits, 200, BLOCK)
+    assert total.isnan().tolist() == [[False, True, True]]

@@ -2,12 +2,10 @@
 
 One program takes one head of one window and goes through its positions block by block. What it has
 read so far is kept relative to the largest score so far, and scaled down whenever a larger one
-comes. Needs Triton; who may call it is decided by decoding/kernels/audio_attention.py.
+comes. Needs Triton; who may call it is decided by decoding/kernels/step_attention.py.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import triton
 import triton.language as tl
@@ -19,33 +17,37 @@ WARPS = 4
 STAGES = 3
 
 
-def attend_once(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """softmax(query keys) values, as [w, q, h x 64]; every position is seen.
+def attend_once(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+    """softmax(query keys + mask) values, as [w, q, h x 64]; without a mask all positions are seen.
 
-    `query` [w, h, q, 64] of at most 16 queries, `keys` and `values` [w, h, n, 64] of one layout.
+    `query` [w, h, q, 64] of at most 16 queries, `keys` and `values` [w, h, n, 64] of one layout;
+    `mask` [w, 1, q, n], the same for all heads.
     """
     windows, heads, queries, width = query.shape
     assert keys.stride() == values.stride(), "keys and values lie alike"
     read = query.new_empty(windows, queries, heads, width)
     _attend[(windows, heads)](
-        query, keys, values, read,
+        query, keys, values, query if mask is None else mask, read,
         *query.stride()[:3], *keys.stride()[:3], *read.stride()[:3],
+        *((0, 0) if mask is None else (mask.stride(0), mask.stride(2))),
         queries, keys.shape[2],
-        ROWS=ROWS, POSITIONS=POSITIONS, WIDTH=width,
+        ROWS=ROWS, POSITIONS=POSITIONS, WIDTH=width, HAS_MASK=mask is not None,
         num_warps=WARPS, num_stages=STAGES,
     )  # fmt: skip
     return read.flatten(2)
 
 
 @triton.jit  # type: ignore[untyped-decorator]  # Triton has no types
-def _attend(  # noqa: PLR0913 - a kernel is given numbers
-    query: Any, keys: Any, values: Any, read: Any,
-    query_window: Any, query_head: Any, query_row: Any,
-    window_step: Any, head_step: Any, position_step: Any,
-    read_window: Any, read_row: Any, read_head: Any,
-    queries: Any, positions: Any,
-    ROWS: tl.constexpr, POSITIONS: tl.constexpr, WIDTH: tl.constexpr,  # noqa: N803 - constants
-) -> Any:  # fmt: skip
+def _attend(  # type: ignore[no-untyped-def]
+    query, keys, values, mask, read,
+    query_window, query_head, query_row,
+    window_step, head_step, position_step,
+    read_window, read_row, read_head,
+    mask_window, mask_row,
+    queries, positions,
+    ROWS: tl.constexpr, POSITIONS: tl.constexpr,
+    WIDTH: tl.constexpr, HAS_MASK: tl.constexpr,
+):  # fmt: skip
     window, head = tl.program_id(0).to(tl.int64), tl.program_id(1).to(tl.int64)
     row, column, offset = tl.arange(0, ROWS), tl.arange(0, WIDTH), tl.arange(0, POSITIONS)
     is_query = row[:, None] < queries
@@ -62,9 +64,13 @@ def _attend(  # noqa: PLR0913 - a kernel is given numbers
         place = start + at[:, None] * position_step + column[None, :]
         key = tl.load(keys + place, mask=is_there[:, None], other=0.0)
         score = tl.dot(asking, tl.trans(key))
+        if HAS_MASK:
+            seen = mask + window * mask_window + row[:, None] * mask_row + at[None, :]
+            score += tl.load(seen, mask=is_query & is_there[None, :], other=0.0).to(tl.float32)
         score = tl.where(is_there[None, :], score, float("-inf"))
         # 2. what was read before counts less if a larger score has come
         most = tl.maximum(largest, tl.max(score, 1))
+        most = tl.where(most == float("-inf"), 0.0, most)  # nothing is seen so far
         weight = tl.exp(score - most[:, None])
         less = tl.exp(largest - most)
         value = tl.load(values + place, mask=is_there[:, None], other=0.0)
