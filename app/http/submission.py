@@ -15,7 +15,14 @@ from typing import Protocol
 from starlette.requests import Request
 
 from app.engines.states import ModelStatus
-from app.errors import bad_request, conflicting_key, hindered, model_not_found, too_busy
+from app.errors import (
+    bad_request,
+    conflicting_key,
+    hindered,
+    model_not_found,
+    too_busy,
+    unavailable,
+)
 from app.http.fields import Fields
 from app.http.forms import Asked, read_form
 from app.http.middleware import declared_bytes
@@ -127,6 +134,8 @@ async def _received(
             raise bad_request("The file is empty.", param="file", code="empty_file")
         if kind == "request" and (obstacle := service.obstacle(taken.model)) is not None:
             raise hindered(obstacle)
+        if not await on_disk(folder.upload.exists):  # while we slept another service swept it
+            raise unavailable("The upload was taken for abandoned; send it again.")
     except BaseException:
         await tidy_on_disk(folder.remove)
         raise

@@ -37,6 +37,27 @@ def code(answer: httpx.Response) -> str:
     return value
 
 
+def test_an_upload_that_was_swept_away_is_no_job(shared: Running):
+    """As happens to a service that slept while it received, and shares its folder."""
+    service, sound = shared.service, wav(5)
+    known, names = set(service.receiving), []
+
+    def body() -> Iterator[bytes]:
+        yield sound[: len(sound) // 2]
+        until(lambda: service.receiving - known, "the upload is under way")
+        names.extend(service.receiving - known)
+        upload = service.folders.of(names[0]).upload
+        until(upload.exists, "some of it is on disk")
+        upload.unlink()
+        yield sound[len(sound) // 2 :]
+
+    with shared.client() as client:
+        answer = client.put("/v1/jobs", content=body())
+    assert (answer.status_code, code(answer)) == (503, "unavailable")
+    assert names[0] not in service.folders.names()
+    assert service.store.find(names[0]) is None
+
+
 def test_order_of_fields_does_not_matter(shared: Running):
     words = PART % (b"timestamp_granularities[]", b"", b"word")
     verbose = PART % (b"response_format", b"", b"verbose_json")

@@ -100,6 +100,7 @@ def test_another_folder_is_refused_in_a_sentence(pair: Pair, tmp_path: Path):
     stranger.close()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_jobs_of_a_service_that_was_alone_are_taken_along(pair: Pair, tmp_path: Path):
     """It shared nothing, was killed, and is started again with the setting that shares."""
@@ -192,6 +193,7 @@ def test_a_killed_service_is_replaced_by_the_other(
     assert row.within(max(taken), GOAL_SECONDS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_stopped_service_hands_its_jobs_on(pair: Pair):
     work = Work(pair, 450)
@@ -244,7 +246,10 @@ def test_what_was_deleted_meanwhile_stays_deleted(pair: Pair):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("is_long", [False, True], ids=["short", "longer than a lease"])
+@pytest.mark.parametrize(
+    "is_long",
+    [pytest.param(False, marks=pytest.mark.slow, id="short"), pytest.param(True, id="long")],
+)
 def test_a_cut_connection_to_the_database_loses_nothing(pair: Pair, wire: Wire, is_long: bool):
     work = Work(pair, 450)
     work.wait_for_windows(9)
@@ -256,6 +261,7 @@ def test_a_cut_connection_to_the_database_loses_nothing(pair: Pair, wire: Wire, 
     work.check()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_database_that_ends_every_connection_loses_nothing(pair: Pair):
     work = Work(pair, 300)
