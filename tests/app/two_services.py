@@ -63,6 +63,11 @@ class Pair:
         names = self._list("SELECT executor FROM longform_jobs WHERE status = 'running'")
         return [one for one in self.services if self.names[one] in names]
 
+    def jobs_of(self, service: Killable) -> list[str]:
+        """Jobs that it has, begun or not."""
+        jobs = "SELECT id FROM longform_jobs WHERE status IN ('queued', 'running')"
+        return self._list(f"{jobs} AND executor = '{self.names[service]}'")
+
     def other(self, service: Killable) -> Killable:
         [other] = (one for one in self.services if one is not service)
         return other

@@ -24,6 +24,7 @@ from tests.trust.table import Row
 
 GOAL_SECONDS = 30.0  # until the jobs of a dead service are taken over
 PACE_SECONDS = 0.15  # of a window; four at once in each service
+OPEN_STEPS = 2  # of a job beside one other
 NIGHT_PACE_SECONDS = 1.0  # that much is left to do when a killed service is back
 
 
@@ -207,13 +208,20 @@ def test_a_stopped_service_hands_its_jobs_on(pair: Pair):
 
 @pytest.mark.timeout(600)
 def test_a_paused_service_is_fenced_off(pair: Pair):
-    """It does not know that it was away, and writes what it decoded; and then serves again."""
-    work = Work(pair, 450)
-    work.wait_for_windows(9)
+    """It does not know that it was away, and writes what it decoded; and then serves again.
+
+    What it was at has been decoded by the other meanwhile: a second writing would be seen.
+    """
+    work = Work(pair, 1200)
+    work.wait_for_windows(1)
     paused = work.one_at_work()
+    its_jobs = pair.jobs_of(paused)
     paused.pause()
     pair.wait_for_takeover(paused)
-    work.wait_for_windows(30)
+    until(
+        lambda: all(len(pair.written([job_id])) >= OPEN_STEPS for job_id in its_jobs),
+        "the other has done what it was at",
+    )
     paused.go_on()
     until(lambda: pair.has_lease(paused), "it has a new lease")
     work.check()
