@@ -84,7 +84,9 @@ def window_works(size: str, scale: Scale) -> list[WindowWork]:
     """Every installed system on a checkpoint of this size, batch by batch."""
     if size not in SIZES:
         raise ValueError(f"no size is called {size!r}; there are {', '.join(SIZES)}")
-    checkpoint = str(random_checkpoint(size, Path(scale.cache) if scale.cache else None))
+    checkpoint = str(
+        random_checkpoint(size, Path(scale.cache) if scale.cache else None, scale.device)
+    )
     return [
         WindowWork(
             system=system,

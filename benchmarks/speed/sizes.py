@@ -6,10 +6,13 @@ nothing: such a checkpoint is for timing alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.checkpoint_conversion import cache_folder
+from decoding.loading.checkpoint import expected_shapes
+from decoding.model.dimensions import Dimensions
 
 if TYPE_CHECKING:
     import torch
@@ -47,34 +50,56 @@ SIZES: Final = {
 }
 
 
-def random_checkpoint(size: str, cache: Path | None = None) -> Path:
-    """A checkpoint of openai-whisper's format in the cache, written when it is not there."""
-    target = (cache or cache_folder()) / "random" / f"{size}.pt"
-    if not target.exists():
-        import torch
+def random_checkpoint(size: str, cache: Path | None = None, device: str = "cpu") -> Path:
+    """A checkpoint of openai-whisper's format in the cache, written when it is not there.
 
+    Made on a graphics processor, where that takes seconds, it has other weights, in half precision.
+    """
+    import torch
+
+    is_on_card = device.startswith("cuda") and torch.cuda.is_available()
+    target = (cache or cache_folder()) / "random" / f"{size}{'-cuda' if is_on_card else ''}.pt"
+    if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_suffix(".part")
-        content = {"dims": SIZES[size], "model_state_dict": random_state(SIZES[size])}
-        torch.save(content, unfinished)
+        state = _half_state(SIZES[size], device) if is_on_card else random_state(SIZES[size])
+        torch.save({"dims": SIZES[size], "model_state_dict": state}, unfinished)
         unfinished.rename(target)
     return target
 
 
 def random_state(dimensions: dict[str, int]) -> dict[str, torch.Tensor]:
     """Weights by openai-whisper's names, the same for the same dimensions."""
-    import torch
     from whisper.model import ModelDimensions, Whisper
 
-    shapes = Whisper(ModelDimensions(**dimensions)).state_dict()
-    generator = torch.Generator().manual_seed(SEED)
-    state = {}
-    for name, like in shapes.items():
-        weight = torch.randn(like.shape, generator=generator)
-        state[name] = _scaled(name, weight)
+    state = Whisper(ModelDimensions(**dimensions)).state_dict()
+    return _filled({name: weight.shape for name, weight in state.items()}, dimensions, "cpu")
+
+
+def _half_state(dimensions: dict[str, int], device: str) -> dict[str, torch.Tensor]:
+    """The like, made on `device`."""
+    import torch
+
+    shapes = dict(expected_shapes(Dimensions(**dimensions)))
+    state = _filled(shapes, dimensions, device)
+    return {name: weight.to("cpu", torch.float16) for name, weight in state.items()}
+
+
+def _filled(
+    shapes: Mapping[str, Sequence[int]], dimensions: dict[str, int], device: str
+) -> dict[str, torch.Tensor]:
+    import torch
+    from whisper.model import sinusoids
+
+    generator = torch.Generator(device).manual_seed(SEED)
+    state = {
+        name: _scaled(name, torch.randn(tuple(shape), generator=generator, device=device))
+        for name, shape in shapes.items()
+    }
     timestamps = FIRST_TIMESTAMP[dimensions["n_vocab"]]
     state["decoder.token_embedding.weight"][timestamps:] *= 0.5  # now and then, as in speech
-    state["encoder.positional_embedding"] = shapes["encoder.positional_embedding"]
+    positions = "encoder.positional_embedding"
+    state[positions] = sinusoids(*shapes[positions]).to(device)
     return state
 
 

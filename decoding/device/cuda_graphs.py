@@ -1,9 +1,10 @@
-"""How steps and prefills are run: plainly, or recorded once for a shape and replayed.
+"""How steps, prefills and word timing are run: plainly, or recorded once for a shape and replayed.
 
 What is recorded costs the host one call instead of hundreds, which on a graphics processor is most
 of a step's time. Knows neither slots nor models. Steps recorded as CUDA graphs have run on an H100
-and gave the plain steps' tokens; prefills and first tokens, recorded since, have not run on a card
-yet: they are proven with a recorder of operations on the CPU.
+and gave the plain steps' tokens; prefills, first tokens, word timing and steps in which somebody
+samples, recorded since, have not run on a card yet: they are proven with a recorder of operations
+on the CPU.
 """
 
 from __future__ import annotations

@@ -6,78 +6,63 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import correctness, gpu, voice_activity
-from benchmarks.speed.correctness import Graphs, TwoWays
-from chunking.types import Span
+from benchmarks.speed import gpu
+from benchmarks.speed.gpu_steps import Step
+from benchmarks.worker_process import WorkFailed
 
 
-def test_a_step_that_fails_is_told_and_the_others_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(_part: gpu.Part) -> list[str]:
-        raise RuntimeError("no kernel image")
+def test_a_step_that_fails_is_told_and_the_others_run(tmp_path: Path) -> None:
+    def do(step: Step) -> list[str]:
+        if step.name == "tokens":
+            raise WorkFailed("RuntimeError: no kernel image")
+        return [f"- {step.name} done"]
 
-    monkeypatch.setattr(gpu, "_tokens", broken)
-    monkeypatch.setattr(gpu, "_error_rates", lambda _part: ["- rates"])
-    monkeypatch.setattr(gpu, "_batches", lambda _part: ["- batches"])
-    monkeypatch.setattr(gpu, "_graphs", lambda _part: ["- graphs"])
-    monkeypatch.setattr(gpu, "_voice_activity", lambda _part: ["- listening"])
-    monkeypatch.setattr(gpu, "_speed", lambda _part, size, _cache: [f"- speed of {size}"])
-    target = gpu.run("cpu", tmp_path, is_dry=True)
+    target = gpu.run("cpu", tmp_path, is_dry=True, do=do)
     text = target.read_text()
-    assert "DID NOT FINISH: RuntimeError: no kernel image" in text
-    names = ("rates", "batches", "graphs", "listening", "speed of toy", "torch: ")
-    assert all(f"- {name}" in text for name in names)
+    assert "- DID NOT FINISH: RuntimeError: no kernel image" in text
+    names = ("graphs", "alone", "errors", "speech", "flow-toy-2", "files", "speed-toy")
+    assert all(f"- {name} done" in text for name in names)
+    assert "- torch: " in text
     assert target.parent == tmp_path
 
 
-def test_the_real_part_measures_what_the_goals_name() -> None:
-    part = gpu.full("cuda:0")
-    assert part.sizes == ("turbo", "large-v3")
-    assert part.tokens == 110
-    assert set(gpu.GOALS) == {"openai-whisper", "transformers", "ctranslate2"}
+def test_what_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    """What was done is told as it was, what was not is done, and what failed is tried again."""
+    asked: list[str] = []
+
+    def first(step: Step) -> list[str]:
+        if step.name == "alone":
+            raise WorkFailed("it gave nothing for 40 s")
+        if step.name == "files":
+            raise KeyboardInterrupt
+        return [f"- {step.name} done first"]
+
+    def again(step: Step) -> list[str]:
+        asked.append(step.name)
+        return [f"- {step.name} done again"]
+
+    with pytest.raises(KeyboardInterrupt):
+        gpu.run("cpu", tmp_path, is_dry=True, do=first)
+    text = gpu.run("cpu", tmp_path, is_dry=True, do=again).read_text()
+    assert asked == ["alone", "files", "speed-toy"]
+    assert "- tokens done first" in text
+    assert "- alone done again" in text
+    assert "DID NOT FINISH" not in text
 
 
-def test_without_cuda_there_are_no_graphs() -> None:
-    assert gpu._graphs(gpu.rehearsal("cpu")) == [
-        "- there are no graphs on cpu: every step is plain"
-    ]
-
-
-def test_graphs_are_judged_at_fp32_and_their_absence_is_told(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_step_is_ended_when_its_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def found(_model: str, _device: str, precision: str, windows: list[object]) -> Graphs:
-        differing = {"fp32": 0, "fp16": 3, "bf16": 0}[precision]
-        complaints = ("it cannot be",) if precision == "bf16" else ()
-        return Graphs(TwoWays(precision, len(windows), 300, differing), complaints)
-
-    monkeypatch.setattr(correctness, "graphs", found)
-    assert gpu._graphs(gpu.full("cuda:0")) == [
-        "- fp32, graphs against plain steps, 12 windows: 0 of 300 tokens differ (0.00%): good",
-        "- fp16, graphs against plain steps, 12 windows: 3 of 300 tokens differ (1.00%)",
-        "- bf16, graphs against plain steps, 12 windows: 0 of 300 tokens differ (0.00%)",
-        "- bf16: it cannot be: NOT GOOD",
-    ]
+    """In its own process, however it is busy: here it has not even loaded what it imports."""
+    monkeypatch.setattr(gpu, "LOADING_SECONDS", 0.0)
+    step = Step("tokens", "Correctness: tokens", 0.05, lambda _part: [])
+    with pytest.raises(WorkFailed, match="it gave nothing for"):
+        gpu._apart(step, gpu.rehearsal("cpu", str(tmp_path)), is_dry=True)
 
 
 @pytest.mark.slow
-def test_voice_activity_is_held_against_the_cpu_and_timed() -> None:
-    correct, spans, speed = gpu._voice_activity(gpu.rehearsal("cpu"))
-    assert correct.startswith("- probabilities of 1876 frames, asked of cpu, found on cpu,")
-    assert correct.endswith(": good")
-    assert spans.endswith(": good")
-    assert "2 at once" in speed
-
-
-def test_what_ran_elsewhere_or_heard_something_else_is_not_good() -> None:
-    assert voice_activity.Agreement("cuda:0", "cuda:0", 938, 5e-5).holds
-    assert not voice_activity.Agreement("cuda:0", "cpu", 938, 0.0).holds
-    assert not voice_activity.Agreement("cuda:0", "cuda:0", 938, 2e-4).holds
-    moved = [Span(0.0, 1.0), Span(2.032, 3.0)]
-    furthest = voice_activity._furthest(moved, [Span(0.0, 1.0), Span(2.0, 3.0)])
-    assert furthest == pytest.approx(0.032)
-    assert voice_activity.Spans(2, 2, furthest).holds
-    assert not voice_activity.Spans(2, 2, 0.1).holds
-    assert voice_activity._furthest(moved, moved[:1]) is None
-    assert not voice_activity.Spans(2, 1, None).holds
+def test_a_step_is_done_in_a_process_of_its_own(tmp_path: Path) -> None:
+    part = gpu.rehearsal("cpu", str(tmp_path))
+    (step,) = (one for one in gpu.steps(part) if one.name == "graphs")
+    told = gpu._apart(step, part, is_dry=True)
+    assert told == ["- there are no graphs on cpu: every step is plain"]

@@ -16,7 +16,7 @@ from benchmarks.speed.command import _numbers
 from benchmarks.speed.plan import Scale, absent, check_systems, file_works, window_works
 from benchmarks.speed.roofline import Load, device_named, seconds_per_window
 from benchmarks.speed.rounds import measure_all
-from benchmarks.speed.sizes import SIZES, random_checkpoint
+from benchmarks.speed.sizes import SIZES, _half_state, random_checkpoint, random_state
 from benchmarks.speed.systems import sound
 from benchmarks.speed.types import WindowWork
 
@@ -35,6 +35,15 @@ def test_random_checkpoint_is_one_of_openai_whisper(cache: Path) -> None:
     assert path.stat().st_mtime_ns == written
     weights = torch.load(path, weights_only=True)["model_state_dict"]
     assert 0.1 < weights["decoder.token_embedding.weight"][:1000].std() < 0.3
+
+
+def test_a_checkpoint_made_on_a_device_has_the_same_shapes() -> None:
+    """The CPU stands for it: names and shapes come from our own table, and are half precision."""
+    made, whole = _half_state(SIZES["toy"], "cpu"), random_state(SIZES["toy"])
+    assert {name: weight.shape for name, weight in made.items()} == {
+        name: weight.shape for name, weight in whole.items()
+    }
+    assert {weight.dtype for weight in made.values()} == {torch.float16}
 
 
 @pytest.mark.parametrize(
