@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 SLOTS = (1, 2, 4, 8, 16, 24, 32, 48, 64)  # shapes that are recorded; then multiples of the last
 LENGTHS = (4, 8, 16, 32, 64, 128, 256)  # of prompts
-MOST_RECORDINGS = 64
+MOST_RECORDINGS = 128
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from decoding.model.loaded_model import LoadedModel
 from decoding.model.text_decoder import KeyValue
 from decoding.search.beam_search import advance
 
+SAMPLING = (1, 4, 16, 64)  # windows that sample, in shapes that are recorded
 TOLD = 2 + 7  # numbers of a beginning: the place, the prompt's length, and the plan's
 
 
@@ -94,9 +95,10 @@ class TokenSteps:
 
     def _rounded(self, sampling: Sequence[int], most: int) -> Sequence[int]:
         """Some stand there twice, so that there are few shapes: they draw the same twice."""
-        if not sampling:
-            return ()
-        count = self._runner.slots(len(sampling), most)
+        if not sampling or not self._runner.replays:
+            return tuple(sampling)
+        count = next((some for some in SAMPLING if some >= len(sampling)), most)
+        count = min(count, most)
         return (*sampling, *[sampling[0]] * (count - len(sampling)))
 
     def move(self, moves: Sequence[tuple[int, int]]) -> None:
