@@ -28,7 +28,7 @@ NO_LIMITS = {
     *("port", "slots", "threads", "watchdog_seconds", "min_free_bytes", "database_busy_seconds"),
     *("lone_job_steps", "step_attempts", "fruitless_starts", "sweep_seconds", "shutdown_seconds"),
     *("keepalive_seconds", "first_byte_seconds", "validation_seconds", "heartbeat_seconds"),
-    "idle_seconds",
+    *("idle_seconds", "lease_seconds"),
 }
 
 
