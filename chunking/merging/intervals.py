@@ -203,7 +203,16 @@ def _find_gaps(
     bare = find_uncovered(words, evidence), find_unwritten(words, evidence, written)
     found = unite((*bare[0], *bare[1]), bridge=WORD_SLACK)
     found = tuple(gap for gap in found if is_certain(gap, context))
-    return tuple(part for gap in with_room(found, words, region) for part in chop(gap))
+    return tuple(
+        part for gap in with_room(found, words, region) for part in _parts_to_hear(gap, context)
+    )
+
+
+def _parts_to_hear(gap: Span, context: Context) -> tuple[Span, ...]:
+    """Of a gap that is too long for one window the parts in which there is enough speech: of
+    minutes of music that begin with a voice, the first. All of them where no part has enough."""
+    parts = chop(gap)
+    return tuple(part for part in parts if is_certain(part, context)) or parts
 
 
 def _find_written(

@@ -579,6 +579,23 @@ def test_a_gap_that_nobody_wrote_is_asked_for_twice_if_there_is_enough_in_it(hol
     assert [request.reason for request in asked] == ["gap"] * times
 
 
+@pytest.mark.parametrize(("heard", "parts"), [(3.0, 1), (120.0, 5)])
+def test_of_minutes_of_music_only_what_both_detectors_hear_is_asked_for(heard, parts):
+    """The second detector hears two minutes of speech, the first one the beginning of them."""
+    window, duration = Window(0, 0.0, 30.0), 120.0
+    merger = Merger(
+        [window],
+        OPTIONS,
+        evidence=[Span(0.0, duration)],
+        speech=[Span(0.0, heard)],
+        duration=duration,
+    )
+    merger.add(Piece(window, ()))
+    asked = [request.interval for request in merger.requests()]
+    assert len(asked) == parts
+    assert asked[0].start == 0.0
+
+
 def test_a_gap_is_asked_for_once_if_there_is_only_one_window_for_it():
     said = chat(16, 6)
     duration = duration_of(said)
