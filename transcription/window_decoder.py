@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 
 from chunking.types import Piece, Window
 from decoding.types import Clip, Decoded, Decoder, ModelCard
@@ -45,7 +46,8 @@ class EngineWindowDecoder:
     def submit(
         self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions
     ) -> Future[tuple[Piece, ...]]:
-        """Submit every window at once; the future holds their pieces in the same order."""
+        """Submit every window at once; the future holds their pieces in the same order. Who cancels
+        it, cancels those that are not decoded yet."""
         gathered = _Gathered(windows)
         for position, window in enumerate(windows):
             clip = Clip(
@@ -61,7 +63,7 @@ class EngineWindowDecoder:
             if options.decoding.task != "lang_id":
                 self.pace.submitted(1)
                 future.add_done_callback(self._note)
-            future.add_done_callback(gathered.receiver(position))
+            gathered.expect(position, future)
         return gathered.future
 
     def _note(self, future: Future[Decoded]) -> None:
@@ -101,11 +103,13 @@ class _Gathered:
         if not windows:
             self.future.set_result(())
 
-    def receiver(self, position: int) -> _Receiver:
-        return _Receiver(self, position)
+    def expect(self, position: int, clip: Future[Decoded]) -> None:
+        """The window at `position` is what `clip` will hold; it is cancelled with the whole."""
+        clip.add_done_callback(_Receiver(self, position))
+        self.future.add_done_callback(lambda whole: whole.cancelled() and clip.cancel())
 
     def take(self, position: int, future: Future[Decoded]) -> None:
-        with self._lock:
+        with self._lock, suppress(InvalidStateError):  # it may be cancelled at any moment
             if self.future.done():
                 return
             if future.cancelled():

@@ -171,7 +171,11 @@ class DurableWindowDecoder:
 
     def _hand_over(self, group: _Group) -> tuple[Piece, ...]:
         future = self._engine.submit(group.recording, group.windows, group.options)
-        self.check()  # stopped meanwhile: these windows came after it, and are for nobody
+        try:
+            self.check()
+        except BaseException:  # stopped meanwhile: these windows came after it, and are for nobody
+            future.cancel()
+            raise
         return future.result()
 
     def check(self) -> None:

@@ -16,7 +16,8 @@ def has_triton() -> bool:
 
 
 def is_for_triton(tensor: Tensor) -> bool:
-    """Whether a tensor is one that our kernels take: on CUDA, in half precision, rows whole."""
+    """Whether a tensor [.., n] is one that our kernels take: on CUDA, in half precision, rows
+    whole."""
     return (
         tensor.is_cuda
         and tensor.dtype in (torch.float16, torch.bfloat16)

@@ -188,7 +188,7 @@ class FeedForward:
         return x + self.read(self.norm(x))
 
     def read(self, normed: Tensor) -> Tensor:
-        """What is added to x, of its norm."""
+        """What is added to x, of its norm [w, n, d]."""
         if normed.device.type == "cpu" and normed.shape[1] > ROWS_AT_ONCE:
             parts = torch.split(normed, ROWS_AT_ONCE, dim=1)
             return torch.cat([self.read(part) for part in parts], dim=1)

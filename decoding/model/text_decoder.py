@@ -54,7 +54,7 @@ class NoCache:
     """For whole sequences at once: the new tokens are all there is."""
 
     def extend(self, layer: int, new: Tensor) -> KeyValue:  # noqa: ARG002 - a port
-        """Keys and values as they are."""
+        """Keys and values [2, w, heads, q, width] as they are."""
         key, value = new
         return key, value
 

@@ -135,6 +135,7 @@ def test_who_lost_its_lease_is_told_and_takes_a_new_one(store: Store, member: Me
     assert first.renew()
     second.take_lost()
     assert store.find("late").executor == "service-first"
+    time.sleep(2 * SHORT)
     second.take_over()
     assert store.find("late").executor == QUEUE
 
