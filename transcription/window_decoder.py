@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
+from functools import partial
 
 from chunking.types import Piece, Window
 from decoding.types import Clip, Decoded, Decoder, ModelCard
@@ -104,9 +106,12 @@ class _Gathered:
             self.future.set_result(())
 
     def expect(self, position: int, clip: Future[Decoded]) -> None:
-        """The window at `position` is what `clip` will hold; it is cancelled with the whole."""
+        """The window at `position` is what `clip` will hold; it is cancelled with the whole.
+
+        Which holds it no longer than others do: its result must not wait for the collector.
+        """
         clip.add_done_callback(_Receiver(self, position))
-        self.future.add_done_callback(lambda whole: whole.cancelled() and clip.cancel())
+        self.future.add_done_callback(partial(_cancel_too, weakref.ref(clip)))
 
     def take(self, position: int, future: Future[Decoded]) -> None:
         with self._lock, suppress(InvalidStateError):  # it may be cancelled at any moment
@@ -133,6 +138,12 @@ class _Gathered:
     def _pieces(self) -> tuple[Piece, ...]:
         pairs = zip(self._decoded, self._windows, strict=True)
         return tuple(place_words(decoded, window) for decoded, window in pairs if decoded)
+
+
+def _cancel_too(clip: weakref.ref[Future[Decoded]], whole: Future[tuple[Piece, ...]]) -> None:
+    waiting = clip()
+    if waiting is not None and whole.cancelled():
+        waiting.cancel()
 
 
 class _Receiver:
