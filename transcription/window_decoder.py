@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import weakref
 from collections.abc import Sequence
-from concurrent.futures import CancelledError, Future, InvalidStateError
-from contextlib import suppress
-from functools import partial
+from concurrent.futures import CancelledError, Future
 
 from chunking.types import Piece, Window
 from decoding.types import Clip, Decoded, Decoder, ModelCard
@@ -48,8 +45,7 @@ class EngineWindowDecoder:
     def submit(
         self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions
     ) -> Future[tuple[Piece, ...]]:
-        """Submit every window at once; the future holds their pieces in the same order. Who cancels
-        it, cancels those that are not decoded yet."""
+        """Submit every window at once; the future holds their pieces in the same order."""
         gathered = _Gathered(windows)
         for position, window in enumerate(windows):
             clip = Clip(
@@ -65,7 +61,7 @@ class EngineWindowDecoder:
             if options.decoding.task != "lang_id":
                 self.pace.submitted(1)
                 future.add_done_callback(self._note)
-            gathered.expect(position, future)
+            future.add_done_callback(gathered.receiver(position))
         return gathered.future
 
     def _note(self, future: Future[Decoded]) -> None:
@@ -105,16 +101,11 @@ class _Gathered:
         if not windows:
             self.future.set_result(())
 
-    def expect(self, position: int, clip: Future[Decoded]) -> None:
-        """The window at `position` is what `clip` will hold; it is cancelled with the whole.
-
-        Which holds it no longer than others do: its result must not wait for the collector.
-        """
-        clip.add_done_callback(_Receiver(self, position))
-        self.future.add_done_callback(partial(_cancel_too, weakref.ref(clip)))
+    def receiver(self, position: int) -> _Receiver:
+        return _Receiver(self, position)
 
     def take(self, position: int, future: Future[Decoded]) -> None:
-        with self._lock, suppress(InvalidStateError):  # it may be cancelled at any moment
+        with self._lock:
             if self.future.done():
                 return
             if future.cancelled():
@@ -138,12 +129,6 @@ class _Gathered:
     def _pieces(self) -> tuple[Piece, ...]:
         pairs = zip(self._decoded, self._windows, strict=True)
         return tuple(place_words(decoded, window) for decoded, window in pairs if decoded)
-
-
-def _cancel_too(clip: weakref.ref[Future[Decoded]], whole: Future[tuple[Piece, ...]]) -> None:
-    waiting = clip()
-    if waiting is not None and whole.cancelled():
-        waiting.cancel()
 
 
 class _Receiver:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -73,6 +74,7 @@ class DurableWindowDecoder:
         self._steps = steps
         self._turns = turns
         self._stop: Exception | Interrupted | None = None
+        self._handing_over = threading.RLock()
         self.recordings: dict[int | None, Path] = {}
         # One for every group in flight: none waits for a thread while others wait for its turn.
         most = WINDOWS_IN_FLIGHT + 1
@@ -126,8 +128,12 @@ class DurableWindowDecoder:
         return self._store.find_digest(self._job_id, group.key) or self._decode(group)
 
     def stop(self, reason: Exception | Interrupted) -> None:
-        """Start no further step; `reason` is what the pipeline is told."""
-        self._stop = reason
+        """Start no further step; `reason` is what the pipeline is told.
+
+        Afterwards no window comes to the engine: who cancels those that are there, cancels all.
+        """
+        with self._handing_over:
+            self._stop = reason
 
     def close(self, *, wait: bool = False) -> None:
         """Begin no further step; `wait` until those under way have ended."""
@@ -170,12 +176,9 @@ class DurableWindowDecoder:
                         raise
 
     def _hand_over(self, group: _Group) -> tuple[Piece, ...]:
-        future = self._engine.submit(group.recording, group.windows, group.options)
-        try:
+        with self._handing_over:
             self.check()
-        except BaseException:  # stopped meanwhile: these windows came after it, and are for nobody
-            future.cancel()
-            raise
+            future = self._engine.submit(group.recording, group.windows, group.options)
         return future.result()
 
     def check(self) -> None:

@@ -101,16 +101,6 @@ def test_cancel_reaches_engine_and_waiter(recording):
         future.result(1)
 
 
-def test_who_cancels_the_whole_cancels_what_is_not_decoded(recording):
-    decoder = HeldDecoder()
-    future = EngineWindowDecoder(decoder, group="g").submit(
-        recording, WINDOWS, TranscriptionOptions()
-    )
-    decoder.futures[0].set_result(heard("first"))
-    assert future.cancel()
-    assert [one.cancelled() for one in decoder.futures] == [False, True]
-
-
 def test_no_windows_are_answered_at_once(recording):
     windows = EngineWindowDecoder(HeldDecoder(), group="g")
     assert windows.submit(recording, [], TranscriptionOptions()).result(0) == ()
