@@ -10,7 +10,7 @@ on the CPU.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
@@ -35,6 +35,7 @@ class StepShape:
 
 
 Shape = TypeVar("Shape", bound=Hashable)
+Item = TypeVar("Item")
 Replay = Callable[[], object]
 
 
@@ -66,6 +67,18 @@ class Runner(Protocol):
     def forget(self) -> None:
         """The body's tensors are about to be replaced."""
         ...
+
+
+def in_parts(
+    items: Sequence[Item], runner: Runner, at_once: int | None = None
+) -> Iterator[Sequence[Item]]:
+    """The items as the runner treats them, those of each call; at most `at_once` together."""
+    most = at_once or max(len(items), 1)
+    for first in range(0, len(items), most):
+        left = items[first : first + most]
+        for count in runner.parts(len(left)):
+            yield left[:count]
+            left = left[count:]
 
 
 class PlainRunner:

@@ -5,10 +5,11 @@ Fills no slot, and asks the device for nothing that it has not done yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from decoding.device.cuda_graphs import in_parts
 from decoding.device.side_stream import Mark, SideStream
 from decoding.engine.prefill import EncodedWindows, Prefiller
 from decoding.engine.slots import SlotGroup
@@ -63,15 +64,8 @@ class PrefillQueue:
             one.phase = Phase.PREFILL
             alike.setdefault(self._group_of(one), []).append(one)
         for slot_group, some in alike.items():
-            for part in self._parts(some):
+            for part in in_parts(some, self._prefiller.runner, self._at_once):
                 self._start_together(part, slot_group)
-
-    def _parts(self, requests: Sequence[WindowRequest]) -> Iterator[Sequence[WindowRequest]]:
-        for first in range(0, len(requests), self._at_once):
-            left = requests[first : first + self._at_once]
-            for count in self._prefiller.runner.parts(len(left)):
-                yield left[:count]
-                left = left[count:]
 
     def _start_together(self, requests: Sequence[WindowRequest], slot_group: SlotGroup) -> None:
         places = [slot_group.reserve() for _ in requests]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from decoding.device.cuda_graphs import Runner, runner_for
+from decoding.device.cuda_graphs import Runner, in_parts, runner_for
 from decoding.device.side_stream import InlineStream, SideStream
 from decoding.device.transfer import fetch
 from decoding.engine.slot_memory import PlaceAlone, SlotMemory
@@ -97,10 +97,8 @@ class SlotGroup:
 
     def enter(self, windows: Sequence[tuple[PrefilledWindow, Plan]]) -> None:
         """Windows of this group whose prefill is over take their first tokens, all at once."""
-        at = 0
-        for count in self._runner.parts(len(windows)) if windows else ():
-            self._begin(windows[at : at + count])
-            at += count
+        for part in in_parts(windows, self._runner):
+            self._begin(part)
 
     def restart(self, at: int, plan: Plan) -> None:
         """Begin another attempt on the window in place `at`; its audio stays."""

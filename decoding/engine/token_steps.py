@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from decoding.device.cuda_graphs import Runner, StepShape
+from decoding.device.cuda_graphs import Runner, StepShape, in_parts
 from decoding.device.transfer import send_into
 from decoding.engine.slot_memory import UNSEEN, SlotMemory
 from decoding.model.loaded_model import LoadedModel
@@ -103,11 +103,9 @@ class TokenSteps:
 
     def move(self, moves: Sequence[tuple[int, int]]) -> None:
         """Windows take other places, in which nobody is; each from where to where."""
-        at = 0
-        for count in self._runner.parts(len(moves)):
-            send_into(self._told, [place for move in moves[at : at + count] for place in move])
-            self._runner.run(MoveShape(count), self._move)
-            at += count
+        for part in in_parts(moves, self._runner):
+            send_into(self._told, [place for move in part for place in move])
+            self._runner.run(MoveShape(len(part)), self._move)
 
     def _move(self, shape: MoveShape) -> None:
         old, new = self._told[: 2 * shape.windows].view(shape.windows, 2).long().unbind(1)

@@ -5,14 +5,14 @@ Judges nothing: what each window said is settled when it comes here, and its slo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from whisper.tokenizer import Tokenizer
 
-from decoding.device.cuda_graphs import Runner, runner_for
+from decoding.device.cuda_graphs import Runner, in_parts, runner_for
 from decoding.device.transfer import send_into
 from decoding.engine.fallback import best_result
 from decoding.engine.slot_memory import UsedMemories
@@ -147,18 +147,9 @@ class WordTimingQueue:
             if one.found:
                 alike.setdefault(slot.table.slot_group, []).append((slot.at, one))
         for slot_group, some in alike.items():
-            for part in self._parts(some):
+            for part in in_parts(some, self._reader.runner, self._at_once):
                 self._read(slot_group, part)
         self._waiting += windows
-
-    def _parts(
-        self, windows: Sequence[tuple[int, _WindowToTime]]
-    ) -> Iterator[Sequence[tuple[int, _WindowToTime]]]:
-        for first in range(0, len(windows), self._at_once):
-            left = windows[first : first + self._at_once]
-            for count in self._reader.runner.parts(len(left)):
-                yield left[:count]
-                left = left[count:]
 
     def _read(self, slot_group: SlotGroup, windows: Sequence[tuple[int, _WindowToTime]]) -> None:
         requests = [self._alignment_request(one) for _, one in windows]
