@@ -18,9 +18,10 @@ from typing import Final
 import torch
 
 from benchmarks.speed.systems import sound
+from benchmarks.speed.systems.ours import options_for
 from decoding.engine.engine import Engine
 from decoding.loading.loader import load_model
-from decoding.types import Clip, DecodingOptions
+from decoding.types import Clip
 
 IN_FLOW: Final = 3  # batches one after the other, asked for at once
 SAMPLE_SECONDS: Final = 0.0005
@@ -38,16 +39,7 @@ class Flow:
         self.device, self.batch = torch.device(device), batch
         self._engine = Engine(model, slots=batch)
         self._clips = [Clip(samples) for samples in sound.windows(batch)]
-        self._options = DecodingOptions(
-            language="en",
-            temperatures=(0.0,),
-            suppress_tokens=sound.never_tokens(model.dimensions.n_vocab),
-            sample_len=tokens,
-            compression_ratio_threshold=None,
-            logprob_threshold=None,
-            no_speech_threshold=None,
-            needs_language=False,
-        )
+        self._options = options_for(model, tokens)
 
     def decode(self, batches: int = 1) -> float:
         """Seconds a window."""
