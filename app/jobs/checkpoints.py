@@ -74,7 +74,7 @@ class DurableWindowDecoder:
         self._steps = steps
         self._turns = turns
         self._stop: Exception | Interrupted | None = None
-        self._handing_over = threading.RLock()
+        self._handing_over = threading.Lock()
         self.recordings: dict[int | None, Path] = {}
         # One for every group in flight: none waits for a thread while others wait for its turn.
         most = WINDOWS_IN_FLIGHT + 1
@@ -143,7 +143,6 @@ class DurableWindowDecoder:
     def _decode(self, group: _Group) -> str:
         """Wait for a turn, decode, keep, and return the digest of what was kept."""
         self._turns.wait(self._job_id, group.ticket)
-        self.check()
         try:
             pieces = self._ask(group)
         except CancelledError:
@@ -166,7 +165,6 @@ class DurableWindowDecoder:
         pause = FIRST_PAUSE_SECONDS
         with self._turns.patience:  # or those who wait would fill the queue for each other
             while True:
-                self.check()
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 try:
@@ -176,6 +174,7 @@ class DurableWindowDecoder:
                         raise
 
     def _hand_over(self, group: _Group) -> tuple[Piece, ...]:
+        """Give the windows to the engine unless the job was stopped, and wait for their pieces."""
         with self._handing_over:
             self.check()
             future = self._engine.submit(group.recording, group.windows, group.options)
