@@ -20,8 +20,7 @@ HOP_SAMPLES = 320
 FRAME_SAMPLES = 640
 FFT_SAMPLES = 1024
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP_SAMPLES
-FRAMES_PER_BLOCK = 1500
-FRAMES_AT_ONCE = 64  # of a product: so few that the library does not wake threads for it
+FRAMES_PER_BLOCK = 32  # so few that memory comes from the heap, and products wake no threads
 
 BAND_EDGES_HZ = (200, 300, 420, 560, 720, 920, 1160, 1450, 1800, 2250, 2800, 3400, 4000)
 PITCH_BAND_HZ = (80, 1200)
@@ -132,8 +131,7 @@ def _band_levels(power: NDArray[np.float32]) -> NDArray[np.float32]:
 def _periodicity(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Highest autocorrelation at a lag of human pitch, corrected for the window's taper."""
     voiced = power[:, _pitch_bins()]
-    parts = np.split(voiced, range(FRAMES_AT_ONCE, len(voiced), FRAMES_AT_ONCE))
-    peaks = np.concatenate([(part @ _lags()).max(axis=1) for part in parts])
+    peaks = (voiced @ _lags()).max(axis=1)
     level = voiced.sum(axis=1)
     return np.where(level > 0, peaks / np.maximum(level, 1e-20), 0.0).astype(np.float32)
 

@@ -13,7 +13,6 @@ from benchmarks.checkpoint_conversion import fetched
 from benchmarks.machine import OUR_PACKAGE, our_source, our_version
 from benchmarks.peers.types import Peer, PeerSpec, PeerUnavailable
 from decoding.device.spin_wait import spin_by_default
-from transcription.silero import NO_REPORTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,8 @@ class PeerCard:
     opener: str
     packages: tuple[str, ...]
 
+
+NO_REPORTS: Final = "ORT_DISABLE_TELEMETRY"  # else onnxruntime tells its maker of every session
 
 OURS: Final = "ours"
 OURS_SEQUENTIAL: Final = "ours-sequential"

@@ -188,7 +188,7 @@ def _voice_activity(part: Part) -> list[str]:
     took = voice_activity.cost(part.device, part.vad_windows, max(part.rounds, 5))
     return [
         f"- probabilities of {found.frames} frames, asked of {found.asked}, found on "
-        f"{found.ran_on}, against onnxruntime's on the CPU: they differ by at most "
+        f"{found.ran_on}, against NumPy's on the CPU: they differ by at most "
         f"{found.largest_difference:.1e}: {_mark(found.holds)}",
         f"- spans of speech in the recording by the engine: {spans.by_engine}, by the CPU: "
         f"{spans.by_cpu}; their edges {edges}: {_mark(spans.holds)}",

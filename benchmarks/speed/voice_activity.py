@@ -35,7 +35,7 @@ EDGE_FRAMES: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Probabilities of windows on the device against onnxruntime's; `ran_on` is where it ended."""
+    """Probabilities of windows on the device against NumPy's; `ran_on` is where it ended."""
 
     asked: str
     ran_on: str
@@ -49,7 +49,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Spans of speech by the engine and by onnxruntime; the furthest that an edge moved."""
+    """Spans of speech by the engine and by NumPy on the CPU; the furthest that an edge moved."""
 
     by_engine: int
     by_cpu: int

@@ -1,8 +1,8 @@
 """The file of Silero's voice activity model: where it lies, what it takes, its weights.
 
 The `silero-vad` package is not imported: importing it loads torch and sets its threads to one for
-the whole process. The weights are read from the very model that onnxruntime opens, because the
-package's other files hold other versions of it: its safetensors file differs in every layer.
+the whole process. The weights are read from its newest model, an ONNX file: the package's other
+files hold other versions of it, its safetensors file differs in every layer.
 """
 
 from __future__ import annotations
@@ -19,8 +19,18 @@ FRAME_SAMPLES = 512
 CONTEXT_SAMPLES = 64  # of the frame before
 MODEL_FILE = Path("data", "silero_vad_16k_sequence.onnx")
 
+# The network: spectrum, four convolutions, a recurrent layer over time, one probability.
+MIRRORED_SAMPLES = 64  # after a frame's end, of the frame itself
+SPECTRUM_SAMPLES = 256
+SPECTRUM_STEP = 128
+BANDS = SPECTRUM_SAMPLES // 2 + 1
+KERNEL = 3
+CONVOLUTION_STEPS = (1, 2, 2, 1)  # they leave one column of a frame's four
+WIDTH = 128
+GATES = ("input", "output", "forget", "cell")  # in the order of the file
+
 # Fields of the messages in an ONNX file, which is a protocol buffer. `onnx` would know their names,
-# and would be there for this one file; protobuf comes with onnxruntime.
+# and would be there for this one file.
 GRAPH = 7
 INITIALIZER = 5
 NAME = 8

@@ -1,7 +1,7 @@
 """Silero's voice activity network on the device, several clips at a time.
 
-Its figures are those of onnxruntime up to rounding. Decides nothing: whoever asks makes spans of
-the probabilities. On CUDA none of this has been run yet; where a device cannot do it, the CPU does.
+Its figures are those of `silero_numpy` up to rounding. Decides nothing: whoever asks makes spans of
+the probabilities. Where a device cannot do it, the CPU does.
 """
 
 from __future__ import annotations
@@ -18,8 +18,16 @@ from torch import Tensor, nn
 from decoding.device.transfer import to_device
 from decoding.types import FULL_SCALE, Decoded
 from decoding.voice_activity.silero_file import (
+    BANDS,
     CONTEXT_SAMPLES,
+    CONVOLUTION_STEPS,
     FRAME_SAMPLES,
+    GATES,
+    KERNEL,
+    MIRRORED_SAMPLES,
+    SPECTRUM_SAMPLES,
+    SPECTRUM_STEP,
+    WIDTH,
     model_file,
     read_weights,
 )
@@ -27,14 +35,7 @@ from decoding.voice_activity.silero_file import (
 logger = logging.getLogger(__name__)
 
 FRAME_AND_CONTEXT = CONTEXT_SAMPLES + FRAME_SAMPLES
-MIRRORED_SAMPLES = 64  # after a frame's end, of the frame itself
-SPECTRUM_SAMPLES = 256
-SPECTRUM_STEP = 128
-BANDS = SPECTRUM_SAMPLES // 2 + 1
-KERNEL = 3
-CONVOLUTION_STEPS = (1, 2, 2, 1)  # they leave one column of a frame's four
-WIDTH = 128
-GATES = (0, 2, 3, 1)  # the model has input, output, forget, cell; torch input, forget, cell, output
+TORCH_GATES = [GATES.index(name) for name in ("input", "forget", "cell", "output")]
 FRAMES_AT_ONCE = 4096  # in the convolutions: some 80 MB
 
 Samples = NDArray[np.int16] | NDArray[np.float32]
@@ -105,7 +106,7 @@ class _Network:
         recurrence = nn.LSTM(WIDTH, WIDTH, batch_first=True, device=device, dtype=dtype)
         self._recurrent = recurrence.eval()
         self._recurrent.load_state_dict(
-            {name: weight[list(GATES)].flatten(0, 1) for name, weight in recurrent.items()}
+            {name: weight[TORCH_GATES].flatten(0, 1) for name, weight in recurrent.items()}
         )
         self._out = there("output.weight", WIDTH)
         self._out_bias = there("output.bias", 1)

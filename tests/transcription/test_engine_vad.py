@@ -60,7 +60,7 @@ class Repeating:
 
 
 class OnGpu(PlantedDecoder):
-    """Hears planted words, and the speech that onnxruntime hears, as if on a device."""
+    """Hears planted words, and the speech that NumPy hears, as if on a device."""
 
     model = GPU
 
@@ -160,7 +160,7 @@ def test_an_engine_on_the_cpu_does_not_listen():
     decoder.close()
 
 
-def test_the_engine_finds_the_speech_that_onnxruntime_finds(tmp_path):
+def test_the_engine_finds_the_speech_that_numpy_finds(tmp_path):
     """The shipped recording, an engine on this processor: spans differ by a frame at most."""
     (recording,) = decode_audio(SHIPPED, tmp_path)
     engine = Engine(load_model(str(DEMO_CHECKPOINT)), slots=1, threads=1)

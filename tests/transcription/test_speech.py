@@ -1,9 +1,6 @@
 """Both detectors on the shipped recording, whose word times are known, and on made sounds."""
 
 import json
-import os
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -80,43 +77,6 @@ def test_every_shipped_word_is_heard_by_both(meeting, spoken_words):
         assert seconds(spans) < 0.85 * meeting.duration
         for before, after in pairwise(spans):
             assert before.end < after.start
-
-
-def test_probabilities_are_those_of_the_package(meeting):
-    torch = pytest.importorskip("torch")
-    threads = torch.get_num_threads()
-    from silero_vad import load_silero_vad
-
-    torch.set_num_threads(threads)
-    samples = meeting.read(Span(3, 23.45))
-    theirs = load_silero_vad(sequence=True).audio_forward(samples.astype(np.float32) / 32768)
-    assert np.array_equal(silero.speech_probabilities(samples), theirs)
-
-
-def test_listening_leaves_torch_alone():
-    program = (
-        "import sys, numpy\n"
-        "from transcription.silero import speech_probabilities\n"
-        "speech_probabilities(numpy.zeros(16000, numpy.int16))\n"
-        "assert not {'torch', 'silero_vad'} & set(sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def test_listening_reports_to_nobody(tmp_path):
-    """onnxruntime tells its maker of every session, unless told not to before the first one.
-
-    It begins with an identity that it keeps in the home folder. Continuous integration is spared
-    by itself, so nothing of our surroundings is handed on.
-    """
-    program = (
-        "import numpy\n"
-        "from transcription.silero import speech_probabilities\n"
-        "speech_probabilities(numpy.zeros(16000, numpy.int16))\n"
-    )
-    surroundings = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", program], check=True, env=surroundings)
-    assert list(tmp_path.rglob("*")) == []
 
 
 def test_no_sound_at_all(record):

@@ -1,4 +1,4 @@
-"""Our network against the figures of onnxruntime, alone and in company, in an engine and beside."""
+"""Our network against the figures of NumPy, alone and in company, in an engine and beside."""
 
 from __future__ import annotations
 
@@ -18,33 +18,14 @@ from decoding.voice_activity import silero_network
 from decoding.voice_activity.silero_network import VoiceActivity
 from tests.decoding.fakes import engine_with_random_weights
 from tests.decoding.noise import noise
-from tests.decoding.speech import window
+from tests.decoding.voice_activity.sounds import ROUNDING, SOUNDS
 from transcription.silero import speech_probabilities
 
 TOLERANCE = 1e-4
-# What single precision strays from double on these sounds is at most 7.4e-6, whichever way the
-# sums are ordered: by onnxruntime, by MKL for AVX2 or for AVX-512, which orders them by the number
-# of rows. Twice that, for processors not seen. Two orders may differ by twice the bound.
-ROUNDING = 1.5e-5
 EXACT = 1e-12  # of double precision, whose own rounding is some 1e-14 here
 ASKING = DecodingOptions(task="voice_activity")
 LONG = DecodingOptions(language="en", temperatures=(0.0,), beam_size=1)
 RATE = 16_000
-
-
-def as_integers(samples):
-    return (samples * 32767).astype(np.int16)
-
-
-SOUNDS = {
-    "speech": as_integers(window(0)),
-    "quiet speech in noise": as_integers(0.1 * window(1)[: 8 * RATE] + 0.01 * noise(1, 8).samples),
-    "noise": as_integers(noise(2, 10).samples),
-    "silence": np.zeros(3 * RATE, np.int16),
-    "half a frame": as_integers(noise(3, 1).samples)[:256],
-    "one sample": np.full(1, 9000, np.int16),
-    "a sample too many": as_integers(window(2)[: 100 * 512 + 1]),
-}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +47,7 @@ def exact(exact_judge):
 
 @pytest.mark.instructions
 @pytest.mark.parametrize("name", SOUNDS)
-def test_figures_are_those_of_onnxruntime(judge, name):
+def test_figures_are_those_of_numpy(judge, name):
     (ours,) = judge([SOUNDS[name]])
     theirs = speech_probabilities(SOUNDS[name])
     assert ours.shape == theirs.shape
