@@ -156,7 +156,8 @@ def _open(gates: Floats) -> None:
 
 
 def _sigmoid(values: Floats) -> Floats:
-    return np.reciprocal(1 + np.exp(-values), dtype=np.float32)
+    found: Floats = np.reciprocal(1 + np.exp(-values), dtype=np.float32)
+    return found
 
 
 def _keep_to_one_thread() -> None:
