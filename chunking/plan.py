@@ -1,22 +1,33 @@
 """Which windows a recording is heard in: known from the start, or one after the other.
 
-A plan is told of every piece and says which windows may be decoded next; what it says depends on
-the pieces, not on the order in which they come. Decodes nothing.
+A plan is told of the recording as far as it was read, and of every piece, and says which windows
+may be decoded next; what it says depends on the sound and the pieces, not on when they come.
+Decodes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Protocol
 
 from chunking.chains import Chain, first_window, lay_chains, next_window
 from chunking.options import WindowOptions
 from chunking.types import Piece, Span, Window
-from chunking.windows import Terrain, lay_grid, lay_terrain
+from chunking.windows import GridPlanner, Terrain, lay_grid, lay_terrain
+
+UNSETTLED = 40.0
+"""Seconds before the end of what was read in which no window lies: a short silence may still end
+there, and a repair of a window reaches past it by as much as a window."""
 
 
 class Plan(Protocol):
     """Planned windows as far as they are known."""
+
+    def extend(self, speech: Sequence[Span], seconds: float, *, is_whole: bool) -> None:
+        """The first `seconds` of the recording were read, and hold this `speech`; its last spans
+        may still change unless that `is_whole`."""
+        ...
 
     @property
     def windows(self) -> Sequence[Window]:
@@ -47,52 +58,84 @@ class Plan(Protocol):
         ...
 
 
+def empty_plan(options: WindowOptions, *, skip_silence: bool = True) -> Plan:
+    """The plan that `options` ask for, of a recording of which nothing is known yet."""
+    if options.plan == "grid":
+        return GridPlan(options, skip_silence=skip_silence)
+    return ChainPlan(options, skip_silence=skip_silence)
+
+
 def plan_for(
     speech: Sequence[Span], duration: float, options: WindowOptions, *, skip_silence: bool = True
 ) -> Plan:
-    """The plan that `options` ask for, over the `speech` of a recording of `duration` seconds."""
-    terrain = lay_terrain(speech, duration, options, skip_silence=skip_silence)
-    grid = lay_grid(terrain, options)
-    if options.plan == "grid" or not grid:
-        return GridPlan(grid)
-    return ChainPlan(terrain, options, grid)
+    """The same over the `speech` of a whole recording of `duration` seconds."""
+    plan = empty_plan(options, skip_silence=skip_silence)
+    plan.extend(speech, duration, is_whole=True)
+    return plan
 
 
 class GridPlan:
-    """All windows are known and may be decoded at once."""
+    """Windows that may be decoded as soon as it is known where they lie."""
 
-    is_whole = True
-
-    def __init__(self, windows: Sequence[Window]) -> None:
-        self.windows = self.grid = tuple(windows)
-        self._ready = self.windows
+    def __init__(self, options: WindowOptions, *, skip_silence: bool = True) -> None:
+        self.is_whole = False
         self.seconds_heard = 0.0
+        self._options = options
+        self._skip_silence = skip_silence
+        self._planner = GridPlanner(options)
+        self._taken = 0
+
+    @property
+    def windows(self) -> Sequence[Window]:
+        return self._planner.windows
+
+    @property
+    def grid(self) -> Sequence[Window]:
+        return self._planner.windows
+
+    def extend(self, speech: Sequence[Span], seconds: float, *, is_whole: bool) -> None:
+        terrain = lay_terrain(speech, seconds, self._options, skip_silence=self._skip_silence)
+        self._planner.advance(terrain, inf if is_whole else seconds - UNSETTLED)
+        self.is_whole = is_whole
 
     def hear(self, piece: Piece) -> None:
         """Leads to no other window."""
         self.seconds_heard = max(self.seconds_heard, piece.window.end)
 
     def take_ready(self) -> Sequence[Window]:
-        ready, self._ready = self._ready, ()
+        ready = self.windows[self._taken :]
+        self._taken = len(self.windows)
         return ready
 
 
 class ChainPlan:
-    """Chains side by side: the first window of each, then the one behind every window heard."""
+    """Chains side by side: the first window of each, then the one behind every window heard.
 
-    def __init__(
-        self, terrain: Terrain, options: WindowOptions, grid: Sequence[Window] = ()
-    ) -> None:
-        self.grid = tuple(grid)
-        self._terrain = terrain
+    How many chains there are depends on the length: they begin when the recording is whole.
+    """
+
+    def __init__(self, options: WindowOptions, *, skip_silence: bool = True) -> None:
+        self.grid: Sequence[Window] = ()
+        self._terrain = Terrain((), (), ())
         self._options = options
-        self._chains = [_Links(chain) for chain in lay_chains(terrain, options)]
-        self._stride = self._most_windows()
+        self._skip_silence = skip_silence
+        self._chains: list[_Links] = []
+        self._stride = 1
+        self._is_laid = False
         self._ready: list[Window] = []
         self._known: list[Window] = []
         self._telling = self._told = 0  # the chain whose windows are told now, and how many were
+
+    def extend(self, speech: Sequence[Span], seconds: float, *, is_whole: bool) -> None:
+        if not is_whole:
+            return
+        self._terrain = lay_terrain(speech, seconds, self._options, skip_silence=self._skip_silence)
+        self.grid = lay_grid(self._terrain, self._options)
+        self._chains = [_Links(chain) for chain in lay_chains(self._terrain, self._options)]
+        self._stride = self._most_windows()
         for number, links in enumerate(self._chains):
-            self._add(number, first_window(links.chain, terrain, options))
+            self._add(number, first_window(links.chain, self._terrain, self._options))
+        self._is_laid = True
         self._tell()
 
     @property
@@ -112,7 +155,7 @@ class ChainPlan:
 
     @property
     def is_whole(self) -> bool:
-        return self._telling == len(self._chains)
+        return self._is_laid and self._telling == len(self._chains)
 
     @property
     def seconds_heard(self) -> float:
@@ -144,8 +187,9 @@ class ChainPlan:
 
     def _most_windows(self) -> int:
         """No chain has more: windows begin at least half of one apart, but for the first two."""
-        end = self._terrain.islands[-1].end
-        longest = max(min(links.chain.limit, end) - links.chain.start for links in self._chains)
+        end = max((island.end for island in self._terrain.islands), default=0.0)
+        lengths = (min(links.chain.limit, end) - links.chain.start for links in self._chains)
+        longest = max(lengths, default=0.0)
         return int(longest / (self._options.window / 2)) + 4
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from chunking.options import WindowOptions
 from chunking.spans import clip, gaps, total, unite, widen
@@ -86,8 +87,9 @@ def lay_terrain(
 
 def lay_grid(terrain: Terrain, options: WindowOptions) -> tuple[Window, ...]:
     """Windows as `plan_windows` gives them."""
-    spans = _Planner(terrain, options).plan()
-    return tuple(Window(index, span.start, span.end) for index, span in enumerate(spans))
+    planner = GridPlanner(options)
+    planner.advance(terrain)
+    return tuple(planner.windows)
 
 
 def _find_islands(speech_spans: Sequence[Span], whole: Span) -> tuple[Span, ...]:
@@ -95,59 +97,70 @@ def _find_islands(speech_spans: Sequence[Span], whole: Span) -> tuple[Span, ...]
     return clip(unite(widen(speech_spans, MARGIN), bridge=SHORTEST_SKIP), whole)
 
 
-class _Planner:
-    """Walks from left to right; each window is as long as it may be."""
+class GridPlanner:
+    """Walks from left to right; each window is as long as it may be.
 
-    def __init__(self, terrain: Terrain, options: WindowOptions) -> None:
-        self._terrain = terrain
-        self._islands = terrain.islands
-        self._pauses = terrain.pauses
+    `windows` are those so far. They do not depend on how much was known when they were laid.
+    """
+
+    def __init__(self, options: WindowOptions) -> None:
+        self.windows: list[Window] = []
         self._options = options
+        self._start: float | None = None  # of the next window
+        self._is_fresh = True  # it shares no sound with the window before
+        self._terrain = Terrain((), (), ())
         # Windows k and k + 2 must not meet, however far the edges of k + 1 move.
         self._slack = min(EDGE_SLACK, (options.window - 2 * options.overlap) / 3)
 
-    def plan(self) -> list[Span]:
-        planned: list[Span] = []
-        start = self._islands[0].start if self._islands else None
-        is_fresh = True  # shares no sound with the window before
-        while start is not None:
-            reach = start + self._options.window - (self._options.phase if is_fresh else 0.0)
-            end, following, follows_silence = self._end_window(start, reach)
-            if not is_fresh:  # a short last window begins earlier instead
-                length = self._options.window * LAST_SHARE
-                start = min(start, max(end - length, self._floor(planned)))
-            planned.append(Span(start, end))
-            start, is_fresh = following, follows_silence
-        return planned
+    def advance(self, terrain: Terrain, settled: float = inf) -> None:
+        """Lay the windows that follow from the first `settled` seconds, after which `terrain` may
+        still change: those of which all that they reach, and where the next begins, lies before."""
+        self._terrain = terrain
+        if not self.windows and terrain.islands:
+            self._start = terrain.islands[0].start
+        while self._start is not None:
+            reach = self._start + self._options.window
+            reach -= self._options.phase if self._is_fresh else 0.0
+            end, following, follows_silence = self._end_window(self._start, reach)
+            if max(reach, inf if following is None else following) > settled:
+                return
+            self._add(self._start, end)
+            self._start, self._is_fresh = following, follows_silence
+
+    def _add(self, start: float, end: float) -> None:
+        if not self._is_fresh:  # a short last window begins earlier instead
+            length = self._options.window * LAST_SHARE
+            start = min(start, max(end - length, self._floor(self.windows)))
+        self.windows.append(Window(len(self.windows), start, end))
 
     @staticmethod
-    def _floor(planned: Sequence[Span]) -> float:
+    def _floor(planned: Sequence[Window]) -> float:
         """The earliest start that meets neither the window before the last nor reverses order."""
         return max(planned[-1].start, planned[-2].end if len(planned) > 1 else 0.0)
 
     def _end_window(self, start: float, reach: float) -> tuple[float, float | None, bool]:
         """(end of the window, start of the next one, whether that one begins after a silence)."""
         last = self._terrain.last_within(start, reach)
-        island = self._islands[last]
+        island = self._terrain.islands[last]
         if island.end <= reach:
             return island.end, *self._begin_after(last)
         begins_inside = island.start > start
         if begins_inside and island.start >= reach - self._options.overlap:
             # The next window would hear this island from its first word: leave it to that one.
-            return self._islands[last - 1].end, island.start, True
+            return self._terrain.islands[last - 1].end, island.start, True
         # Two edges move, and the next window must still begin later: a phase may leave little room.
         slack = min(self._slack, (reach - start - self._options.overlap) / 3)
         end = self._move_back(reach, slack)
         return end, self._move_back(end - self._options.overlap, slack), False
 
     def _begin_after(self, island: int) -> tuple[float | None, bool]:
-        if island + 1 < len(self._islands):
-            return self._islands[island + 1].start, True
+        if island + 1 < len(self._terrain.islands):
+            return self._terrain.islands[island + 1].start, True
         return None, True
 
     def _move_back(self, edge: float, slack: float) -> float:
         """The middle of the latest pause in the `slack` before `edge`, or `edge` itself."""
-        near = clip(self._pauses, Span(max(edge - slack, 0.0), edge))
+        near = clip(self._terrain.pauses, Span(max(edge - slack, 0.0), edge))
         if not near:
             return edge
         return (near[-1].start + near[-1].end) / 2

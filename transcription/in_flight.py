@@ -13,8 +13,9 @@ from heapq import heappop, heappush
 
 from chunking.plan import Plan
 from chunking.types import Piece, Window
+from transcription.ingest import Track
 from transcription.options import TranscriptionOptions
-from transcription.types import Recording, WindowDecoder
+from transcription.types import WindowDecoder
 
 GROUP_WINDOWS = 8  # the most that are submitted, and by a durable job checkpointed, together
 GROUP_WINDOWS_ON_CPU = 2  # where each takes seconds, so that text flows and little is lost
@@ -29,7 +30,7 @@ def no_repairs() -> Sequence[Window]:
 
 
 def decode_windows(
-    recording: Recording,
+    track: Track,
     plan: Plan,
     windows: WindowDecoder,
     options: TranscriptionOptions,
@@ -41,15 +42,21 @@ def decode_windows(
     `opening` is the plan's first window, where it was decoded already.
 
     After every group the plan is asked what may be decoded now, and `repairs` what is wanted
-    besides; what lies earliest goes first, so that text becomes final from the start on. The order
-    depends on the pieces alone, not on time.
+    besides; what lies earliest goes first, so that text becomes final from the start on. While few
+    windows are known, more of the `track` is read. The order depends on the sound and the pieces,
+    not on time.
     With previous text, a planned window is prompted by the planned window before it; a repair
     is not prompted by it, for it may lie anywhere.
     """
     waiting, in_flight = _begin(options, windows.model.device)
-    waiting.add_planned(plan.take_ready())
     previous = ""
-    while waiting.groups or in_flight.groups:
+    while True:
+        waiting.add_planned(plan.take_ready())
+        while not track.is_whole and in_flight.wants(waiting.windows):
+            track.read_on()
+            waiting.add_planned(plan.take_ready())
+        if not (waiting.groups or in_flight.groups):
+            return
         while waiting.groups and in_flight.has_room_for(waiting.groups[0]):
             group = heappop(waiting.groups)
             if opening:
@@ -58,14 +65,13 @@ def decode_windows(
                 continue
             before = previous if group.windows[0].kind == "grid" else ""
             prompted = _prompted(options, before)
-            in_flight.add(group, windows.submit(recording, group.windows, prompted))
+            in_flight.add(group, windows.submit(track.recording, group.windows, prompted))
         for piece in in_flight.land():
             if piece.window.kind == "grid":
                 previous = _text_to_pass_on(piece)
                 plan.hear(piece)
             yield piece
         waiting.add_repairs(repairs())
-        waiting.add_planned(plan.take_ready())
 
 
 @dataclass(order=True, frozen=True, slots=True)
@@ -85,6 +91,10 @@ class _Waiting:
         self._most = most
         self._came = 0
         self._planned = 0
+
+    @property
+    def windows(self) -> int:
+        return sum(len(group.windows) for group in self.groups)
 
     def add_planned(self, windows: Sequence[Window]) -> None:
         """In groups of 1, 1, 2, 4, up to as many as go together."""
@@ -106,10 +116,17 @@ class _Waiting:
 class _InFlight:
     """A heap of groups that were submitted; so many of them, the first, go one by one."""
 
-    def __init__(self, lone: float) -> None:
+    def __init__(self, lone: float, ahead: int) -> None:
         self.groups: list[tuple[_Group, Future[tuple[Piece, ...]]]] = []
         self._lone = lone
+        self._ahead = ahead
         self._landed = 0
+
+    def wants(self, waiting: int) -> bool:
+        """Whether more windows should be known where so many wait; first of all, one."""
+        if self._landed < max(self._lone, 1):
+            return not (self.groups or waiting)
+        return waiting + self._windows() < self._ahead
 
     def has_room_for(self, group: _Group) -> bool:
         """Who lies before all others is let in however many they are: they wait for it."""
@@ -117,8 +134,11 @@ class _InFlight:
             return True
         if self._landed < self._lone:
             return False
-        together = len(group.windows) + sum(len(one.windows) for one, _ in self.groups)
+        together = len(group.windows) + self._windows()
         return together <= WINDOWS_IN_FLIGHT or group < self.groups[0][0]
+
+    def _windows(self) -> int:
+        return sum(len(group.windows) for group, _ in self.groups)
 
     def add(self, group: _Group, pieces: Future[tuple[Piece, ...]]) -> None:
         heappush(self.groups, (group, pieces))
@@ -133,10 +153,10 @@ class _InFlight:
 def _begin(options: TranscriptionOptions, device: str) -> tuple[_Waiting, _InFlight]:
     """On a processor the first window goes alone: nobody's steps come between its own."""
     if options.condition_on_previous_text:
-        return _Waiting(1), _InFlight(lone=math.inf)
+        return _Waiting(1), _InFlight(lone=math.inf, ahead=1)
     if device.startswith("cpu"):
-        return _Waiting(GROUP_WINDOWS_ON_CPU), _InFlight(lone=1)
-    return _Waiting(GROUP_WINDOWS), _InFlight(lone=0)
+        return _Waiting(GROUP_WINDOWS_ON_CPU), _InFlight(lone=1, ahead=4 * GROUP_WINDOWS_ON_CPU)
+    return _Waiting(GROUP_WINDOWS), _InFlight(lone=0, ahead=WINDOWS_IN_FLIGHT)
 
 
 def _done(pieces: tuple[Piece, ...]) -> Future[tuple[Piece, ...]]:

@@ -1,22 +1,206 @@
-"""Sound onto disk and both detectors over it, at the same time.
+"""Sound onto disk and both detectors over it, while windows of it are decoded already.
 
-ffmpeg decodes in its own process while the stretches that are complete are searched for speech
-here.
+ffmpeg decodes in its own process, a thread writes what it gives and searches it for speech, and
+whoever decodes windows is told of it in steps: a `Track` for each channel. The steps depend on the
+sound alone, never on who was faster.
 """
 
 from __future__ import annotations
 
+import contextvars
+import threading
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
 
 from transcription import noise
 from transcription.audio import AudioLimits, AudioStream
 from transcription.audio_cache import find_cached, keep_cached, key_of
 from transcription.options import TranscriptionOptions
 from transcription.silero import speech_probabilities
-from transcription.speech import SpeechDetector
-from transcription.types import IngestedAudio, VoiceActivityDetector
+from transcription.speech import STRETCH_SECONDS, SpeechDetector, complete_stretches
+from transcription.types import (
+    DetectedSpeech,
+    IngestedAudio,
+    Recording,
+    VoiceActivityDetector,
+)
+
+MOST_STRETCHES = 8  # that a step adds; the first steps are smaller, so that text comes early
+LONGEST_WAIT = 0.5  # seconds before whoever waits is asked whether to go on
+
+Found = tuple[Recording, DetectedSpeech]
+T = TypeVar("T")
+
+
+class _Stopped(Exception):
+    """Nobody waits for the sound any more."""
+
+
+class Track:
+    """One channel of a recording as far as `read_on` has told. One thread.
+
+    `recording` and what was `detected` in its first `seconds`, by either detector `anything`; the
+    last spans may still change unless it `is_whole`. `when_read` is called after each step.
+    """
+
+    def __init__(self, channel: int | None, find: Callable[[int], Found]) -> None:
+        """`find` gives what is known with so many stretches, or with all where there are fewer."""
+        self.channel = channel
+        self.is_whole = False
+        self.when_read: Callable[[], None] = lambda: None
+        self._find = find
+        self._stretches = 0
+
+    def read_on(self) -> None:
+        """Wait for one step more; steps of 1, 1, 2, 4 and then 8 stretches of four minutes."""
+        self._stretches += min(max(self._stretches, 1), MOST_STRETCHES)
+        self.recording, detected = self._find(self._stretches)
+        self.is_whole = complete_stretches(self.recording.duration) < self._stretches
+        told = self._stretches * STRETCH_SECONDS
+        self.seconds = self.recording.duration if self.is_whole else told
+        self.detected = detected if self.is_whole else detected.before(told)
+        self.anything = self.detected.anything
+        self.when_read()
+
+
+def whole_track(recording: Recording, detected: DetectedSpeech) -> Track:
+    """A track of a recording that was read before."""
+    return Track(recording.channel, lambda _stretches: (recording, detected))
+
+
+class Ingest:
+    """Reads a file while it is open: a context manager, left by its end or by an error.
+
+    Every method waits for the reading thread, and tells `ingested` meanwhile how far that is. It
+    raises what `ingested` raises, what ended the reading (transcription/errors.py), and what `vad`
+    raises, which runs Silero's model. What was not read to its end leaves no file behind.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        workspace: Path,
+        options: TranscriptionOptions,
+        limits: AudioLimits,
+        ingested: Callable[[float], None] = lambda _seconds: None,
+        vad: VoiceActivityDetector = speech_probabilities,
+    ) -> None:
+        self._source = source
+        self._workspace = workspace
+        self._options = options
+        self._limits = limits
+        self._ingested = ingested
+        self._vad = vad
+        self._changed = threading.Condition()
+        self._seconds = 0.0
+        self._so_far: tuple[tuple[Recording, SpeechDetector], ...] = ()
+        self._whole: IngestedAudio | None = None
+        self._error: BaseException | None = None
+        self._is_stopped = False
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._read,), name="ingest")
+
+    def __enter__(self) -> Ingest:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_stopped = True
+        self._thread.join()
+
+    def tracks(self) -> tuple[Track, ...]:
+        """One for each channel that is heard by itself, of which nothing is told yet."""
+        begun = self._wait(lambda: self._whole.channels if self._whole else self._so_far)
+        return tuple(
+            Track(recording.channel, self._finder(number))
+            for number, (recording, _) in enumerate(begun)
+        )
+
+    def whole(self) -> IngestedAudio:
+        """All of it."""
+        return self._wait(lambda: self._whole)
+
+    def _finder(self, channel: int) -> Callable[[int], Found]:
+        def known(stretches: int) -> Found | None:
+            if self._whole is not None:
+                return self._whole.channels[channel]
+            recording, detector = self._so_far[channel]
+            seconds = stretches * STRETCH_SECONDS
+            return (recording, detector.detected(seconds)) if detector.settled >= seconds else None
+
+        return lambda stretches: self._wait(lambda: known(stretches))
+
+    def _wait(self, find: Callable[[], T | None]) -> T:
+        """What `find` finds, as soon as it finds something."""
+        while True:
+            with self._changed:
+                if self._error is not None:
+                    raise self._error
+                found = find()
+                if not found:
+                    self._changed.wait(LONGEST_WAIT)
+                seconds = self._seconds
+            self._ingested(seconds)
+            if found:
+                return found
+
+    def _read(self) -> None:
+        """The reading thread."""
+        try:
+            key = key_of(self._source, self._options, self._limits)
+            whole = find_cached(self._workspace, key)
+            if whole is None:
+                whole = self._listen()
+                keep_cached(self._workspace, key, whole)
+            seconds = max(recording.duration for recording, _ in whole.channels)
+            self._tell(seconds, whole=whole)
+        except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+            self._tell(self._seconds, error=error)
+
+    def _listen(self) -> IngestedAudio:
+        chosen = AudioStream(
+            self._source,
+            self._workspace,
+            limits=self._limits,
+            channels=self._options.channels,
+            audio_track=self._options.audio_track,
+        )
+        with chosen as stream:
+            detectors = [SpeechDetector(self._options.speech, vad=self._vad) for _ in stream.so_far]
+            for _ in stream:
+                so_far = tuple(zip(stream.so_far, detectors, strict=True))
+                for recording, detector in so_far:
+                    detector.advance(recording)
+                self._tell(max(recording.duration for recording, _ in so_far), so_far=so_far)
+                if self._is_stopped:
+                    raise _Stopped
+            recordings, warnings = stream.recordings, stream.warnings
+        pairs = zip(recordings, detectors, strict=True)
+        detected = tuple((recording, detector.finish(recording)) for recording, detector in pairs)
+        masked = tuple(chain.from_iterable(noise.warnings_of(*one) for one in detected))
+        return IngestedAudio(detected, (*warnings, *masked))
+
+    def _tell(
+        self,
+        seconds: float,
+        *,
+        so_far: tuple[tuple[Recording, SpeechDetector], ...] = (),
+        whole: IngestedAudio | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        with self._changed:
+            self._seconds = seconds
+            self._so_far = so_far or self._so_far
+            self._whole, self._error = whole, error
+            self._changed.notify_all()
 
 
 def ingest(
@@ -27,31 +211,9 @@ def ingest(
     ingested: Callable[[float], None] = lambda _seconds: None,
     vad: VoiceActivityDetector = speech_probabilities,
 ) -> IngestedAudio:
-    """Decode `source` into `workspace` and find its speech; raises transcription/errors.py.
+    """Decode all of `source` into `workspace` and find its speech; as `Ingest`.
 
-    At once if an earlier call did so there. `ingested` is told how far it is; what it raises ends
-    the work and leaves nothing. `vad` runs Silero's model; what it raises ends the work too.
+    At once if an earlier call did so there.
     """
-    key = key_of(source, options, limits)
-    if (kept := find_cached(workspace, key)) is not None:
-        return kept
-    chosen = AudioStream(
-        source,
-        workspace,
-        limits=limits,
-        channels=options.channels,
-        audio_track=options.audio_track,
-    )
-    with chosen as stream:
-        detectors = [SpeechDetector(options.speech, vad=vad) for _ in stream.so_far]
-        for _ in stream:
-            for detector, recording in zip(detectors, stream.so_far, strict=True):
-                detector.advance(recording)
-            ingested(max(recording.duration for recording in stream.so_far))
-        recordings, warnings = stream.recordings, stream.warnings
-    pairs = zip(recordings, detectors, strict=True)
-    detected = tuple((recording, detector.finish(recording)) for recording, detector in pairs)
-    masked = tuple(chain.from_iterable(noise.warnings_of(*one) for one in detected))
-    sound = IngestedAudio(detected, (*warnings, *masked))
-    keep_cached(workspace, key, sound)
-    return sound
+    with Ingest(source, workspace, options, limits, ingested, vad) as sound:
+        return sound.whole()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from chunking.plan import Plan
 from chunking.types import Piece, Window
 from decoding.types import ModelCard
 from transcription.errors import UnsupportedRequest
+from transcription.ingest import Track
 from transcription.options import TranscriptionOptions
-from transcription.types import Recording, WindowDecoder
+from transcription.types import WindowDecoder
 
 ENGLISH = "en"
 
@@ -28,34 +30,51 @@ class Settled:
 
 
 def settle_language(
-    recording: Recording, plan: Plan, windows: WindowDecoder, options: TranscriptionOptions
+    track: Track, plan: Plan, windows: WindowDecoder, options: TranscriptionOptions
 ) -> Settled:
     """Decide the language before the plan is decoded.
 
     Several windows vote, the first, the last and some between, each as far as the model is sure of
-    it: neither one voice at the start nor a jingle decides for an hour. Raises
-    `UnsupportedRequest` when the model cannot do the language or the task.
+    it: neither one voice at the start nor a jingle decides for an hour. For that all of the track
+    is read, unless the language is given. Raises `UnsupportedRequest` when the model cannot do the
+    language or the task.
     """
     decoding = options.decoding
     check_model_can(options, windows.model)
     if not windows.model.is_multilingual:
         return Settled(_in_language(options, ENGLISH))
-    if decoding.language is not None or decoding.languages or not plan.grid:
+    if decoding.language is not None or decoding.languages:
+        return Settled(options)
+    first = _begin_first(track, plan, windows, options)
+    while not track.is_whole:
+        track.read_on()
+    if not plan.grid:
         return Settled(options)
     probes = _spread(plan.grid, options.language_detection_windows)
     asking = replace(options, decoding=replace(decoding, task="lang_id"))
-    if not windows.model.device.startswith("cpu"):
-        voters = windows.submit(recording, probes, asking).result()
+    if first is None:
+        voters = windows.submit(track.recording, probes, asking).result()
         return Settled(_in_language(options, likeliest(voters)))
-    # Every probe delays the first words here: the first window votes while it is transcribed, in
-    # the language that it takes itself to be in, and the others only until the vote is decided.
-    opening = windows.submit(recording, plan.windows[:1], options).result()
-    voters = opening
+    voters = opening = first.result()
     while not _is_decided(voters, len(probes)):
-        voters += windows.submit(recording, probes[len(voters) :][:1], asking).result()
+        voters += windows.submit(track.recording, probes[len(voters) :][:1], asking).result()
     language = likeliest(voters)
     is_right = all(piece.language == language for piece in opening)
     return Settled(_in_language(options, language), opening if is_right else ())
+
+
+def _begin_first(
+    track: Track, plan: Plan, windows: WindowDecoder, options: TranscriptionOptions
+) -> Future[tuple[Piece, ...]] | None:
+    """On the CPU, where every probe delays the first words, the first window votes while it is
+    transcribed, in the language that it takes itself to be in; the others until it is decided."""
+    if not windows.model.device.startswith("cpu"):
+        return None
+    while not (plan.windows or track.is_whole):
+        track.read_on()
+    if not plan.windows:
+        return None
+    return windows.submit(track.recording, plan.windows[:1], options)
 
 
 def check_model_can(options: TranscriptionOptions, model: ModelCard) -> None:

@@ -19,6 +19,7 @@ class Progress:
         self._seconds_planned = 0.0
         self._seconds_decoded = 0.0
         self._track_start = 0.0
+        self._is_measured = False  # the length of this channel is known
         self._channel: int | None = None
         self._segments_told = 0
 
@@ -27,10 +28,15 @@ class Progress:
         if self._observer:
             self._observer.ingested(seconds)
 
-    def track(self, seconds: float, windows: int, channel: int | None = None) -> None:
-        """Another channel begins: its length, its planned windows and its number."""
+    def track(self, channel: int | None = None) -> None:
+        """Another channel begins, of this number; what is planned is told when it is measured."""
         self._channel = channel
+        self._is_measured = False
         self._track_start = self._seconds_planned
+
+    def measured(self, seconds: float, windows: int) -> None:
+        """The channel's length is known, and how many windows its plan has, about."""
+        self._is_measured = True
         self._seconds_planned += seconds
         self._plan(windows)
 
@@ -41,10 +47,11 @@ class Progress:
     def decoded(self, seconds: float) -> None:
         """One more window is done, and so many seconds of this channel are behind us."""
         self.windows_decoded += 1
-        if self.windows_decoded > self._windows_planned:
-            self._plan(1)
-        behind_us = self._track_start + seconds
-        self._seconds_decoded = min(max(self._seconds_decoded, behind_us), self._seconds_planned)
+        self._seconds_decoded = max(self._seconds_decoded, self._track_start + seconds)
+        if self._is_measured:
+            self._seconds_decoded = min(self._seconds_decoded, self._seconds_planned)
+            if self.windows_decoded > self._windows_planned:
+                self._plan(1)
         if self._observer:
             self._observer.decoded(self.windows_decoded, self._seconds_decoded)
 
@@ -68,5 +75,5 @@ class Progress:
 
     def _plan(self, windows: int) -> None:
         self._windows_planned += windows
-        if self._observer:
+        if self._observer and self._is_measured:
             self._observer.planned(self._seconds_planned, self._windows_planned)

@@ -8,6 +8,7 @@ alone. Nothing is ever cut out of the sound here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -76,13 +77,12 @@ class SpeechDetector:
 
     def advance(self, recording: Recording) -> None:
         """Judge every stretch whose sound, and a little after it, has been written."""
-        complete = int((recording.duration - energy_vad.MARGIN_SECONDS) // STRETCH_SECONDS)
-        self._judge(recording, complete)
+        self._judge(recording, complete_stretches(recording.duration))
 
     def detected(self, duration: float) -> DetectedSpeech:
-        """The spans found so far in a recording of `duration` seconds."""
+        """The spans found in the first `duration` seconds, which have been judged."""
         nothing = _Frames(np.zeros(0, np.float32), np.zeros(0, np.bool_))
-        found = (nothing, *self._stretches)
+        found = (nothing, *self._stretches[: math.ceil(duration / STRETCH_SECONDS)])
         probabilities = np.concatenate([frames.probabilities for frames in found])
         activity = np.concatenate([frames.activity for frames in found])
         return DetectedSpeech(
@@ -92,7 +92,7 @@ class SpeechDetector:
 
     def finish(self, recording: Recording) -> DetectedSpeech:
         """The whole answer for the whole recording."""
-        self._judge(recording, int(np.ceil(recording.duration / STRETCH_SECONDS)))
+        self._judge(recording, math.ceil(recording.duration / STRETCH_SECONDS))
         return self.detected(recording.duration)
 
     def _judge(self, recording: Recording, until: int) -> None:
@@ -132,6 +132,11 @@ class SpeechDetector:
             again = self._vad(cut, gain=gain)[late.start - first :]
             found[late] = np.maximum(found[late], again)
         return found
+
+
+def complete_stretches(seconds: float) -> int:
+    """How many stretches of a recording can be judged when so much of it has been written."""
+    return max(int((seconds - energy_vad.MARGIN_SECONDS) // STRETCH_SECONDS), 0)
 
 
 def find_speech(recording: Recording, options: SpeechOptions) -> DetectedSpeech:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from chunking.spans import unite
+from chunking.spans import clip, unite
 from chunking.types import Coverage, Piece, Segment, Span, Window, Word
 from decoding.types import SAMPLE_RATE, ModelCard
 
@@ -47,6 +48,10 @@ class Recording:
             encoded = file.read((last - first) * BYTES_PER_SAMPLE)
         return np.frombuffer(encoded, dtype="<i2").astype(np.int16)  # a copy that may be written to
 
+    def fingerprint(self, span: Span) -> bytes:
+        """Identifies the samples of `span`, also while what is behind them is not yet written."""
+        return hashlib.blake2b(self.read(span).tobytes(), digest_size=16).digest()
+
 
 @dataclass(frozen=True, slots=True)
 class DetectedSpeech:
@@ -63,6 +68,11 @@ class DetectedSpeech:
     def anything(self) -> tuple[Span, ...]:
         """Everything that either of them takes for speech."""
         return unite((*self.speech, *self.evidence))
+
+    def before(self, time: float) -> DetectedSpeech:
+        """What is found before `time`."""
+        until = Span(0.0, time)
+        return DetectedSpeech(clip(self.speech, until), clip(self.evidence, until))
 
     def unpadded(self, pad: float) -> tuple[Span, ...]:
         """`speech` without the `pad` seconds that it was given at either end."""
@@ -136,7 +146,9 @@ class WindowDecoder(Protocol):
 class Observer(Protocol):
     """Hears of progress while a transcription runs; called from the pipeline's own thread.
 
-    What `ingested` raises ends the transcription: nothing else can before windows are decoded.
+    What `ingested` raises ends the transcription: nothing else can before windows are decoded. Of
+    a long recording windows are decoded, and words final, before its length is known and `planned`
+    is called.
     """
 
     def ingested(self, seconds: float) -> None:

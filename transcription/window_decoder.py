@@ -10,8 +10,11 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chunking.types import Piece, Window
-from decoding.types import Clip, Decoded, Decoder, ModelCard
+from decoding.types import SAMPLE_RATE, Clip, Decoded, Decoder, ModelCard
 from transcription.engine_vad import vad_of
 from transcription.options import TranscriptionOptions
 from transcription.pace import Pace
@@ -48,13 +51,14 @@ class EngineWindowDecoder:
         """Submit every window at once; the future holds their pieces in the same order."""
         gathered = _Gathered(windows)
         for position, window in enumerate(windows):
+            samples = recording.read(window.span)
             clip = Clip(
-                recording.read(window.span),
+                samples,
                 group=self._group,
                 caller=self._caller,
                 windows_left=max(self.windows_left - position, 1),
                 start=window.start,
-                seed=seed_of(recording.digest, window),
+                seed=seed_of(samples, window),
                 needed_until=_in_clip(window),
             )
             future = self._decoder.submit(clip, options.decoding)
@@ -83,9 +87,9 @@ def _in_clip(window: Window) -> float | None:
     return None if window.needed_until is None else window.needed_until - window.start
 
 
-def seed_of(digest: str, window: Window) -> int:
-    """Same sound and window, same random numbers: 63 bits of a hash."""
-    key = f"{digest}:{window.start:.3f}:{window.end:.3f}".encode()
+def seed_of(samples: NDArray[np.int16], window: Window) -> int:
+    """Same sound and window, same random numbers: 63 bits of a hash, of the first second."""
+    key = samples[:SAMPLE_RATE].tobytes() + f":{window.start:.3f}:{window.end:.3f}".encode()
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) >> 1
 
 

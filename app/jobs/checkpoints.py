@@ -188,9 +188,9 @@ class DurableWindowDecoder:
 
 def key_of(recording: Recording, group: Sequence[Window], options: TranscriptionOptions) -> str:
     """The same for the same sound, windows and options; different otherwise."""
-    whole = hashlib.sha256()
-    whole.update(f"{recording.digest} {recording.channel}\n".encode())
+    whole = hashlib.sha256(f"{recording.channel}\n".encode())
     for window in group:
+        whole.update(recording.fingerprint(window.span))
         until = "" if window.needed_until is None else f" {window.needed_until!r}"
         asked = f"{window.index} {window.start!r} {window.end!r} {window.kind}{until}\n"
         whole.update(asked.encode())

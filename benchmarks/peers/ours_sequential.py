@@ -83,7 +83,8 @@ class OursSequential:
         number = 0
         while start < recording.duration - 1 / SAMPLE_RATE:
             window = Window(number, start, min(start + CLIP_SECONDS, recording.duration))
-            clip = Clip(recording.read(window.span), seed=seed_of(recording.digest, window))
+            samples = recording.read(window.span)
+            clip = Clip(samples, seed=seed_of(samples, window))
             written = written_of(self.decoder.submit(clip, options).result(), self.timestamp_begin)
             piece = place_words(written.decoded, window)
             yield piece

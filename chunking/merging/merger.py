@@ -59,8 +59,8 @@ class Merger:
     windows not yet added, and requests neither answered by `add` nor given up by `finish`.
     Whatever the order of pieces, the words are the same. `windows` is the plan, or how it begins
     if it is not `is_whole`: `extend` then tells more of it. Gaps are what `evidence` hears and no
-    word covers; they are asked for where another detector found `speech` too, if there is one.
-    One thread.
+    word covers; they are asked for where another detector found `speech` too, if there is one:
+    `listen` tells more of both. One thread.
     """
 
     def __init__(
@@ -74,8 +74,6 @@ class Merger:
         is_whole: bool = True,
     ) -> None:
         options = options or MergeOptions()
-        heard = clip(unite(evidence), Span(0.0, duration)) if evidence else None
-        certain = None if speech is None else intersect(heard or (), unite(speech))
         self._answers: dict[int, Piece | None] = {}
         self._pieces: dict[int, Piece] = {}
         self._layout = Layout()
@@ -83,10 +81,12 @@ class Merger:
             MappingProxyType(self._answers),
             options.repair_rounds,
             duration,
-            heard,
-            certain,
+            None,
+            None,
             self._layout,
         )
+        if evidence or speech is not None:
+            self.listen(evidence, speech, duration)
         self._bodies: dict[int, Interval] = {}  # by their windows, until all their words have left
         self._newest: Interval | None = None  # the body of the last window that is known
         self._oldest: Interval | None = None  # of those whose words have not all left
@@ -100,6 +100,15 @@ class Merger:
     def pieces(self) -> Mapping[int, Piece]:
         """All pieces added so far, by the number of their window."""
         return MappingProxyType(self._pieces)
+
+    def listen(
+        self, evidence: Sequence[Span], speech: Sequence[Span] | None, duration: float
+    ) -> None:
+        """What the detectors hear in a recording of which `duration` seconds were read so far. It
+        is what they heard before as far as the windows known reach, with room for a repair."""
+        heard = clip(unite(evidence), Span(0.0, duration))
+        certain = None if speech is None else intersect(heard, unite(speech))
+        self._context = replace(self._context, duration=duration, evidence=heard, certain=certain)
 
     def extend(self, windows: Sequence[Window], *, is_whole: bool) -> None:
         """Take the plan as far as it is known: the windows of the last call and those behind them.

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chunking.options import WindowOptions
+from chunking.plan import empty_plan
 from chunking.spans import clip, subtract, unite
 from chunking.types import Span, Window
 from chunking.windows import EDGE_SLACK, MARGIN, SHORTEST_SKIP, plan_windows
@@ -164,3 +165,19 @@ def test_no_more_windows_than_the_grid_needs(duration, options):
     step = options.window - options.overlap
     assert len(windows) <= (duration + options.phase - options.overlap) / step + 1 + EPSILON
     assert step > EDGE_SLACK
+
+
+@given(recordings(), window_options(), st.booleans(), st.integers(1, 4))
+def test_a_grid_of_what_was_read_so_far_begins_that_of_the_whole(
+    recording, options, skip_silence, stretches
+):
+    """What was read so far ends in the middle of a span of speech, or before one."""
+    speech, duration = recording
+    plan = empty_plan(options, skip_silence=skip_silence)
+    for step in range(1, stretches + 1):
+        seconds = duration * step / (stretches + 1)
+        plan.extend(clip(unite(speech), Span(0.0, seconds)), seconds, is_whole=False)
+        assert all(window.end < seconds for window in plan.windows)
+    plan.extend(speech, duration, is_whole=True)
+    whole = plan_windows(speech, duration, options, skip_silence=skip_silence)
+    assert tuple(plan.windows) == whole

@@ -81,17 +81,3 @@ def test_what_is_not_whole_is_decoded_again(source, workspace, sound, damage):
     again = ingest(source, workspace, OPTIONS, LIMITS)
     assert again.channels[0][0].path != samples
     assert detected(again) == detected(sound)
-
-
-def test_whoever_is_told_may_end_it(source, workspace):
-    told = []
-
-    def stop(seconds):
-        told.append(seconds)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        ingest(source, workspace, OPTIONS, LIMITS, stop)
-    assert len(told) == 1
-    assert 0 < told[0] <= 20
-    assert list(workspace.iterdir()) == []

@@ -5,15 +5,18 @@ from pathlib import Path
 import pytest
 
 from chunking.options import WindowOptions
-from chunking.plan import GridPlan, plan_for
+from chunking.plan import plan_for
 from chunking.types import Piece, Span, Window, Word
 from decoding.types import ModelCard
+from tests.planned import planned
 from transcription.in_flight import GROUP_WINDOWS, WINDOWS_IN_FLIGHT, decode_windows
+from transcription.ingest import whole_track
 from transcription.options import TranscriptionOptions
-from transcription.types import Recording
+from transcription.types import DetectedSpeech, Recording
 
 CARD = ModelCard("toy", False, ("en",), 0, "cpu", "fp32")
-RECORDING = Recording(Path("nowhere"), 16_000, "digest")
+TRACK = whole_track(Recording(Path("nowhere"), 16_000, "digest"), DetectedSpeech((), ()))
+TRACK.read_on()
 
 
 class Landing(Future):
@@ -78,7 +81,7 @@ def plan(count: int) -> list[Window]:
 def test_pieces_come_in_order_and_flight_is_bounded():
     windows = LateWindows()
     many = plan(WINDOWS_IN_FLIGHT + 3 * GROUP_WINDOWS + 1)
-    pieces = decode_windows(RECORDING, GridPlan(many), windows, TranscriptionOptions())
+    pieces = decode_windows(TRACK, planned(many), windows, TranscriptionOptions())
     assert [piece.window for piece in pieces] == many
     assert windows.most_in_flight == WINDOWS_IN_FLIGHT
     assert windows.in_flight == []
@@ -91,8 +94,8 @@ def test_pieces_come_in_order_and_flight_is_bounded():
 def test_first_words_come_early(device: str, sizes: list[int], beside: int):
     """Small groups first; and the first window alone where company would slow it down."""
     windows = LateWindows(device)
-    many = GridPlan(plan(WINDOWS_IN_FLIGHT + 20))
-    list(decode_windows(RECORDING, many, windows, TranscriptionOptions()))
+    many = planned(plan(WINDOWS_IN_FLIGHT + 20))
+    list(decode_windows(TRACK, many, windows, TranscriptionOptions()))
     assert [len(group) for group in windows.groups[: len(sizes)]] == sizes
     assert windows.beside_the_first == beside
 
@@ -101,7 +104,7 @@ def test_the_opening_is_not_decoded_again():
     windows, many = LateWindows("cpu"), plan(4)
     opening = Piece(many[0], ())
     pieces = decode_windows(
-        RECORDING, GridPlan(many), windows, TranscriptionOptions(), opening=(opening,)
+        TRACK, planned(many), windows, TranscriptionOptions(), opening=(opening,)
     )
     assert next(pieces) is opening
     assert [piece.window for piece in pieces] == many[1:]
@@ -115,7 +118,7 @@ def test_a_repair_is_not_kept_waiting_by_what_lies_behind_it():
     repairs = [Window(900 + number, 3.0, 33.0, "gap") for number in range(3)]
     wanted = iter([[repairs[0], repairs[1]], [repairs[2]]])
     pieces = decode_windows(
-        RECORDING, GridPlan(many), windows, TranscriptionOptions(), lambda: next(wanted, [])
+        TRACK, planned(many), windows, TranscriptionOptions(), lambda: next(wanted, [])
     )
     seen = [piece.window for piece in pieces]
     assert seen == [many[0], *repairs, *many[1:]]
@@ -123,16 +126,14 @@ def test_a_repair_is_not_kept_waiting_by_what_lies_behind_it():
 
 
 def test_no_windows_no_pieces():
-    assert (
-        list(decode_windows(RECORDING, GridPlan([]), LateWindows(), TranscriptionOptions())) == []
-    )
+    assert list(decode_windows(TRACK, planned([]), LateWindows(), TranscriptionOptions())) == []
 
 
 def test_previous_text_prompts_the_next_window():
     windows = PromptWindows()
     options = TranscriptionOptions(condition_on_previous_text=True)
     options = replace(options, decoding=replace(options.decoding, prompt="Names: Ada."))
-    list(decode_windows(RECORDING, GridPlan(plan(3)), windows, options))
+    list(decode_windows(TRACK, planned(plan(3)), windows, options))
     assert windows.prompts == ["Names: Ada.", "Names: Ada. word0", "Names: Ada. word1"]
 
 
@@ -140,7 +141,7 @@ def test_a_repair_neither_hears_previous_text_nor_is_it():
     windows = PromptWindows()
     repairs = iter([[Window(9, 3.0, 33.0, "gap")], [], [], []])
     options = TranscriptionOptions(condition_on_previous_text=True)
-    list(decode_windows(RECORDING, GridPlan(plan(3)), windows, options, lambda: next(repairs)))
+    list(decode_windows(TRACK, planned(plan(3)), windows, options, lambda: next(repairs)))
     assert windows.prompts == [None, None, "word0", "word1"]
 
 
@@ -148,7 +149,7 @@ def test_text_of_a_hot_window_prompts_nobody():
     windows = PromptWindows()
     windows.temperature = 0.8
     options = TranscriptionOptions(condition_on_previous_text=True)
-    list(decode_windows(RECORDING, GridPlan(plan(2)), windows, options))
+    list(decode_windows(TRACK, planned(plan(2)), windows, options))
     assert windows.prompts == [None, None]
 
 
@@ -158,7 +159,7 @@ def test_a_chain_passes_its_text_on():
         windows=WindowOptions(plan="chains", chain=60.0), condition_on_previous_text=True
     )
     everywhere = plan_for((Span(0.0, 200.0),), 200.0, options.planning)
-    pieces = list(decode_windows(RECORDING, everywhere, windows, options))
+    pieces = list(decode_windows(TRACK, everywhere, windows, options))
     expected = [None, *(f"word{piece.window.index}" for piece in pieces[:-1])]
     assert windows.prompts == expected
 
@@ -169,7 +170,7 @@ def test_chains_that_have_begun_end_before_others_begin():
     everywhere = plan_for((Span(0.0, 6000.0),), 6000.0, options.planning)
     windows, repair = LateWindows(), Window(2_000_000, 3.0, 33.0, "gap")
     wanted = iter([[], [repair]])
-    pieces = decode_windows(RECORDING, everywhere, windows, options, lambda: next(wanted, []))
+    pieces = decode_windows(TRACK, everywhere, windows, options, lambda: next(wanted, []))
     seen = [piece.window for piece in pieces]
     assert everywhere.is_whole
     assert sorted(seen, key=lambda window: window.index) == [*everywhere.windows, repair]

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from chunking.plan import GridPlan
 from chunking.types import Piece, Window, Word
 from decoding.types import DecodingOptions, ModelCard
+from tests.planned import planned
 from transcription.errors import UnsupportedRequest
+from transcription.ingest import whole_track
 from transcription.language import Settled, likeliest, most_spoken, settle_language
 from transcription.options import TranscriptionOptions
-from transcription.types import Recording
+from transcription.types import DetectedSpeech, Recording
 
 ENGLISH = ModelCard("base.en", False, ("en",), 0, "cpu", "fp32")
 MANY = ModelCard("base", True, ("en", "hi", "de"), 0, "cpu", "fp32")
 ON_A_CARD = replace(MANY, device="cuda:0")
-RECORDING = Recording(Path("nowhere"), 16_000, "digest")
+TRACK = whole_track(Recording(Path("nowhere"), 16_000, "digest"), DetectedSpeech((), ()))
+TRACK.read_on()
 WINDOWS = [Window(index, index * 25.0, index * 25.0 + 30.0) for index in range(10)]
 Languages = str | tuple[tuple[str, float], ...]
 
@@ -45,7 +47,7 @@ class Voters:
 def settle(voters: Voters, windows: int = 10, count: int = 3, **asked) -> Settled:
     decoding = DecodingOptions(**asked)
     options = TranscriptionOptions(decoding=decoding, language_detection_windows=count)
-    return settle_language(RECORDING, GridPlan(WINDOWS[:windows]), voters, options)
+    return settle_language(TRACK, planned(WINDOWS[:windows]), voters, options)
 
 
 def test_english_only_model_speaks_english():

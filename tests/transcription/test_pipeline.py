@@ -1,5 +1,7 @@
 import cProfile
+import math
 import pstats
+import threading
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 
@@ -7,15 +9,19 @@ import numpy as np
 import pytest
 
 from chunking.options import WindowOptions
+from chunking.plan import plan_for
 from chunking.spans import unite
 from chunking.types import Span
 from decoding.errors import EngineFailed
 from decoding.types import SAMPLE_RATE, DecodedWord, TimedText
 from tests.app import planted as app_planted
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
+from transcription.audio import AudioLimits
+from transcription.audio_cache import NOTE, find_cached, key_of
 from transcription.errors import UnreadableAudio
+from transcription.ingest import whole_track
 from transcription.options import SpeechOptions, TranscriptionOptions
-from transcription.pipeline import transcribe, transcribe_recording
+from transcription.pipeline import transcribe, transcribe_track
 from transcription.progress import Progress
 from transcription.types import DetectedSpeech, Recording
 from transcription.window_decoder import EngineWindowDecoder
@@ -110,7 +116,8 @@ def test_words_invented_in_silence_are_dropped(tmp_path):
     windows = EngineWindowDecoder(dreaming, group="test")
 
     def text(options):
-        return transcribe_recording(recording, detected, options, windows, Progress(None)).text
+        track = whole_track(recording, detected)
+        return transcribe_track(track, options, windows, Progress(None)).text
 
     assert text(TranscriptionOptions()) == text_of(10)
     assert text(EVERY_WINDOW) == text_of(10) + " Thanks."
@@ -200,12 +207,104 @@ def test_windows_that_follow_the_writing(tmp_path, skip_silence, channels, has_p
     progress = Progress(diary)
     for channel in tracks:
         recording = Recording(tmp_path / "sound.pcm", len(samples), "digest", channel)
-        transcript = transcribe_recording(recording, detected, options, windows, progress)
+        track = whole_track(recording, detected)
+        transcript = transcribe_track(track, options, windows, progress)
         assert transcript.text == text_of(700)
         assert "grid" not in {again.reason for again in transcript.coverage.redecoded}
     assert diary.plans[-1][1] == diary.done[-1][0] == stopping.clips
     assert [seconds for _, seconds in diary.done] == sorted(seconds for _, seconds in diary.done)
     stopping.close()
+
+
+class Groups(EngineWindowDecoder):
+    """Remembers what was asked for, in order; `held` keeps the detector from going on."""
+
+    def __init__(self, decoder, held_after=math.inf):
+        super().__init__(decoder, group="test")
+        self.asked = []
+        self.released = threading.Event()
+        self._held_after = held_after
+        self._stretches = 0
+
+    def submit(self, recording, windows, options):
+        self.asked.append([(window.index, window.start, window.kind) for window in windows])
+        return super().submit(recording, windows, options)
+
+    @property
+    def vad(self):
+        return self._hear
+
+    def _hear(self, samples, *, gain=1.0):
+        self._stretches += len(samples) > 60 * SAMPLE_RATE  # or an onset is heard again
+        if self._stretches > self._held_after:
+            assert self.released.wait(60)
+        frames = np.pad(samples, (0, -len(samples) % 512)).reshape(-1, 512)
+        return (np.abs(frames).max(axis=1) > 0).astype(np.float32)
+
+
+class Releasing(Diary):
+    """Lets the detector go on once there are final segments."""
+
+    def __init__(self, windows):
+        super().__init__()
+        self._windows = windows
+
+    def segments(self, segments):
+        super().segments(segments)
+        self._windows.released.set()
+
+
+LONG = {300: 11.0, 600: 2.0, 900: 40.0, 1400: 0.0}
+
+
+@pytest.mark.parametrize("plan", ["grid", "chains"])
+def test_a_file_that_is_read_meanwhile_is_transcribed_as_one_that_was(decoder, tmp_path, plan):
+    """The same windows in the same order, the same words: that is what a job begins again by."""
+    source = write_wav(tmp_path / "long.wav", plant(1600, pauses=LONG))
+    options = TranscriptionOptions(windows=WindowOptions(plan=plan))
+    live, again = Groups(decoder), Groups(decoder)
+    first = transcribe(source, options, live, workspace=tmp_path)
+    assert (tmp_path / NOTE).exists()
+    second = transcribe(source, options, again, workspace=tmp_path)
+    assert live.asked == again.asked
+    assert first == second
+    assert first.text == text_of(1600)
+    ((recording, detected),) = find_cached(
+        tmp_path, key_of(source, options, AudioLimits())
+    ).channels
+    windows = plan_for(detected.speech, recording.duration, options.planning).grid
+    if plan == "grid":
+        planned = [w for group in live.asked for w in group if w[2] == "grid"]
+        assert sorted(planned) == [(w.index, w.start, w.kind) for w in windows]
+
+
+def test_first_words_do_not_wait_for_the_end_of_the_file(decoder, tmp_path):
+    """The detector does not go on behind the first stretch before there are final segments."""
+    source = write_wav(tmp_path / "long.wav", plant(1600))
+    windows = Groups(decoder, held_after=1)
+    diary = Releasing(windows)
+    options = TranscriptionOptions()
+    transcript = transcribe(source, options, windows, workspace=tmp_path, observer=diary)
+    assert windows.released.is_set()
+    assert transcript.text == text_of(1600)
+    assert diary.plans[-1] == (transcript.duration, transcript.windows)
+    assert [seconds for _, seconds in diary.done] == sorted(seconds for _, seconds in diary.done)
+
+
+def test_an_engine_that_fails_ends_the_reading(tmp_path):
+    class Broken(PlantedDecoder):
+        def _decode(self, clip):
+            raise EngineFailed("the device is gone")
+
+    source = write_wav(tmp_path / "long.wav", plant(1600))
+    (workspace := tmp_path / "work").mkdir()
+    broken = Broken()
+    windows = Groups(broken, held_after=1)
+    threading.Timer(1.0, windows.released.set).start()
+    with pytest.raises(EngineFailed):
+        transcribe(source, TranscriptionOptions(), windows, workspace=workspace)
+    assert not any(thread.name == "ingest" for thread in threading.enumerate())
+    broken.close()
 
 
 def speech_in(samples):
@@ -227,9 +326,8 @@ def work_of(minutes, folder):
     decoder.words_per_window = 30
     profile = cProfile.Profile()
     profile.runcall(
-        transcribe_recording,
-        Recording(path, samples, "zeros"),
-        DetectedSpeech(speech, evidence),
+        transcribe_track,
+        whole_track(Recording(path, samples, "zeros"), DetectedSpeech(speech, evidence)),
         TranscriptionOptions(),
         EngineWindowDecoder(decoder, group="test"),
         Progress(None),

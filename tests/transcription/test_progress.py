@@ -23,12 +23,14 @@ def test_two_channels_and_a_repair_are_counted_once():
     diary = Diary()
     progress = Progress(diary)
     progress.ingested(40.0)
-    progress.track(40.0, 2)
+    progress.track()
+    progress.measured(40.0, 2)
     progress.decoded(30.0)
     progress.decoded(40.0)
     progress.repair(1)
     progress.decoded(35.0)
-    progress.track(40.0, 1)
+    progress.track()
+    progress.measured(40.0, 1)
     progress.decoded(30.0)
     progress.segments(())
     assert diary.entries == [
@@ -45,7 +47,8 @@ def test_two_channels_and_a_repair_are_counted_once():
 
 def test_nobody_listening():
     progress = Progress(None)
-    progress.track(1.0, 1)
+    progress.track()
+    progress.measured(1.0, 1)
     progress.decoded(1.0)
     progress.segments(())
     assert progress.windows_decoded == 1
@@ -60,7 +63,8 @@ def test_final_segments_are_told_with_their_channel():
     diary = Diary()
     progress = Progress(diary)
     for channel in (0, 1):
-        progress.track(10.0, 1, channel)
+        progress.track(channel)
+        progress.measured(10.0, 1)
         progress.segments([segment(0, "yes"), segment(1, "no")])
     told = [entry for entry in diary.entries if len(entry) == 3 and entry[0] != "planned"]
     assert told == [(0, 0, "yes"), (1, 0, "no"), (2, 1, "yes"), (3, 1, "no")]
@@ -69,5 +73,6 @@ def test_final_segments_are_told_with_their_channel():
 def test_nobody_listens():
     progress = Progress(None)
     progress.ingested(1.0)
-    progress.track(1.0, 1)
+    progress.track()
+    progress.measured(1.0, 1)
     progress.segments([segment(0, "yes")])

@@ -107,10 +107,11 @@ def test_no_windows_are_answered_at_once(recording):
 
 
 def test_seed_depends_on_sound_and_place_alone():
-    assert seed_of("a", Window(3, 0.0, 30.0)) == seed_of("a", Window(7, 0.0, 30.0, "gap"))
-    assert seed_of("a", Window(0, 0.0, 30.0)) != seed_of("b", Window(0, 0.0, 30.0))
-    assert seed_of("a", Window(0, 0.0, 30.0)) != seed_of("a", Window(0, 1.0, 30.0))
-    assert 0 <= seed_of("a", Window(0, 0.0, 30.0)) < 2**63
+    one, other = np.full(48_000, 3, np.int16), np.full(48_000, 4, np.int16)
+    assert seed_of(one, Window(3, 0.0, 30.0)) == seed_of(one, Window(7, 0.0, 30.0, "gap"))
+    assert seed_of(one, Window(0, 0.0, 30.0)) != seed_of(other, Window(0, 0.0, 30.0))
+    assert seed_of(one, Window(0, 0.0, 30.0)) != seed_of(one, Window(0, 1.0, 30.0))
+    assert 0 <= seed_of(one, Window(0, 0.0, 30.0)) < 2**63
 
 
 def test_the_pace_hears_of_every_window_but_of_probes_for_the_language(recording):

@@ -11,8 +11,9 @@ from pathlib import Path
 from chunking.types import Span
 from decoding.types import SAMPLE_RATE
 from transcription.audio import AudioLimits
+from transcription.ingest import whole_track
 from transcription.options import TranscriptionOptions
-from transcription.pipeline import transcribe_recording
+from transcription.pipeline import transcribe_track
 from transcription.progress import Progress
 from transcription.types import (
     BYTES_PER_SAMPLE,
@@ -39,5 +40,5 @@ def transcribe_claimed(
         file.truncate(samples * BYTES_PER_SAMPLE)
     recording = Recording(path, samples, f"zeros {samples}")
     everything = (Span(0.0, recording.duration),)
-    detected = DetectedSpeech(everything, everything)
-    return transcribe_recording(recording, detected, options, windows, Progress(observer))
+    track = whole_track(recording, DetectedSpeech(everything, everything))
+    return transcribe_track(track, options, windows, Progress(observer))
