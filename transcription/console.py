@@ -67,7 +67,8 @@ class FileBar:
         self._progress.update(self._task, total=windows, sound=f"of {clock(seconds)}")
 
     def decoded(self, windows: int, seconds: float) -> None:
-        sound = f"{clock(seconds)} of {clock(self._seconds)}"
+        whole = clock(self._seconds) if self._seconds else "a file that is still being read"
+        sound = f"{clock(seconds)} of {whole}"
         self._progress.update(self._task, completed=windows, sound=sound)
 
     def segments(self, segments: Sequence[Segment]) -> None:

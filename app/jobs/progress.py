@@ -17,6 +17,7 @@ from chunking.types import Segment
 from transcription.window_decoder import EngineWindowDecoder
 
 WRITE_EVERY_SECONDS = 0.25
+SECONDS_PER_WINDOW = 25.0  # of a plan that is not known yet
 SHARE_EVERY_SECONDS = 5.0  # the engine is asked how many slots are ours
 
 
@@ -42,6 +43,7 @@ class ProgressReporter:
         self._store = store
         self._notifications = notifications
         self._clock = clock
+        self._seconds_read = 0.0
         self._seconds = job.seconds
         self._windows = job.windows
         self._seconds_done = job.seconds_done
@@ -51,8 +53,9 @@ class ProgressReporter:
         self._written = -math.inf
         self._shared = -math.inf
 
-    def ingested(self, _seconds: float) -> None:
-        """No window is under way yet whose end could tell that the job was stopped."""
+    def ingested(self, seconds: float) -> None:
+        """No window may be under way yet whose end could tell that the job was stopped."""
+        self._seconds_read = seconds
         self._check()
 
     def planned(self, seconds: float, windows: int) -> None:
@@ -78,7 +81,8 @@ class ProgressReporter:
 
     def _tell_engine(self) -> None:
         """Windows of the plan that this run has not come past, the one that follows included."""
-        self._engine.windows_left = max((self._windows or 0) - self._windows_so_far, 1)
+        planned = self._windows or math.ceil(self._seconds_read / SECONDS_PER_WINDOW)
+        self._engine.windows_left = max(planned - self._windows_so_far, 1)
 
     def _write(self) -> None:
         self._written = self._clock()
@@ -90,10 +94,14 @@ class ProgressReporter:
             "seconds_done": self._seconds_done,
             "windows": self._windows,
             "windows_done": self._windows_done,
-            "end_expected": self._engine.pace.end_of(self._windows_left()),
+            "end_expected": self._end_expected(),
         }
         self._store.set_progress(self._job.id, values, generation=self._job.generation)
         self._notifications.notify(self._job.id)
+
+    def _end_expected(self) -> float | None:
+        """Not while the sound is still being read: how much there is to do is not known."""
+        return None if self._windows is None else self._engine.pace.end_of(self._windows_left())
 
     def _windows_left(self) -> int:
         """Neither passed in this run or an earlier one, nor decoded while an earlier one is not."""
