@@ -17,6 +17,7 @@ from decoding.engine.quality import (
     best_attempt,
     compression_ratio,
     is_doubtful,
+    is_echo,
     is_final,
     judge,
 )
@@ -79,17 +80,24 @@ def judge_attempt(
     if math.isnan(sounds.no_speech_prob):
         hypothesis, sounds = replace(hypothesis, is_finite=False), Sounds(0.0)
     request.no_speech_prob = sounds.no_speech_prob
-    ratio = compression_ratio(vocabulary.text_of(hypothesis.tokens).strip())
+    text = vocabulary.text_of(hypothesis.tokens).strip()
+    ratio = compression_ratio(text)
     num_tokens = sum(token < vocabulary.eot for token in hypothesis.tokens)
     verdict = judge(hypothesis.avg_logprob, num_tokens, sounds, ratio, request.options)
     is_last = len(request.tried) + 1 == len(request.options.temperatures)
     if not hypothesis.is_finite:
         verdict = "improbable"
-    elif is_last and verdict == "improbable" and is_doubtful(sounds, request.options):
+    elif is_doubtful(sounds, request.options) and (
+        (is_last and verdict == "improbable") or is_echo(text, _text_before(request))
+    ):
         verdict = "no_speech"
     attempt = Attempt(due_temperature(request), hypothesis.avg_logprob, ratio, verdict)
     request.tried.append((attempt, hypothesis))
     return is_last or is_final(verdict)
+
+
+def _text_before(request: WindowRequest) -> str:
+    return " ".join(filter(None, (request.options.hotwords, request.options.prompt)))
 
 
 def best_result(request: WindowRequest, vocabulary: Vocabulary) -> Decoded | None:

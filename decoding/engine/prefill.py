@@ -20,7 +20,7 @@ from decoding.engine.language_detection import (
     language_logits,
     likeliest,
 )
-from decoding.engine.prompt_prefill import AskedColumns, read_prompts
+from decoding.engine.prompt_prefill import AskedColumns, read_prompts, sounds_of, start_logits
 from decoding.engine.slot_memory import SlotMemory, UsedMemories
 from decoding.engine.slots import PrefilledWindow, SlotGroup
 from decoding.engine.token_suppression import TokenSuppression, TokenSuppressions
@@ -54,7 +54,8 @@ class PrefillShape:
     """What the operations of a prefill depend on.
 
     `what`: is done with the sound; its prompts are read in the same call, or later, when languages
-    are known. `length` in tokens of the texts, of which some are shorter if it `is_padded`.
+    are known. `length` in tokens of the texts, of which some are shorter if it `is_padded`, and
+    some have text before the transcript's start if it `has_text_before`.
     """
 
     width: int
@@ -62,6 +63,7 @@ class PrefillShape:
     windows: int
     length: int
     is_padded: bool
+    has_text_before: bool
 
 
 class Prefiller:
@@ -160,7 +162,8 @@ class Prefiller:
         send_into(self._told, [number for row in numbers for part in row for number in part])
         is_padded = what != "sound and language" and any(len(one) < length for one in texts)
         self._memories.use(slot_group.memory)
-        shape = PrefillShape(slot_group.width, what, len(texts), length, is_padded)
+        has_text_before = any(start > 0 for _, start, _ in told)
+        shape = PrefillShape(slot_group.width, what, len(texts), length, is_padded, has_text_before)
         self.runner.run(shape, self._prefill)
 
     def _prefill(self, shape: PrefillShape) -> None:
@@ -179,9 +182,11 @@ class Prefiller:
             self._languages[: shape.windows].copy_(found)
             return
         cache = _PromptCache(memory, places, ends[:, 1] + 1 if shape.is_padded else None)
-        logits, sounds = read_prompts(self._model, tokens, ends, audio, cache, asked)
-        memory.first_logits.index_copy_(0, places, logits)
-        memory.sounds.index_copy_(0, places, sounds)
+        start, first = read_prompts(self._model, tokens, ends, audio, cache)
+        if shape.has_text_before:
+            start = start_logits(self._model, tokens, ends, memory.audio_of(places))
+        memory.first_logits.index_copy_(0, places, first)
+        memory.sounds.index_copy_(0, places, sounds_of(self._model, start, asked))
 
 
 class _HeardAudio:

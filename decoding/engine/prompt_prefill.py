@@ -13,7 +13,7 @@ from torch import Tensor
 
 from decoding.engine.language_detection import language_columns
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import Audio, KVCache
+from decoding.model.text_decoder import Audio, KVCache, NoCache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,26 +34,32 @@ class AskedColumns:
 
 
 def read_prompts(
-    model: LoadedModel,
-    tokens: Tensor,
-    ends: Tensor,
-    audio: Audio,
-    cache: KVCache,
-    asked: AskedColumns,
+    model: LoadedModel, tokens: Tensor, ends: Tensor, audio: Audio, cache: KVCache
 ) -> tuple[Tensor, Tensor]:
     """Read prompts [w, n] of windows whose keys and values are `audio`.
 
     `ends` [w, 2]: where the transcript starts, and each prompt's last token. Returns the logits of
-    the first token [w, columns], and how likely it is that nobody speaks beside the probability of
-    the likeliest language, [w, 2].
+    the transcript's start and of its first token, [w, columns] each.
     """
-    decoder, columns = model.decoder, model.decoder.columns
-    hidden = decoder.read(tokens, audio, cache)
-    logits = decoder.logits(hidden.gather(1, ends[..., None].expand(-1, -1, hidden.shape[-1])))
-    probabilities = (logits[:, 0] + columns.plain_bias).softmax(-1)
-    no_speech = probabilities[:, asked.no_speech]
-    language = _likeliest_language(logits[:, 0], asked.languages)
-    return logits[:, 1], torch.stack([no_speech, language], 1)
+    hidden = model.decoder.read(tokens, audio, cache)
+    here = ends[..., None].expand(-1, -1, hidden.shape[-1])
+    logits = model.decoder.logits(hidden.gather(1, here))
+    return logits[:, 0], logits[:, 1]
+
+
+def start_logits(model: LoadedModel, tokens: Tensor, ends: Tensor, audio: Audio) -> Tensor:
+    """Logits [w, columns] of the transcripts' starts with no text before them: what a model was
+    given to read tells nothing of whether somebody speaks. Arguments as `read_prompts`."""
+    hidden = model.decoder.read(tokens.gather(1, ends[:, :1]), audio, NoCache())
+    return model.decoder.logits(hidden)[:, 0]
+
+
+def sounds_of(model: LoadedModel, logits: Tensor, asked: AskedColumns) -> Tensor:
+    """How likely it is that nobody speaks beside the probability of the likeliest language, [w, 2];
+    `logits` [w, columns] are those of the transcript's start."""
+    probabilities = (logits + model.decoder.columns.plain_bias).softmax(-1)
+    language = _likeliest_language(logits, asked.languages)
+    return torch.stack([probabilities[:, asked.no_speech], language], 1)
 
 
 def _likeliest_language(logits: Tensor, languages: Tensor | None) -> Tensor:

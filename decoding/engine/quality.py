@@ -6,13 +6,16 @@ Hindi looks like a loop because its letters share their first bytes.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from decoding.types import Attempt, DecodingOptions, Verdict
 
 BYTE_VALUES = 256
+WORD = re.compile(r"\w+")
 SHORT_TEXT = 16  # tokens
 CLEAR_LEAD = 0.15
 """No speech is likelier than any language by 0.26 or more in a coffee shop, a boat, piano; by
@@ -74,8 +77,20 @@ def judge(
 
 
 def is_doubtful(sounds: Sounds, options: DecodingOptions) -> bool:
-    """Whether what is improbable to the last is no speech: then doubt is enough."""
+    """Whether what is improbable to the last, or only said after, is no speech: then doubt is
+    enough."""
     return options.needs_language and DOUBT * sounds.no_speech_prob > sounds.language_prob
+
+
+def is_echo(text: str, given: str) -> bool:
+    """Whether `text` repeats what the model was `given` to read before it, mostly in its order:
+    that is probable, whatever is heard. Not of digits, which people do say one by one."""
+    words, known = WORD.findall(text.casefold()), WORD.findall(given.casefold())
+    if not words or not set(words) <= set(known) or any(map(str.isdecimal, words)):
+        return False
+    in_order = {*pairwise(known), *zip(known, known, strict=True)}
+    jumps = sum(pair not in in_order for pair in pairwise(words))
+    return 2 * jumps <= len(words) - 1
 
 
 def is_final(verdict: Verdict) -> bool:

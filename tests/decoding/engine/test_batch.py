@@ -177,6 +177,15 @@ def test_silence_has_no_words(small):
     assert (decoded.text, decoded.words, decoded.timed_text) == ("", (), ())
 
 
+@pytest.mark.parametrize("given", [{"prompt": "the ward"}, {"hotwords": "ibuprofen"}])
+def test_what_is_read_before_does_not_tell_whether_somebody_speaks(small, given):
+    options = DecodingOptions(language="en", sample_len=3, temperatures=(0.0,))
+    jobs = [(0, noise(3, 5), options), (1, noise(3, 5), replace(options, **given))]
+    without, with_it = decode(small, jobs, 4).values()
+    assert with_it.no_speech_prob == pytest.approx(without.no_speech_prob, rel=1e-4)
+    assert with_it.avg_logprob != without.avg_logprob
+
+
 def test_no_speech_that_is_likelier_than_any_language_has_no_words(small, monkeypatch):
     options = {"language": "en", "temperatures": (0.0,), "sample_len": 4}
     assert decode_one(small, noise(1), DecodingOptions(**options)).text

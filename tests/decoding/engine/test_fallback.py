@@ -51,6 +51,25 @@ def test_the_prompt_and_the_caller_limit_the_text():
     assert plan_attempt(request(sample_len=900), CONTEXT).budget == CONTEXT - 4 + 1
 
 
+@pytest.mark.parametrize(
+    ("prompt", "sounds", "verdict"),
+    [
+        ("{}", Sounds(0.27, 0.62), "no_speech"),  # a city, in which a prompt was repeated
+        ("{}", Sounds(0.09, 0.9), "accepted"),  # a lone word of a person
+        ("Something else.", Sounds(0.27, 0.62), "accepted"),
+        (None, Sounds(0.27, 0.62), "accepted"),
+    ],
+)
+def test_a_prompt_that_is_repeated_where_somebody_hardly_speaks_is_no_text(
+    small, prompt, sounds, verdict
+):
+    said = small.vocabulary.text_of(GOOD.tokens).strip()
+    for given in ("prompt", "hotwords"):
+        one = request(**{given: prompt and prompt.format(said)})
+        judge_attempt(one, GOOD, sounds, small.vocabulary)
+        assert one.attempts[0].verdict == verdict
+
+
 def test_what_is_drawn_depends_on_seed_and_attempt(small):
     draws = []
     for _ in range(2):

@@ -7,7 +7,14 @@ import pytest
 from whisper.utils import compression_ratio as openai_ratio
 
 from decoding.engine.fallback import judge_attempt
-from decoding.engine.quality import Sounds, best_attempt, compression_ratio, is_final, judge
+from decoding.engine.quality import (
+    Sounds,
+    best_attempt,
+    compression_ratio,
+    is_echo,
+    is_final,
+    judge,
+)
 from decoding.engine.window_request import WindowRequest
 from decoding.search.hypotheses import Hypothesis
 from decoding.types import Attempt, Clip, DecodingOptions
@@ -72,6 +79,35 @@ def test_short_text_where_no_speech_is_likelier_than_any_language(no_speech, lan
     sounds = Sounds(no_speech, language)
     assert judge(-0.4, 8, sounds, 1.0, DEFAULT) == verdict
     assert judge(-0.4, 8, sounds, 1.0, DecodingOptions(needs_language=False)) == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("Dr. Meyer, Dr. Meyer, the ward, dosage.", "Notes: Dr. Meyer, the ward, dosage."),
+        ("ibuprofen, ibuprofen, ibuprofen, ibuprofen", "paracetamol ibuprofen"),
+        ("Ibuprofen.", "paracetamol ibuprofen"),
+        ("字幕", "字幕"),
+    ],
+)
+def test_what_was_read_before_is_an_echo(text, given):
+    assert is_echo(text, given)
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("The ward was closed.", "Dr. Meyer, the ward, dosage."),
+        ("Dosage, Meyer, ward, the.", "Dr. Meyer, the ward, dosage."),
+        ("3 4 5", "1 2 3 4 5"),
+        ("www.paracetamol.com", "paracetamol, ibuprofen"),
+        ("Yes.", ""),
+        ("", "paracetamol"),
+        ("...", "paracetamol"),
+    ],
+)
+def test_what_is_no_echo(text, given):
+    assert not is_echo(text, given)
 
 
 def test_long_text_is_believed_as_long_as_it_is_probable():
