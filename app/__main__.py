@@ -52,6 +52,8 @@ def check() -> None:
     """Check settings, key file, data folder and where the model is, without starting anything."""
     from app.engines.names import ModelNames
     from app.storage.folders import FolderUnusable, prepare
+    from decoding.device.devices import parse
+    from decoding.engine.slot_choice import told_before
     from decoding.errors import ModelNotFound
     from transcription.errors import DecoderFailed
     from transcription.ffmpeg import check_ffmpeg
@@ -64,6 +66,7 @@ def check() -> None:
         places = {one.model: whereabouts(one) for one in settings.each_model()}
         ModelNames([public_name(name) for name in places], settings.model_aliases)
         computed = list(precisions(settings))
+        computed += [told_before(device, settings.slots) for device in parse(settings.devices)]
         check_ffmpeg()
         prepare(settings.data_dir)
     except (ModelNotFound, DecoderFailed, FolderUnusable, ValueError, OSError) as error:

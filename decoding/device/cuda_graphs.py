@@ -184,11 +184,14 @@ class RecordingRunner:
 
 
 class CudaRecorder:
-    """Records CUDA graphs, all in one pool of memory: they are replayed one after the other."""
+    """Records CUDA graphs, all in one pool of memory: they are replayed one after the other.
 
-    def __init__(self, device: torch.device) -> None:
+    `priority`: of their kernels, which they take from the stream that they are recorded on.
+    """
+
+    def __init__(self, device: torch.device, priority: int = 0) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # PyTorch's
+        self._stream = torch.cuda.Stream(device, priority)  # type: ignore[no-untyped-call] # PyTorch's
         self._pool = torch.cuda.graph_pool_handle()
 
     def record(self, body: Callable[[], None]) -> Replay:
@@ -211,8 +214,8 @@ class CudaRecorder:
         self._pool = torch.cuda.graph_pool_handle()
 
 
-def runner_for(device: torch.device, *, cuda_graphs: bool) -> Runner:
-    """CUDA graphs where there can be some."""
+def runner_for(device: torch.device, *, cuda_graphs: bool, priority: int = 0) -> Runner:
+    """CUDA graphs, of such a priority, where there can be some."""
     if cuda_graphs and device.type == "cuda":
-        return RecordingRunner(CudaRecorder(device))
+        return RecordingRunner(CudaRecorder(device, priority))
     return PlainRunner()

@@ -81,9 +81,13 @@ class _Event:
         self._event.synchronize()
 
 
+FIRST = -1  # as CUDA counts: before what the main stream was asked, whose priority is 0
+
+
 class CudaSideStream:
-    """A second CUDA stream. That it waits for the main one, and writes into its tensors, has not
-    run on a card yet.
+    """A second CUDA stream, whose work goes first: while a slot waits for its window, every step is
+    taken with one less. That it waits for the main one, and writes into its tensors, has not run on
+    a card yet.
 
     Memory: what the work allocates belongs to this stream, and what it frees is used again by
     later work of this stream only, in order.
@@ -91,7 +95,7 @@ class CudaSideStream:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch.cuda has no types
+        self._stream = torch.cuda.Stream(device, FIRST)  # type: ignore[no-untyped-call]  # torch.cuda has no types
 
     def run(self, work: Callable[[], T]) -> T:
         self._stream.wait_stream(torch.cuda.current_stream(self._device))

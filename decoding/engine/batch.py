@@ -16,7 +16,7 @@ from decoding.engine.fallback import due_beams, plan_attempt
 from decoding.engine.language_detection import only_language
 from decoding.engine.prefill import Prefiller
 from decoding.engine.prefill_queue import PrefillQueue
-from decoding.engine.slot_table import Slot, SlotTable, judge, leave
+from decoding.engine.slot_table import Reports, Slot, SlotTable, leave
 from decoding.engine.slots import SlotGroup, width_for
 from decoding.engine.window_request import Phase, WindowRequest
 from decoding.engine.word_timing import WordTimingQueue, no_numbers
@@ -73,8 +73,9 @@ class Batch:
         policy = self._policy
         if self.in_flight and self._steps_since_entry < policy.steps_between_entries:
             return 0
-        places = self.slots + policy.prefill_ahead - len(self)
-        return max(0, min(places, policy.prefill_batch - self.num_in(Phase.PREFILL)))
+        under_way, decoding = self.num_in(Phase.PREFILL), self.num_in(Phase.DECODING)
+        free = self.slots - under_way - decoding
+        return max(0, min(free, policy.prefills_under_way - under_way))
 
     def drop_cancelled(self) -> None:
         """Take windows for which nobody waits any more out at once, unfinished."""
@@ -118,15 +119,26 @@ class Batch:
         Waits for a prefill to end if nothing else is running.
         """
         finished = self._receive(wait=self.num_in(Phase.DECODING) == 0)
-        tables = list(self._tables.values())
+        tables, pause = list(self._tables.values()), self._policy.steps_between_checks
         for table in tables:
-            table.step()
+            table.close_gaps()
+        # 1. what some have found who are known to be done, and a step if there are others
+        is_step_due = any(table.num_going for table in tables)
+        reports = Reports(self._model, self._known_over(tables))
+        if is_step_due:
+            for table in tables:
+                table.step()
         self._steps_since_entry += 1
-        # 1. while the device takes this step: the words of those that were finished before it
+        # 2. while the device takes this step: the words of those that were finished before it
         finished += self._finish_timed()
-        # 2. who is done now
-        pause = self._policy.steps_between_checks
-        self._judge_finished([Slot(table, at) for table in tables for at in table.done(pause)])
+        # 3. who is done
+        if self._policy.judged_beside_a_step:
+            self._judge_finished(reports)
+            for table in tables:
+                table.look(pause)
+        else:
+            done = [Slot(table, at) for table in tables for at in table.done(pause)]
+            self._judge_finished(Reports(self._model, done))
         if self._policy.finishes_at_once or self.num_in(Phase.DECODING) == 0:
             finished += self._finish_timed()
         return finished
@@ -134,7 +146,7 @@ class Batch:
     def _receive(self, *, wait: bool) -> list[WindowRequest]:
         """Give slots to windows whose prefill is over. Returns those that need none."""
         finished, entering = [], []
-        for one in self._prefill_queue.ready(self.slots - self.num_in(Phase.DECODING), wait=wait):
+        for one in self._prefill_queue.ready(wait=wait):
             if one.prefilled is None:
                 finished.append(self._finish(one, self._language_alone(one)))
             else:
@@ -168,24 +180,31 @@ class Batch:
         """
         width = width_for(due_beams(request))
         if width not in self._tables:
-            places = self.slots + self._policy.prefill_ahead
             is_whole = self._model.device.type == "cpu" or not self._tables
             slot_group = SlotGroup(
                 self._model,
                 width,
-                places,
-                room=places if is_whole else 1,
+                self.slots,
+                room=self.slots if is_whole else 1,
                 side_stream=self._side_stream,
             )
             self._tables[width] = SlotTable(slot_group)
         return self._tables[width].slot_group
 
-    def _judge_finished(self, done: Sequence[Slot]) -> None:
+    def _known_over(self, tables: Sequence[SlotTable]) -> list[Slot]:
+        """So many windows, whose search is over, as shall be judged beside the next step."""
+        over: list[Slot] = []
+        for table in tables:
+            most = self._policy.judged_beside_a_step - len(over)
+            over += [Slot(table, at) for at in table.take_over(most)]
+        return over
+
+    def _judge_finished(self, done: Reports) -> None:
         """Judge the searches that are over; windows fall back or leave, the last of a table first.
 
         Nobody moves before the device knows of all whose words it shall find.
         """
-        verdicts = list(zip(done, judge(self._model, done), strict=True))
+        verdicts = list(zip(done.slots, done.verdicts(), strict=True))
         leaving = [slot for slot, is_finished in verdicts if is_finished]
         self._word_timing.start(leaving)
         leave(leaving)

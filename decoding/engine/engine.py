@@ -14,8 +14,9 @@ import torch
 
 from decoding.device.processors import usable_processors
 from decoding.engine.batch import Batch
-from decoding.engine.memory import release_cached, slots_for, used_bytes
+from decoding.engine.memory import release_cached, used_bytes
 from decoding.engine.scheduler import Scheduler
+from decoding.engine.slot_choice import choose_slots
 from decoding.engine.window_request import WindowRequest
 from decoding.errors import EngineFailed
 from decoding.kernels.openmp import end_pool
@@ -46,7 +47,7 @@ class Engine:
     ) -> None:
         self._model = model
         self._threads = threads
-        self._slots = slots or slots_for(model)
+        self._slots = slots or _chosen(model)
         self._wake = threading.Condition()
         self._waiting = Scheduler(queue_limit)
         self._in_flight: list[WindowRequest] = []
@@ -195,6 +196,12 @@ class Engine:
             self._in_flight = []
         for one in requests:
             one.future.cancel()
+
+
+def _chosen(model: LoadedModel) -> int:
+    choice = choose_slots(model)
+    logger.info(choice.reason)
+    return choice.slots
 
 
 def _counting(counted: EngineStatistics, finished: list[WindowRequest]) -> EngineStatistics:

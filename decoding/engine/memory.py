@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from decoding.engine.batching_policy import batching_policy_for
 from decoding.model.dimensions import Dimensions
 from decoding.model.loaded_model import LoadedModel
 
@@ -33,26 +32,13 @@ def _bytes(dims: Dimensions, positions: int, item_bytes: int) -> int:
     return 2 * dims.n_text_layer * positions * dims.n_text_state * item_bytes
 
 
-def slots_within(memory: int, window: int, prefilled: int, on_their_way: int) -> int:
-    """Slots of `window` bytes, while up to `on_their_way` windows of `prefilled` bytes wait for
-    one.
-
-    No more wait than there are slots.
-    """
-    few = min(on_their_way, memory // (window + prefilled))
-    many = (memory - on_their_way * prefilled) // window
-    return max(1, few, many)
-
-
 def slots_for(model: LoadedModel) -> int:
-    """Window slots to start with; the engine halves them when memory runs out after all."""
+    """Window slots that memory holds; the engine halves them when it runs out after all."""
     if model.device.type != "cuda":
         return CPU_SLOTS
     free, _ = torch.cuda.mem_get_info(model.device)
-    dims, item_bytes = model.dimensions, model.decoder.dtype.itemsize
-    window, prefilled = window_bytes(dims, item_bytes), cross_attention_bytes(dims, item_bytes)
-    on_their_way = batching_policy_for(model.device).prefill_batch
-    return min(MOST_SLOTS, slots_within(int(free * SHARE), window, prefilled, on_their_way))
+    window = window_bytes(model.dimensions, model.decoder.dtype.itemsize)
+    return min(MOST_SLOTS, max(1, int(free * SHARE) // window))
 
 
 def lasting(like: Tensor, shape: tuple[int, ...], default: float) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from decoding.device.cuda_graphs import Runner, runner_for
+from decoding.device.side_stream import FIRST
 from decoding.device.transfer import send, send_into, to_host
 from decoding.engine.language_detection import (
     DetectedLanguage,
@@ -71,7 +72,8 @@ class Prefiller:
 
     def __init__(self, model: LoadedModel, at_once: int, runner: Runner | None = None) -> None:
         dims, device = model.dimensions, model.device
-        self.runner = runner or runner_for(device, cuda_graphs=model.cuda_graphs)
+        graphs = model.cuda_graphs
+        self.runner = runner or runner_for(device, cuda_graphs=graphs, priority=FIRST)
         self._model = model
         self._mel = LogMel(dims.n_mels, device)
         self._suppressions = TokenSuppressions(model)

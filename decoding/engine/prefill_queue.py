@@ -45,16 +45,11 @@ class PrefillQueue:
         self._side_stream = side_stream
         self._group_of = group_of
         self._groups: list[_Group] = []
-        self._ready: list[WindowRequest] = []  # for whom there was no slot yet
 
     def forget_dropped(self) -> None:
         """A group's prefill goes on as long as one of it is wanted; who is not, leaves."""
         for group in self._groups:
             group.leave([one for one in group.inside if one.phase is Phase.DROPPED])
-        for one in self._ready:
-            if one.phase is Phase.DROPPED and one.prefilled is not None:
-                one.prefilled.slot_group.leave([one.prefilled.at])
-        self._ready = [one for one in self._ready if one.phase is Phase.PREFILL]
         self._groups = [group for group in self._groups if group.inside]
 
     def start(self, requests: Sequence[WindowRequest]) -> None:
@@ -76,16 +71,9 @@ class PrefillQueue:
         if encoded.languages is None:  # nothing to learn from the device before the prompts
             self._read_prompts(group)
 
-    def ready(self, free: int, *, wait: bool) -> list[WindowRequest]:
-        """Those whose prefill is over, in order; they are here no longer. Of those that want a slot
-        as many as are free. `wait`: until at least one group's prefill is over, if there is any."""
-        self._ready += self._just_finished(wait=wait and not self._ready)
-        to_slots = [one for one in self._ready if one.prefilled is not None][:free]
-        leaving = [one for one in self._ready if one.prefilled is None or one in to_slots]
-        self._ready = [one for one in self._ready if one not in leaving]
-        return leaving
-
-    def _just_finished(self, *, wait: bool) -> list[WindowRequest]:
+    def ready(self, *, wait: bool) -> list[WindowRequest]:
+        """Those whose prefill is over, in order; they are here no longer. `wait`: until at least
+        one group's prefill is over, if there is any."""
         over: list[_Group] = []
         for group in self._groups:
             if self._is_over(group, wait=wait and not over):

@@ -9,12 +9,12 @@ device is `token_steps`' matter.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from decoding.device.cuda_graphs import Runner, in_parts, runner_for
 from decoding.device.side_stream import InlineStream, SideStream
-from decoding.device.transfer import fetch
+from decoding.device.transfer import PendingCopies
 from decoding.engine.slot_memory import PlaceAlone, SlotMemory
 from decoding.engine.token_steps import TokenSteps
 from decoding.engine.token_suppression import TokenSuppression
@@ -50,6 +50,14 @@ class _SlotState:
     suppression: TokenSuppression
     is_sampling: bool
     steps: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """Which searches were over when the device was asked; the answer may be on its way."""
+
+    slots: Mapping[int, _SlotState]  # who was in which place
+    flags: PendingCopies
 
 
 class SlotGroup:
@@ -166,12 +174,22 @@ class SlotGroup:
         """How many places, from the first, take part in a step of these."""
         return self._runner.slots(max(slots) + 1, self.memory.room)
 
-    def done(self) -> list[int]:
-        """Places of windows whose search is over, the last first."""
+    def look(self) -> Look:
+        """Ask which searches are over by now; nobody waits for the answer."""
+        flags = self.memory.search.is_done[: max(self._slots, default=-1) + 1]
+        return Look(dict(self._slots), PendingCopies([flags.clone()]))  # as they are now
+
+    def done(self, look: Look | None = None) -> list[int]:
+        """Places of windows whose search was over at the look, or is now; the last first.
+
+        Who has left or begun anew since is not among them.
+        """
         if not self._slots:
             return []
-        flags = fetch([self.memory.search.is_done[: max(self._slots) + 1]])[0].tolist()
-        return [at for at in sorted(self._slots, reverse=True) if flags[at]]
+        look = look or self.look()
+        flags = look.flags.here()[0].tolist()
+        over = {id(slot) for at, slot in look.slots.items() if flags[at]}
+        return [at for at in sorted(self._slots, reverse=True) if id(self._slots[at]) in over]
 
     # -- first tokens -----------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from decoding.device.transfer import fetch
+from decoding.device.transfer import PendingCopies
 from decoding.search.state import IMPOSSIBLE, SearchState
 
 # What is read here of a search. The rest stays on the device.
@@ -56,22 +56,26 @@ class _End:
     timestamp: int = -1
 
 
-def on_host(
-    searches: Sequence[tuple[SearchState, Tensor]], beside: Sequence[Tensor]
-) -> list[tuple[SearchState, list[float]]]:
-    """Windows of searches where the host can read them, all with one question.
+class PendingSearches:
+    """Windows of searches on their way to where the host can read them, all with one question.
 
     `searches`: states of any number of windows, and which of them are wanted, [r]; `beside`: for
-    each state numbers [w, n] of its windows. One window after the other: the search of that window
-    alone, and its numbers.
+    each state numbers [w, n] of its windows.
     """
-    asked = zip(searches, beside, strict=True)
-    fetched = fetch([_report(state, rows, numbers) for (state, rows), numbers in asked])
-    return [
-        _told(row, state)
-        for (state, _), report in zip(searches, fetched, strict=True)
-        for row in report
-    ]
+
+    def __init__(
+        self, searches: Sequence[tuple[SearchState, Tensor]], beside: Sequence[Tensor]
+    ) -> None:
+        self._states = [state for state, _ in searches]
+        asked = zip(searches, beside, strict=True)
+        self._copies = PendingCopies(
+            [_report(state, rows, numbers) for (state, rows), numbers in asked]
+        )
+
+    def here(self) -> list[tuple[SearchState, list[float]]]:
+        """One window after the other: the search of that window alone, and its numbers."""
+        reports = zip(self._states, self._copies.here(), strict=True)
+        return [_told(row, state) for state, report in reports for row in report]
 
 
 def _report(state: SearchState, rows: Tensor, numbers: Tensor) -> Tensor:

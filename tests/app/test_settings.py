@@ -74,6 +74,7 @@ def test_check_says_what_is_computed_with_and_why(tmp_path: Path):
     folder = {"LONGFORM_DATA_DIR": str(tmp_path), "LONGFORM_MODEL": "demo"}
     named = run("check", **folder, LONGFORM_DEVICES="cpu", LONGFORM_PRECISION="bf16")
     assert "cpu computes in bf16, as LONGFORM_PRECISION says" in named.output
+    assert "cpu decodes 8 windows at once" in named.output
     chosen = run("check", **folder, LONGFORM_DEVICES="cpu")
     assert "processor" in next(line for line in chosen.output.splitlines() if "computes" in line)
 

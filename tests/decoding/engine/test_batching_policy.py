@@ -194,6 +194,37 @@ def test_languages_asked_for_beside_windows_to_decode(small, alike, prompted):
         assert_alike(together[key], one)
 
 
+def beside(windows, steps=1):
+    """So many are judged while others step, all else alone."""
+    return dataclasses.replace(later(steps), judged_beside_a_step=windows)
+
+
+@pytest.mark.parametrize("slots", [8, 3])
+@pytest.mark.parametrize("policy", [(1,), (2,), (8,), (2, 4)])
+def test_to_be_judged_beside_steps_changes_nothing(small, mixed, slots, policy):
+    """Who has fallen back, left or moved since the device was asked is not taken for done."""
+    jobs, alone = mixed
+    assert decode(small, jobs, slots, policy=beside(*policy)) == alone
+
+
+def test_windows_known_to_be_done_wait_their_turn_to_be_judged(small):
+    """Two of three that end together, then the third; and no step is taken for nobody."""
+    brief = DecodingOptions(sample_len=2, **ONCE)
+    jobs = [(at, noise(at, 5), brief) for at in range(3)]
+    batch, requests = Batch(small, 3, policy=beside(2)), requests_of(jobs)
+    with torch.inference_mode():
+        for one in requests.values():
+            batch._prefill_queue.start([one])
+            batch.in_flight = [*batch.in_flight, one]
+        counts = []
+        while len(batch):
+            batch.step()
+            counts.append(batch.num_in(Phase.DECODING))
+    assert counts[-2:] == [1, 0]
+    assert sum(table.steps for table in batch._tables.values()) == len(counts) - 2
+    assert results_of(requests, requests.values()) == decode(small, jobs, 3)
+
+
 @pytest.mark.parametrize("slots", [8, 3])
 def test_all_that_is_done_together(small, mixed, slots):
     jobs, alone = mixed

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from decoding.engine.memory import (
     CPU_SLOTS,
+    MOST_SLOTS,
+    SHARE,
     cross_attention_bytes,
     lasting,
     release_cached,
     slots_for,
-    slots_within,
     used_bytes,
     window_bytes,
 )
@@ -27,10 +30,14 @@ def test_a_window_of_large_v3_takes_what_its_parts_take():
     assert audio < window_bytes(large, 2) < 2 * audio
 
 
-@pytest.mark.parametrize(("memory", "slots"), [(0, 1), (29, 1), (30, 2), (150, 10), (160, 11)])
-def test_windows_that_wait_for_a_slot_have_room_too(memory, slots):
-    """Slots of 10 bytes, 5 for each of at most 10 windows on their way."""
-    assert slots_within(memory, 10, 5, 10) == slots
+@pytest.mark.parametrize(("windows", "slots"), [(0.5, 1), (1.0, 1), (7.9, 7), (1000.0, MOST_SLOTS)])
+def test_a_card_has_as_many_as_its_memory_holds(monkeypatch, windows, slots):
+    """Of what is free, the share that slots may take, in windows."""
+    decoder = SimpleNamespace(dtype=torch.float16)
+    model = SimpleNamespace(device=torch.device("cuda:0"), dimensions=dimensions(), decoder=decoder)
+    free = math.ceil(windows * window_bytes(dimensions(), 2) / SHARE)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, 2 * free))
+    assert slots_for(model) == slots
 
 
 def test_the_cpu_has_a_fixed_number(small):

@@ -10,7 +10,7 @@ import torch
 
 from decoding.device.side_stream import CudaSideStream
 from decoding.engine.batch import Batch
-from decoding.engine.batching_policy import ALONE, TOGETHER
+from decoding.engine.batching_policy import TOGETHER
 from decoding.engine.engine import Engine
 from decoding.engine.window_request import Phase, WindowRequest
 from decoding.errors import EngineFailed
@@ -25,8 +25,8 @@ from tests.decoding.small_models import random_model, save
 
 BRIEF = DecodingOptions(sample_len=4, **ONCE)
 LONG = DecodingOptions(beam_size=1, **ONCE)
-AHEAD = dataclasses.replace(TOGETHER, prefill_batch=2, prefill_ahead=1)
-TWO = dataclasses.replace(TOGETHER, prefill_batch=2, prefill_ahead=0)
+TWO = dataclasses.replace(TOGETHER, prefill_batch=2, prefills_under_way=2)
+THREE = dataclasses.replace(TWO, prefill_batch=3, prefills_under_way=3)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_the_place_of_who_was_dropped_is_the_next_ones(small):
     """Its company's prompts are read later, when another window has long been heard there."""
     late = Late()
     late.opened.clear()
-    batch = Batch(small, 3, side_stream=late, policy=dataclasses.replace(TWO, prefill_batch=3))
+    batch = Batch(small, 3, side_stream=late, policy=THREE)
     asking = dataclasses.replace(BRIEF, language=None, sample_len=6)
     jobs = [("dropped", noise(1, 5), asking), ("company", noise(2, 5), asking)]
     jobs += [("next", noise(3, 5), dataclasses.replace(BRIEF, sample_len=6))]
@@ -136,34 +136,41 @@ def test_the_place_of_who_was_dropped_is_the_next_ones(small):
         assert_alike(found, alone[key])
 
 
-def test_who_is_heard_ahead_takes_a_slot_as_soon_as_one_is_left(small):
-    policy = dataclasses.replace(ALONE, prefill_batch=3, prefill_ahead=2, steps_between_entries=0)
-    batch = Batch(small, 1, policy=policy)
-    jobs = [(at, noise(at, 5), dataclasses.replace(BRIEF, sample_len=3)) for at in range(4)]
-    alone, order = decode(small, jobs, 1), []
+def test_parts_enter_as_soon_as_they_are_heard(small):
+    """Of four, two in each call: the first two decode while the others are heard."""
+    late = Late(asks=9)
+    policy = dataclasses.replace(TWO, prefills_under_way=4)
+    batch = Batch(small, 4, side_stream=late, policy=policy)
+    jobs = [(at, noise(at, 5), BRIEF) for at in range(4)]
     requests = requests_of(jobs)
-    *first, last = requests.values()
     with torch.inference_mode():
-        assert batch.admissible == 3
-        batch.admit(first)
-        assert (batch.in_flight, batch.admissible, batch.free) == (first, 0, 0)
-        first.pop(1).future.cancel()
-        batch.drop_cancelled()
-        assert (batch.in_flight, batch.admissible) == (first, 1)
-        batch.admit([last])
-        steps = 0
-        while len(batch):
-            order += batch.step()
-            steps += 1
-    assert results_of(requests, order) == {at: alone[at] for at in (0, 2, 3)}
-    assert keys_of(requests, order) == [0, 2, 3]
-    assert steps == 3 * 2  # the first token of three comes with the slot
+        assert batch.admissible == 4
+        batch.admit(list(requests.values()))
+        assert late.queued == ["encode", "prompt"] * 2
+        batch.step()
+        phases = [one.phase for one in requests.values()]
+        assert phases == [Phase.DECODING, Phase.DECODING, Phase.PREFILL, Phase.PREFILL]
+        results = results_of(requests, run_out(batch))
+    alone = decode(small, jobs, 4)
+    for key, found in results.items():
+        assert_alike(found, alone[key])
+
+
+def test_who_is_on_the_way_out_of_a_slot_keeps_nobody_out(small):
+    """Its words are still found when the next one's prefill begins."""
+    batch, brief = Batch(small, 2, policy=TWO), WindowRequest(noise(1, 5), BRIEF)
+    with torch.inference_mode():
+        batch.admit([brief, WindowRequest(noise(2, 5), LONG)])
+        while brief.phase is not Phase.WORD_TIMING:
+            assert batch.admissible == 0
+            batch.step()
+        assert (len(batch), batch.admissible) == (2, 1)
 
 
 def test_who_asks_for_a_language_needs_no_slot(small):
-    batch = Batch(small, 1, policy=dataclasses.replace(ALONE, prefill_ahead=2))
+    batch = Batch(small, 1)
     asking = DecodingOptions(task="lang_id")
-    decoding = [WindowRequest(noise(at, 5), LONG) for at in range(2)]
+    decoding = [WindowRequest(noise(0, 5), LONG)]
     only_asking = WindowRequest(noise(2, 5), asking)
     with torch.inference_mode():
         assert batch.admit(decoding) == []
@@ -179,7 +186,7 @@ def engine(small, monkeypatch):
 
     class LateBatch(Batch):
         def __init__(self, model, slots):
-            super().__init__(model, slots, policy=AHEAD, side_stream=late)
+            super().__init__(model, slots, policy=TWO, side_stream=late)
 
     monkeypatch.setattr("decoding.engine.engine.Batch", LateBatch)
     engine = Engine(small, slots=4, threads=1)
