@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from benchmarks.speed.systems import sound
 from benchmarks.speed.systems.ours import options_for
 from decoding.engine.engine import Engine
 from decoding.loading.loader import load_model
+from decoding.model.loaded_model import LoadedModel
 from decoding.types import Clip
 
 IN_FLOW: Final = 3  # batches one after the other, asked for at once
@@ -33,10 +34,8 @@ GAPS: Final = ((5.0, "below 5"), (20.0, "below 20"), (100.0, "below 100"), (1000
 class Flow:
     """An engine and a batch of windows for it, each of so many `tokens`."""
 
-    def __init__(self, checkpoint: Path, device: str, batch: int, tokens: int) -> None:
-        precision = "fp32" if device == "cpu" else "fp16"
-        model = load_model(str(checkpoint), device=device, precision=precision)
-        self.device, self.batch = torch.device(device), batch
+    def __init__(self, model: LoadedModel, batch: int, tokens: int) -> None:
+        self.device, self.batch = model.device, batch
         self._engine = Engine(model, slots=batch)
         self._clips = [Clip(samples) for samples in sound.windows(batch)]
         self._options = options_for(model, tokens)
@@ -56,7 +55,27 @@ class Flow:
 
 def lines(checkpoint: Path, device: str, batch: int, tokens: int, rounds: int) -> list[str]:
     """Speed in a batch and in flow, where the thread is, and what the card does meanwhile."""
-    flow = Flow(checkpoint, device, batch, tokens)
+    precision = "fp32" if device == "cpu" else "fp16"
+    model = load_model(str(checkpoint), device=device, precision=precision)
+    return [*_whole(model, batch, tokens, rounds), _in_eight_bits(model, batch, tokens, rounds)]
+
+
+def _in_eight_bits(model: LoadedModel, batch: int, tokens: int, rounds: int) -> str:
+    """The same in flow, with keys and values of the sound in 8 bits."""
+    flow = Flow(replace(model, has_eight_bit_audio=True), batch, tokens)
+    try:
+        flow.decode(IN_FLOW)  # warm
+        together = statistics.median(flow.decode(IN_FLOW) for _ in range(rounds))
+    finally:
+        flow.close()
+    return (
+        f"- {1000 * together:.2f} ms a window in {IN_FLOW} batches with keys and values of the "
+        "sound in 8 bits"
+    )
+
+
+def _whole(model: LoadedModel, batch: int, tokens: int, rounds: int) -> list[str]:
+    flow = Flow(model, batch, tokens)
     try:
         flow.decode(IN_FLOW)  # warm: recordings are made
         alone = statistics.median(flow.decode() for _ in range(rounds))

@@ -17,10 +17,14 @@ SHARE = 0.7  # of the free memory; the rest is for the encoder's and the search'
 TYPICAL_BEAMS = 5
 
 
-def window_bytes(dims: Dimensions, item_bytes: int) -> int:
-    """Keys and values of one window with all its beams, half of the context used."""
+def window_bytes(dims: Dimensions, item_bytes: int, audio_item_bytes: int | None = None) -> int:
+    """Keys and values of one window with all its beams, half of the context used.
+
+    `audio_item_bytes`: of a number of the sound's, as large as the others if None.
+    """
     text_positions = dims.n_text_ctx // 2 * (1 + TYPICAL_BEAMS)
-    return _bytes(dims, text_positions, item_bytes) + cross_attention_bytes(dims, item_bytes)
+    audio = cross_attention_bytes(dims, audio_item_bytes or item_bytes)
+    return _bytes(dims, text_positions, item_bytes) + audio
 
 
 def cross_attention_bytes(dims: Dimensions, item_bytes: int) -> int:
@@ -37,7 +41,8 @@ def slots_for(model: LoadedModel) -> int:
     if model.device.type != "cuda":
         return CPU_SLOTS
     free, _ = torch.cuda.mem_get_info(model.device)
-    window = window_bytes(model.dimensions, model.decoder.dtype.itemsize)
+    audio = 1 if model.has_eight_bit_audio else None
+    window = window_bytes(model.dimensions, model.decoder.dtype.itemsize, audio)
     return min(MOST_SLOTS, max(1, int(free * SHARE) // window))
 
 
@@ -47,7 +52,7 @@ def lasting(like: Tensor, shape: tuple[int, ...], default: float) -> Tensor:
     On the CPU in memory of NumPy's, which asks Linux for large pages where it gives them: reading
     the keys and values of eight windows of the tiny size takes 2.6 ms instead of 3.1.
     """
-    if like.device.type != "cpu":
+    if like.device.type != "cpu" or 0 in shape:
         return like.new_full(shape, default)
     size = math.prod(shape) * like.itemsize
     if default == 0.0:  # which memory is before anybody writes there, and takes none till then

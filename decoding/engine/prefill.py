@@ -204,8 +204,7 @@ class _HeardAudio:
 
     def __getitem__(self, layer: int) -> KeyValue:
         made = self._model.decoder.cross_attention_kv(layer, self._features)
-        for kept, new in zip(self._memory.audio[layer], made, strict=True):
-            kept.index_copy_(0, self._places, new)
+        self._memory.keep_audio(layer, self._places, made)
         return made
 
 

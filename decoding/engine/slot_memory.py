@@ -15,12 +15,17 @@ from torch import Tensor
 from decoding.device.cuda_graphs import Runner
 from decoding.device.transfer import send
 from decoding.engine.memory import lasting
+from decoding.kernels.eight_bits import EightBitKeyValue, EightBits, to_eight_bits
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import KeyValue
+from decoding.model.text_decoder import AudioKeyValue, KeyValue
 from decoding.search.state import SearchState
 
 UNSEEN = float("-inf")
-PLACES = {"audio": 2, "text": 2}  # the dimension of the places; the first of all others
+PLACES = {
+    "audio": 2,
+    "audio_scale": 2,
+    "text": 2,
+}  # the dimension of the places; the first of all others
 
 
 class SlotMemory:
@@ -38,7 +43,9 @@ class SlotMemory:
         dims, decoder = model.dimensions, model.decoder
         nothing = torch.empty(0, device=model.device)
         whole = nothing.long()
-        self.audio = nothing.to(decoder.attention_dtype)  # [layers, 2, room, heads, 1500, width]
+        sound = torch.int8 if model.has_eight_bit_audio else decoder.attention_dtype
+        self.audio = nothing.to(sound)  # [layers, 2, room, heads, 1500, width]
+        self.audio_scale = nothing  # [layers, 2, room, heads] of those of 8 bits; else 0 heads
         self.text = nothing.to(decoder.dtype)  # [layers, 2, room, heads, positions, width]
         self.mask = self.text  # [room, beams, positions] added to scores: what a beam may see
         self.bias = nothing  # [room, columns] added to logits
@@ -53,7 +60,7 @@ class SlotMemory:
 
     def tensors(self) -> Iterator[Tensor]:
         """All that a prefill writes into."""
-        yield from (self.audio, self.text, self.bias, self.first_bias)
+        yield from (self.audio, self.audio_scale, self.text, self.bias, self.first_bias)
         yield from (self.first_logits, self.sounds)
 
     def grow(self, room: int, positions: int) -> None:
@@ -63,6 +70,8 @@ class SlotMemory:
         size, behind = (self._heads, dims.n_audio_ctx, self._head_width), positions + self.width
         text_size = (self._heads, behind, self._head_width)
         self.audio = _larger(self.audio, (*self._layers, room, *size))
+        scales = self._heads if self._model.has_eight_bit_audio else 0
+        self.audio_scale = _larger(self.audio_scale, (*self._layers, room, scales))
         if self.room:  # not what steps wrote where nobody was
             self.text, self.mask = self.text[..., :old, :], self.mask[..., :old]
         self.text = _larger(self.text, (*self._layers, room, *text_size))
@@ -83,7 +92,23 @@ class SlotMemory:
 
     def audio_of(self, places: Tensor) -> PlacedAudio:
         """Audio keys and values of the windows in `places` [w]."""
-        return PlacedAudio(self.audio, places)
+        return PlacedAudio(self, places)
+
+    def audio_of_first(self, slots: int) -> list[AudioKeyValue]:
+        """Of the windows in the first places, layer by layer, where they lie."""
+        layers = zip(self.audio[:, :, :slots], self.audio_scale[:, :, :slots], strict=True)
+        return [_key_value(numbers, scales) for numbers, scales in layers]
+
+    def keep_audio(self, layer: int, places: Tensor, made: KeyValue) -> None:
+        """Put a layer's keys and values of the windows in `places` [w] there."""
+        kept = zip(self.audio[layer], self.audio_scale[layer], made, strict=True)
+        for numbers, scales, new in kept:
+            if self._model.has_eight_bit_audio:
+                few = to_eight_bits(new)
+                scales.index_copy_(0, places, few.scale)
+                numbers.index_copy_(0, places, few.numbers)
+            else:
+                numbers.index_copy_(0, places, new)
 
     def suppress(self, places: Sequence[int], bias: Tensor, first_bias: Tensor) -> None:
         """What is added to the logits of the windows in these places, each [columns]."""
@@ -108,7 +133,16 @@ class SlotMemory:
 
     def move(self, old: Tensor, new: Tensor) -> None:
         """The windows in the places `old` [w] take the places `new` [w], in which nobody is."""
-        for name in ("audio", "text", "mask", "bias", "first_bias", "first_logits", "sounds"):
+        for name in (
+            "audio",
+            "audio_scale",
+            "text",
+            "mask",
+            "bias",
+            "first_bias",
+            "first_logits",
+            "sounds",
+        ):
             dim, kept = PLACES.get(name, 0), getattr(self, name)
             kept.index_copy_(dim, new, kept.index_select(dim, old))
         for kept in (self.place, self.position):
@@ -119,6 +153,7 @@ class SlotMemory:
         """What the prefill of a window left in a place of another width; of its text the prompt,
         which has `length` tokens."""
         self.audio[:, :, at].copy_(other.audio[:, :, other_at])
+        self.audio_scale[:, :, at].copy_(other.audio_scale[:, :, other_at])
         prompt = (..., slice(length), slice(None))
         self.text[:, :, at][prompt].copy_(other.text[:, :, other_at][prompt])
         for name in ("bias", "first_bias", "first_logits", "sounds"):
@@ -128,24 +163,30 @@ class SlotMemory:
 class PlacedAudio:
     """Keys and values of some places, taken together when their layer is read."""
 
-    def __init__(self, audio: Tensor, places: Tensor) -> None:
-        self._audio = audio
+    def __init__(self, memory: SlotMemory, places: Tensor) -> None:
+        self._kept = memory.audio, memory.audio_scale
         self._places = places
 
-    def __getitem__(self, layer: int) -> KeyValue:
-        key, value = self._audio[layer].index_select(1, self._places)
-        return key, value
+    def __getitem__(self, layer: int) -> AudioKeyValue:
+        return _key_value(*(one[layer].index_select(1, self._places) for one in self._kept))
 
 
 class PlaceAlone:
     """Keys and values of one place, not copied."""
 
-    def __init__(self, audio: Tensor, at: int) -> None:
-        self._audio = audio[:, :, at : at + 1]
+    def __init__(self, memory: SlotMemory, at: int) -> None:
+        self._kept = [one[:, :, at : at + 1] for one in (memory.audio, memory.audio_scale)]
 
-    def __getitem__(self, layer: int) -> KeyValue:
-        key, value = self._audio[layer]
+    def __getitem__(self, layer: int) -> AudioKeyValue:
+        return _key_value(*(one[layer] for one in self._kept))
+
+
+def _key_value(numbers: Tensor, scales: Tensor) -> AudioKeyValue:
+    """Of a layer's [2, w, heads, 1500, width] and [2, w, heads]."""
+    key, value = numbers
+    if numbers.dtype != torch.int8:
         return key, value
+    return EightBitKeyValue(EightBits(key, scales[0]), EightBits(value, scales[1]))
 
 
 class UsedMemories:

@@ -128,7 +128,7 @@ class SlotGroup:
 
     def audio_of(self, at: int) -> Audio:
         """Audio keys and values of the window in place `at`, each [1, heads, 1500, width]."""
-        return PlaceAlone(self.memory.audio, at)
+        return PlaceAlone(self.memory, at)
 
     def take_over(self, other: SlotGroup, other_at: int) -> PrefilledWindow:
         """A window of another group gets a place here too, with what its prefill left there."""

@@ -138,7 +138,7 @@ class TokenSteps:
         hidden = self._decoder(
             self._decoder.columns.token_of[state.last],
             position[:, None].expand(slots, memory.width),
-            [(key, value) for key, value in memory.audio[:, :, :slots]],
+            memory.audio_of_first(slots),
             _SlotCache(memory.text, place, live),
             mask[:, None],
         )

@@ -10,9 +10,11 @@ alone. For text it stands for five launches.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from decoding.kernels.eight_bits import EightBits
 from decoding.kernels.triton_here import is_for_triton
 
 WIDTH = 64  # of a head of every Whisper
@@ -38,6 +40,16 @@ def attend_unmasked(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     return attended.transpose(1, 2).flatten(2)
 
 
+def attend_eight_bits(query: Tensor, keys: EightBits, values: EightBits) -> Tensor:
+    """The same over keys and values of 8 bits, which the kernel reads as they are."""
+    if len(query) >= FEWEST_WINDOWS and _is_for_kernel(query, keys.numbers):
+        from decoding.kernels.step_attention_triton import attend_once
+
+        scales = (keys.scale, values.scale)
+        return attend_once(query, keys.numbers, values.numbers, scales=scales)
+    return attend_unmasked(query, keys.whole(query.dtype), values.whole(query.dtype))
+
+
 def supports(query: Tensor, keys: Tensor, mask: Tensor) -> bool:
     """Whether a step's queries, and a `mask` [w, 1, q, n] beside them, are work for
     `attend_masked`."""
@@ -55,7 +67,7 @@ def _is_for_kernel(query: Tensor, keys: Tensor) -> bool:
     return (
         query.shape[2] <= MOST_QUERIES
         and query.shape[3] == WIDTH
-        and query.dtype == keys.dtype
+        and keys.dtype in (query.dtype, torch.int8)
         and keys.stride(3) == 1
         and is_for_triton(query)
     )

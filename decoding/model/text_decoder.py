@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from decoding.kernels import beam_attention, step_attention
+from decoding.kernels.eight_bits import EightBitKeyValue
 from decoding.model.dimensions import Dimensions
 from decoding.model.layers import (
     FeedForward,
@@ -31,12 +32,13 @@ PADDING = 0  # any token
 SUM_POSITIONS = 128  # summed in one product over text positions, on the CPU
 
 KeyValue = tuple[Tensor, Tensor]  # keys and values, each [w, heads, positions, head width]
+AudioKeyValue = KeyValue | EightBitKeyValue
 
 
 class Audio(Protocol):
     """Keys and values of the sound, layer by layer, each asked for once and in order."""
 
-    def __getitem__(self, layer: int, /) -> KeyValue:
+    def __getitem__(self, layer: int, /) -> AudioKeyValue:
         """Each [w, heads, 1500, head width]."""
         ...
 
@@ -136,13 +138,18 @@ class DecoderLayer:
         return self.text_out(read)
 
     def cross_attention(
-        self, normed: Tensor, audio: KeyValue, layer: int, probe: CrossAttentionProbe | None
+        self, normed: Tensor, audio: AudioKeyValue, layer: int, probe: CrossAttentionProbe | None
     ) -> Tensor:
         """What is read in `audio`, keys and values [w, heads, frames, width], by norms [w, q, d];
         a probe is shown the scores [w, heads, q, frames]."""
         windows, count, size = normed.shape
         query = self.audio_query(normed).view(windows, count, self.heads, -1)
         query = query.transpose(1, 2).to(self.attention_dtype)
+        if isinstance(audio, EightBitKeyValue):
+            if probe is None:
+                attended = step_attention.attend_eight_bits(query, audio.keys, audio.values)
+                return self.audio_out(attended.to(normed.dtype))
+            audio = audio.whole(query.dtype)
         if probe is None and beam_attention.supports_unmasked(query, audio[0]):
             return self.audio_out(beam_attention.attend_unmasked(query, *audio))
         if probe is None and step_attention.supports_unmasked(query):

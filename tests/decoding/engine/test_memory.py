@@ -31,11 +31,18 @@ def test_a_window_of_large_v3_takes_what_its_parts_take():
 
 
 @pytest.mark.parametrize(("windows", "slots"), [(0.5, 1), (1.0, 1), (7.9, 7), (1000.0, MOST_SLOTS)])
-def test_a_card_has_as_many_as_its_memory_holds(monkeypatch, windows, slots):
+@pytest.mark.parametrize("is_eight_bit", [False, True])
+def test_a_card_has_as_many_as_its_memory_holds(monkeypatch, windows, slots, is_eight_bit):
     """Of what is free, the share that slots may take, in windows."""
     decoder = SimpleNamespace(dtype=torch.float16)
-    model = SimpleNamespace(device=torch.device("cuda:0"), dimensions=dimensions(), decoder=decoder)
-    free = math.ceil(windows * window_bytes(dimensions(), 2) / SHARE)
+    device, audio = torch.device("cuda:0"), 1 if is_eight_bit else 2
+    model = SimpleNamespace(
+        device=device,
+        dimensions=dimensions(),
+        decoder=decoder,
+        has_eight_bit_audio=is_eight_bit,
+    )
+    free = math.ceil(windows * window_bytes(dimensions(), 2, audio) / SHARE)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, 2 * free))
     assert slots_for(model) == slots
 

@@ -19,10 +19,16 @@ WARP = 32
 
 # module and kernel; the types of its pointers; what is constant; numbers that 16 does not divide
 KERNELS = (
-    ("step_attention_triton", "_attend", {"query keys values mask read": "*fp16"},
-     {"HAS_MASK": False, "WIDTH": 64}, "queries positions mask_row"),
-    ("step_attention_triton", "_attend", {"query keys values mask read": "*fp16"},
-     {"HAS_MASK": True, "WIDTH": 64}, "queries positions mask_row"),
+    ("step_attention_triton", "_attend",
+     {"query keys values mask key_scale value_scale read": "*fp16"},
+     {"HAS_MASK": False, "HAS_SCALES": False, "WIDTH": 64}, "queries positions mask_row"),
+    ("step_attention_triton", "_attend",
+     {"query keys values mask key_scale value_scale read": "*fp16"},
+     {"HAS_MASK": True, "HAS_SCALES": False, "WIDTH": 64}, "queries positions mask_row"),
+    ("step_attention_triton", "_attend",
+     {"query mask read": "*fp16", "keys values": "*i8", "key_scale value_scale": "*fp32"},
+     {"HAS_MASK": False, "HAS_SCALES": True, "WIDTH": 64},
+     "queries positions mask_row scale_window scale_head"),
     ("add_norm_triton", "_add_and_norm",
      {"x added weight bias total normed": "*fp16", "epsilon": "fp32"}, {"SIZE": 2048}, "epsilon"),
     ("logsumexp_triton", "_maxima_and_logsumexp", {"logits most sums": "*fp32"},

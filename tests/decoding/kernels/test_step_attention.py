@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from decoding.kernels import step_attention
+from decoding.kernels.eight_bits import to_eight_bits
 from tests.decoding.kernels.interpreted import needs_triton
 
 
@@ -106,6 +107,28 @@ def test_masks_and_caches_are_read_where_they_lie(attend_once):
     torch.testing.assert_close(found, again, atol=0, rtol=0)
 
 
+@needs_triton
+@pytest.mark.parametrize(("windows", "queries", "positions"), [(1, 1, 1500), (3, 5, 130)])
+def test_keys_and_values_of_8_bits_are_read_as_they_are(attend_once, windows, queries, positions):
+    """By their scales, which lie among those of other windows."""
+    query, *whole = made(windows, queries, positions, torch.float32)
+    keys, values = (to_eight_bits(one * 3) for one in whole)
+    room = torch.full((2, windows + 2, 3), math.nan)
+    room[0, 1:-1], room[1, 1:-1] = keys.scale, values.scale
+    scales = (room[0, 1:-1], room[1, 1:-1])
+    found = attend_once(query, keys.numbers, values.numbers, scales=scales)
+    exact = expected(query, *(one.whole(torch.float32) for one in (keys, values)))
+    torch.testing.assert_close(found.double(), exact, atol=1e-5, rtol=1e-5)
+
+
+def test_keys_and_values_of_8_bits_without_the_kernel():
+    query, *whole = made(4, 5, 150, torch.float32)
+    found = step_attention.attend_eight_bits(query, *map(to_eight_bits, whole))
+    exact = expected(query, *(to_eight_bits(one).whole(torch.float32) for one in whole))
+    torch.testing.assert_close(found.double(), exact, atol=1e-6, rtol=1e-5)
+    assert (found.double() - expected(query, *whole)).abs().max() < 0.02
+
+
 def test_where_the_kernel_is_not_taken_the_library_is():
     given = made(4, 5, 150, torch.float32)
     found = step_attention.attend_unmasked(*given)
@@ -118,7 +141,7 @@ def test_where_the_kernel_is_not_taken_the_library_is():
 def asked(monkeypatch):
     """What a kernel that is always there was asked."""
     calls = []
-    kernel = SimpleNamespace(attend_once=lambda *given: calls.append(given) or given[0])
+    kernel = SimpleNamespace(attend_once=lambda *given, **_: calls.append(given) or given[0])
     monkeypatch.setitem(sys.modules, "decoding.kernels.step_attention_triton", kernel)
     monkeypatch.setattr(step_attention, "is_for_triton", lambda query: True)
     return calls
@@ -131,6 +154,14 @@ def asked(monkeypatch):
 def test_the_sound_of_many_windows_is_the_kernels(asked, windows, queries, is_taken):
     step_attention.attend_unmasked(*made(windows, queries, 8, torch.float16))
     assert bool(asked) == is_taken
+
+
+@pytest.mark.parametrize(("windows", "is_taken"), [(4, True), (3, False)])
+def test_8_bits_of_many_windows_are_the_kernels(asked, windows, is_taken):
+    query, *whole = made(windows, 5, 8, torch.float16)
+    keys, values = (to_eight_bits(one.float()) for one in whole)
+    step_attention.attend_eight_bits(query, keys, values)
+    assert [given[1].dtype for given in asked] == [torch.int8] * is_taken
 
 
 @pytest.mark.parametrize(

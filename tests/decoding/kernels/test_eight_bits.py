@@ -1,0 +1,60 @@
+"""Keys and values of the sound in 8 bits: how near they are, and windows decoded with them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from decoding.kernels.eight_bits import to_eight_bits
+from decoding.types import DecodingOptions
+from tests.decoding.decoding_alone import decode
+from tests.decoding.engine.test_batch import ONCE
+from tests.decoding.noise import noise
+
+
+def test_every_number_is_the_nearest():
+    whole = torch.randn(2, 3, 50, 64, generator=torch.Generator().manual_seed(1)) * 4
+    few = to_eight_bits(whole)
+    assert few.numbers.dtype == torch.int8
+    assert few.scale.shape == (2, 3)
+    apart = (few.whole(torch.float32) - whole).abs().amax((-2, -1))
+    assert (apart <= few.scale * 0.501).all()
+    assert (few.numbers.abs().amax((-2, -1)) == 127).all()
+
+
+def test_silence_stays_silence():
+    assert torch.equal(
+        to_eight_bits(torch.zeros(1, 2, 4, 64)).whole(torch.float16).float(),
+        torch.zeros(1, 2, 4, 64),
+    )
+
+
+def test_each_head_has_its_own_scale():
+    whole = torch.ones(1, 2, 4, 64)
+    whole[:, 1] *= 100
+    torch.testing.assert_close(to_eight_bits(whole).whole(torch.float32), whole)
+
+
+def test_windows_keep_their_sound_in_8_bits(small):
+    """Alone and together: text, words and retries elsewhere come from the places' 8 bits, and what
+    is said is as probable as with whole numbers, but for their rounding."""
+    again = DecodingOptions(
+        language="en",
+        beam_size=5,
+        temperatures=(0.0, 0.4),
+        sample_len=6,
+        logprob_threshold=0.0,
+        best_of=1,
+    )
+    jobs = [(at, noise(at, 5), DecodingOptions(sample_len=6, **ONCE)) for at in range(4)]
+    jobs += [(4, noise(4, 5), again)]
+    eight_bit = dataclasses.replace(small, has_eight_bit_audio=True)
+    together, alone = decode(eight_bit, jobs, 3), decode(eight_bit, jobs, 1)
+    assert together == alone
+    whole = decode(small, jobs, 3)
+    assert any(one.words for one in together.values())
+    for key in range(4):
+        assert together[key].avg_logprob == pytest.approx(whole[key].avg_logprob, abs=0.05)
+        assert together[key].avg_logprob != whole[key].avg_logprob
