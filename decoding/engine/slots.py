@@ -177,7 +177,9 @@ class SlotGroup:
     def look(self) -> Look:
         """Ask which searches are over by now; nobody waits for the answer."""
         flags = self.memory.search.is_done[: max(self._slots, default=-1) + 1]
-        return Look(dict(self._slots), PendingCopies([flags.clone()]))  # as they are now
+        if flags.device.type == "cpu":
+            flags = flags.clone()  # what comes from elsewhere is as it was when it was asked for
+        return Look(dict(self._slots), PendingCopies([flags]))
 
     def done(self, look: Look | None = None) -> list[int]:
         """Places of windows whose search was over at the look, or is now; the last first.

@@ -127,20 +127,23 @@ class MadeUp:
         for module in (slots, prefill, word_timing):
             monkeypatch.setattr(module, "runner_for", lambda *_, **__: RecordingRunner(recorder))
 
-        def done(table, pause):
-            if table.steps % pause:
-                return []
-            counter.add("to the host")
-            steps = {at: slot.steps for at, slot in table.slot_group._slots.items()}
+        def done(slot_group, look):
+            (table,) = (one for one in self.batch._tables.values() if one.slot_group is slot_group)
+            asked = {id(slot) for slot in look.slots.values()}
             longest = {at: one.options.sample_len for at, one in table.running.items()}
-            return [at for at in sorted(longest, reverse=True) if steps[at] >= longest[at]]
+            slots_of = {at: slot_group._slots[at] for at in sorted(longest, reverse=True)}
+            return [
+                at
+                for at, slot in slots_of.items()
+                if id(slot) in asked and slot.steps >= longest[at]
+            ]
 
         def to_host(tensor):
             counter.add("to the host")
             return torch.zeros(tensor.shape, dtype=tensor.dtype)
 
         monkeypatch.setattr(token_steps.TokenSteps, "_take_tokens", lambda *_: None)
-        monkeypatch.setattr(slot_table.SlotTable, "done", done)
+        monkeypatch.setattr(SlotGroup, "done", done)
         for module in (transfer, prefill):
             monkeypatch.setattr(module, "to_host", to_host)
         monkeypatch.setattr(slot_table, "best_hypothesis", lambda *_: SPOKEN)
