@@ -50,8 +50,8 @@ ALONE = BatchingPolicy(
 # if they are of one length, and then nothing is left to step beside their successors' prefill:
 # they come in parts, each of which begins as soon as it can, and go in parts. Were the device asked
 # and waited for, it would idle until the host has drawn its conclusions; so a window that is done
-# keeps its slot for two or three steps of its hundred. Nobody is prefilled without a slot: the place that it
-# would wait in costs memory and the time of each step, as a slot does. Figures:
+# keeps its slot for two or three steps of its hundred. Nobody is prefilled without a slot: the
+# place that it would wait in costs memory and the time of each step, as a slot does. Figures:
 # benchmarks/results/2026-11-29-flow.md.
 TOGETHER = BatchingPolicy(
     prefill_batch=8,

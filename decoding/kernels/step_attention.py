@@ -41,7 +41,7 @@ def attend_unmasked(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 
 
 def attend_eight_bits(query: Tensor, keys: EightBits, values: EightBits) -> Tensor:
-    """The same over keys and values [w, h, n, width] of 8 bits, which the kernel reads as they are."""
+    """The same over keys and values [w, h, n, width] of 8 bits: the kernel reads them so."""
     if len(query) >= FEWEST_WINDOWS and _is_for_kernel(query, keys.numbers):
         from decoding.kernels.step_attention_triton import attend_once
 
