@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         "fp16 on a card; int8 on processors that are quicker so, for base and larger; else fp32.",
     )
     slots: int | None = Field(
-        None, ge=1, le=512, description="Windows decoded at once; measured from memory if unset."
+        None, ge=1, le=512, description="Windows decoded at once; if unset as many as are quickest."
     )
     threads: int | None = Field(
         None,
