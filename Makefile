@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt setup.sh
 	@touch $(READY)
 
 $(TOOLS): $(READY)
-	@sh setup.sh --extra dev,training "$(VENV)"
+	@sh setup.sh --extra dev,training,cluster "$(VENV)"
 	@touch $(TOOLS)
 
 demo: $(READY)  ## start the service, post the shipped recording or FILE=…, print transcript, WER and speed

@@ -83,7 +83,7 @@ if [ "${1:-}" = "--lock" ]; then
     trap 'rm -rf "$folder"' EXIT
     "$python" -m venv "$folder/venv"
     install_torch "$folder/venv"
-    install "$folder/venv/bin/python" "" dependencies dev training postgres peers s3 parquet
+    install "$folder/venv/bin/python" "" dependencies dev training postgres peers s3 parquet cluster
     {
         echo "# Tested together; made by \`make lock\`. torch is chosen by setup.sh."
         "$folder/venv/bin/python" -m pip freeze --exclude-editable \

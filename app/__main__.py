@@ -1,4 +1,5 @@
-"""`python -m app`: run the service; `check` or list `settings`; make a `key`; `fetch` a model."""
+"""`python -m app`: run the service; `check` or list `settings`; make a `key`; `fetch` a model;
+bring up the `replicas` of a cluster."""
 
 from __future__ import annotations
 
@@ -58,13 +59,14 @@ def check() -> None:
     from transcription.errors import DecoderFailed
     from transcription.ffmpeg import check_ffmpeg
     from transcription.model_names import public_name
-    from transcription.models import precisions, whereabouts
+    from transcription.models import check_devices, precisions, whereabouts
 
     settings = read_settings({})
     try:
         keys = load_keys(settings.api_keys_file)
         places = {one.model: whereabouts(one) for one in settings.each_model()}
         ModelNames([public_name(name) for name in places], settings.model_aliases)
+        check_devices(settings)
         computed = list(precisions(settings))
         computed += [told_before(device, settings.slots) for device in parse(settings.devices)]
         check_ffmpeg()
@@ -102,6 +104,25 @@ def fetch(
         settings = read_settings({} if model is None else {"model": model})
         print(models.fetch(settings, ConsoleReport()))
     except DecodingError as error:
+        fail(str(error))
+
+
+@cli.command()
+def replicas() -> None:
+    """Bring the replicas on the cluster of LONGFORM_RAY_ADDRESS to what the settings say now.
+
+    A service brings up those that are not there, and leaves others as they are.
+    """
+    from decoding.errors import DecodingError
+    from transcription import cluster
+
+    settings = read_settings({})
+    if settings.ray_address is None:
+        fail("LONGFORM_RAY_ADDRESS is not set: there is no cluster to bring replicas up on")
+    try:
+        for one in settings.each_model():
+            print(f"{cluster.deploy(one)}: {cluster.told(one)}")
+    except (DecodingError, ValueError, OSError) as error:
         fail(str(error))
 
 
@@ -158,11 +179,12 @@ def _put_together(settings: Settings, stopping: threading.Event) -> tuple[Engine
     from decoding.errors import ModelNotFound
     from transcription.errors import DecoderFailed
     from transcription.ffmpeg import check_ffmpeg
-    from transcription.models import check_model
+    from transcription.models import check_devices, check_model
 
     try:
         check_ffmpeg()
         prepare(settings.data_dir)
+        check_devices(settings)
         for one in settings.each_model():
             check_model(one)
         idle_seconds = settings.idle_seconds

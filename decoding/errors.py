@@ -10,6 +10,7 @@ DecodingError
 └── EngineFailed       the device or its process died and the clip could not be decoded
     ├── DoesNotFit     the device has not enough free memory for the model
     ├── EngineAway     no engine can be had now; it is being started again: come back
+    ├── ReplicaLost    one of several engines failed with the clip in hand; others go on
     └── PoisonClip     the engine died of this clip's recording, or stood still at it, twice
 """
 
@@ -52,6 +53,10 @@ class DoesNotFit(EngineFailed):
 
 class EngineAway(EngineFailed):
     """The engine died too often in a row; it is tried again with longer and longer pauses."""
+
+
+class ReplicaLost(EngineFailed):
+    """The engine that had the clip failed or is gone; another try may go to another one."""
 
 
 class PoisonClip(EngineFailed):

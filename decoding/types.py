@@ -232,7 +232,8 @@ class Decoder(Protocol):
 
     A future gives its `Decoded`, is cancelled, or raises one of `decoding.errors`: `NotFinite`, the
     model gave no numbers for the clip; `PoisonClip`, the engine died of it twice; `EngineFailed`,
-    the device failed; `EngineAway`, it is being started again.
+    the device failed; `ReplicaLost`, that of several engines that had it; `EngineAway`, it is being
+    started again.
     """
 
     @property

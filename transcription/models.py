@@ -56,6 +56,8 @@ def whereabouts(settings: Settings) -> str:
     Raises `decoding.errors.ModelNotFound` as `check_model` does.
     """
     check_model(settings)
+    if settings.ray_address is not None:
+        return "is fetched by each replica on its own host"
     name, root = settings.model, model_sources.model_folder(settings.model_dir)
     if name == DEMO_MODEL or (name not in CATALOGUE and Path(name).exists()):
         return f"lies in {checkpoint_of(name)}"
@@ -89,8 +91,21 @@ def fetch(settings: Settings, report: FetchReport | None = None) -> Path:
     return Path(name)
 
 
+def check_devices(settings: Settings) -> None:
+    """Raise ValueError where the settings name a cluster that cannot be asked from here."""
+    if settings.ray_address is not None:
+        from transcription.cluster import connection_of
+
+        connection_of(settings).check()
+
+
 def precisions(settings: Settings) -> Iterator[str]:
-    """A sentence for each device: what it computes in, and why."""
+    """A sentence for each device: what it computes in, and why; of a cluster, what is there."""
+    if settings.ray_address is not None:
+        from transcription.cluster import told
+
+        yield told(settings)
+        return
     from decoding.loading.precision import LEAST_QUANTISED, choose
 
     for device in devices.parse(settings.devices):
@@ -110,8 +125,8 @@ def settled(settings: Settings, report: FetchReport | None = None) -> Settings:
     `decoding.errors.ModelNotFound`.
     """
     report = report or ConsoleReport()
-    if settings.model not in OFFICIAL_MEGABYTES:
-        return settings
+    if settings.model not in OFFICIAL_MEGABYTES or settings.ray_address is not None:
+        return settings  # replicas bring their models themselves
     try:
         _bring(settings, report)
     except ModelNotFound as error:
@@ -144,7 +159,7 @@ def open_decoder(
     report: FetchReport | None = None,
     prepare: Prepare | None = None,
 ) -> Decoder:
-    """Load the model of `settings` and start its engine, one for each device.
+    """Load the model of `settings` and start its engine, one for each device, or on a cluster.
 
     The model is fetched before, or replaced, as `settled` tells. `own_process`: the engine lives in
     a process of its own, which is replaced when it dies; so do several engines in any case. Each
@@ -152,6 +167,10 @@ def open_decoder(
     `decoding.errors.ModelNotFound` or `ModelUnreadable` with one sentence for the user, and
     `ValueError` for a device that is not there.
     """
+    if settings.ray_address is not None:
+        from transcription.cluster import open_cluster
+
+        return open_cluster(settings, prepare)
     names = devices.parse(settings.devices)
     settings = settled(settings, report)
     if len(names) == 1 and not own_process:

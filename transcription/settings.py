@@ -6,9 +6,9 @@ This file and app/settings.py are the only readers of the environment.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
@@ -58,6 +58,31 @@ class Settings(BaseSettings):
     model_dir: Path | None = Field(
         None, description="Where official models are kept; ~/.cache/whisper if unset."
     )
+    ray_address: str | None = Field(
+        None,
+        description="HOST:PORT of a Ray cluster on whose hosts the engine's replicas decode; on "
+        "this machine if unset.",
+    )
+    ray_token_file: Path | None = Field(
+        None, description="File of that cluster's token (RAY_AUTH_TOKEN_PATH of its ray start)."
+    )
+    ray_replicas: int = Field(
+        1, ge=1, description="Replicas that are always there; each has an engine."
+    )
+    ray_max_replicas: int | None = Field(
+        None,
+        ge=1,
+        description="Replicas there may be while windows wait for those that are there; "
+        "LONGFORM_RAY_REPLICAS if unset.",
+    )
+    ray_gpus: float = Field(
+        1.0, ge=0, description="Cards of a replica; a part of one for several on it, 0 for none."
+    )
+    ray_deploy: bool = Field(
+        True,
+        description="Whether the service brings replicas up that are not there; not where "
+        "something else does (a RayService on Kubernetes).",
+    )
     data_dir: Path = Field(DEFAULT_DATA_DIR, description="Folder of uploads, jobs and results.")
     max_audio_seconds: float = Field(
         12 * 3600.0, gt=0, description="Longest recording taken, in seconds of decoded sound."
@@ -67,6 +92,17 @@ class Settings(BaseSettings):
     def is_model_named(self) -> bool:
         """Whether somebody chose the model; the default may be replaced where it cannot be had."""
         return "model" in self.model_fields_set
+
+    @model_validator(mode="after")
+    def _cluster_is_whole(self) -> Self:
+        if self.ray_address is not None and self.ray_token_file is None:
+            raise ValueError(
+                "LONGFORM_RAY_ADDRESS needs LONGFORM_RAY_TOKEN_FILE: a cluster without a token "
+                "runs what anybody sends it"
+            )
+        if self.ray_max_replicas is not None and self.ray_max_replicas < self.ray_replicas:
+            raise ValueError("LONGFORM_RAY_MAX_REPLICAS is less than LONGFORM_RAY_REPLICAS")
+        return self
 
     @field_validator("model")
     @classmethod

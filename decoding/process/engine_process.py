@@ -53,7 +53,8 @@ class EngineProcess:
     `factory` makes the engine there; it must be picklable. Raises what the factory raised. A
     process that has work and takes no step is ended, as `patience` says, and counts as dead.
     After a death the recordings (groups) that were in the process go one by one; if it dies of one
-    of them once more, the futures of that recording hold `PoisonClip`. While the engine is away
+    of them once more, the futures of that recording hold `PoisonClip` (not where `suspects_clips`
+    is false: the engine is elsewhere, and the process dies of its host). While the engine is away
     futures hold, and `submit` raises, `EngineAway`.
     """
 
@@ -65,8 +66,10 @@ class EngineProcess:
         capacity: int = CAPACITY,
         restarts: Restarts | None = None,
         patience: Patience | None = None,
+        suspects_clips: bool = True,
     ) -> None:
         self._factory = factory
+        self._suspects_clips = suspects_clips
         self._name = name
         self._restarts = restarts or Restarts()
         self._patience = patience or Patience()
@@ -210,7 +213,7 @@ class EngineProcess:
     def _replace(self) -> bool:
         """Start anew until it works, however long that takes. False when closing."""
         code = self._reap()
-        for future in self._in_flight.note_death():
+        for future in self._in_flight.note_death(is_theirs=self._suspects_clips):
             self._settle(future, PoisonClip(f"{self._name} died of this recording (exit {code})"))
         while not self._closing.is_set():
             self._deaths_in_a_row += 1

@@ -99,11 +99,15 @@ class InFlight:
         with self._lock:
             return [self._strike(entry) for entry in list(self._entries.values())]
 
-    def note_death(self) -> list[Future[Decoded]]:
+    def note_death(self, *, is_theirs: bool = True) -> list[Future[Decoded]]:
         """The process died: nothing counts as sent. All clips of the recording that was proven to
-        kill it, if any, are struck off and returned."""
+        kill it, if any, are struck off and returned; none where a death is never theirs."""
         with self._lock:
             seen = [entry for entry in self._entries.values() if entry.is_sent]
+            if not is_theirs:
+                for entry in seen:
+                    entry.is_sent = False
+                return []
             for entry in seen:
                 self._num_suspects += not entry.is_suspect
                 entry.is_sent = False

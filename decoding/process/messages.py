@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 
-from decoding.errors import DecodingError, EngineFailed
+from decoding.errors import DecodingError, EngineAway, EngineFailed, PoisonClip, ReplicaLost
 from decoding.types import Decoded, DecodingOptions, EngineStatistics, ModelCard
 
 
@@ -87,7 +87,11 @@ def portable(error: BaseException) -> Exception:
 
 
 def is_fatal(error: BaseException) -> bool:
-    """Whether the process that met this error cannot go on: its device is lost."""
+    """Whether the process that met this error cannot go on: its device is lost.
+
+    Not when the engine is elsewhere: what tells of its death has not died.
+    """
     if isinstance(error, DecodingError):
-        return isinstance(error, EngineFailed)
+        is_elsewhere = isinstance(error, PoisonClip | EngineAway | ReplicaLost)
+        return isinstance(error, EngineFailed) and not is_elsewhere
     return "CUDA error" in str(error) or "device-side assert" in str(error)

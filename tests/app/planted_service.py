@@ -25,6 +25,7 @@ from app.main import create_app
 from app.settings import Settings
 from decoding.types import Clip, Decoded, Decoder, DecodingOptions, EngineStatistics
 from tests.app.planted import WORDS_PER_WINDOW, PlantedDecoder, transcribe_plainly
+from tests.app.planted_replicas import on_cluster
 from tests.trust.claimed_sound import transcribe_claimed
 from tests.trust.durable_steps import DurableSteps
 
@@ -136,6 +137,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--words", type=int, default=WORDS_PER_WINDOW, help="planted: in a window")
     parser.add_argument("--kill-at", type=int, help="end before this step that lasts on disk")
     parser.add_argument("--database", help="postgresql://…, SQLite if not given")
+    parser.add_argument("--ray", help="planted: HOST:PORT of a cluster, whose replicas decode")
+    parser.add_argument("--token", type=Path, help="file of that cluster's token")
+    parser.add_argument("--replicas", type=int, default=3, help="planted: on the cluster")
     parser.add_argument("--lease", type=float, help="share the queue; seconds of a lease")
     return parser
 
@@ -146,6 +150,8 @@ def _die(is_time: bool) -> None:
 
 
 def _decoder(given: argparse.Namespace, settings: Settings) -> Decoder:
+    if given.ray is not None:
+        return on_cluster(given.ray, given.token, given.pace, given.replicas)
     if given.model == "planted":
         decoder = HoldingDecoder(given.pace, given.log, given.hold_at)
         decoder.words_per_window = given.words

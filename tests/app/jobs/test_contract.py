@@ -1,4 +1,5 @@
-"""What holds of jobs however they are kept: one service on SQLite, two on one Postgres.
+"""What holds of jobs however they are kept and decoded: one service on SQLite, two on one Postgres,
+one whose windows go to replicas on three nodes of a Ray cluster.
 
 Where there are two, what one is given the other is asked for.
 """
@@ -16,13 +17,17 @@ from tests.app.calls import events_of, submit, until
 from tests.app.killing import FINISHED, Killable, killable
 from tests.app.planted import text_of, wav
 from tests.app.two_services import two_services
+from tests.decoding.cluster.three_nodes import three_nodes
 
 PACE = ("--pace", "0.25")
 ROUTE = "/v1/audio/transcriptions"
 Services = tuple[Killable, Killable]
 
 
-@pytest.fixture(scope="module", params=["one on SQLite", "two on Postgres"])
+ON_RAY = pytest.param("one on Ray", marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=["one on SQLite", "two on Postgres", ON_RAY])
 def services(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Services]:
@@ -31,6 +36,11 @@ def services(
     with ExitStack() as stack:
         if request.param == "two on Postgres":
             yield tuple(stack.enter_context(two_services(folder, *PACE)).services)
+        elif request.param == "one on Ray":
+            way = stack.enter_context(three_nodes()).connection
+            given = ("--ray", way.address, "--token", str(way.token_file))
+            one = stack.enter_context(killable(folder / "data", *PACE, *given))
+            yield one, one
         else:
             one = stack.enter_context(killable(folder / "data", *PACE, hold_at=10_000))
             yield one, one

@@ -1,0 +1,102 @@
+"""A Ray cluster of three nodes on this machine, in a process of its own: no test imports ray.
+
+`python -m tests.decoding.cluster.three_nodes CPUS…` starts a node with so many processors for each,
+prints one JSON line, its head's address and the nodes' processes, and ends when its input does.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from decoding.cluster.connection import Connection
+from tests.trust.processes import children_of
+
+ROOT = Path(__file__).parents[3]
+REPLICA = b"ServeReplica:"  # as Ray calls its processes
+CPUS = (2, 2, 2)  # of the nodes; the head's first
+HASTE = {  # a host that is gone is noticed within seconds
+    "RAY_health_check_initial_delay_ms": "1000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_failure_threshold": "3",
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """`raylets`: the process of each node, the head's first."""
+
+    connection: Connection
+    raylets: tuple[int, ...]
+
+    def replicas(self) -> list[int]:
+        """The processes of Serve's replicas, on all nodes."""
+        found = []
+        for raylet in self.raylets:
+            for child in children_of(raylet):
+                with suppress(OSError):
+                    if REPLICA in Path(f"/proc/{child}/cmdline").read_bytes():
+                        found.append(child)
+        return found
+
+
+@contextmanager
+def three_nodes(cpus: tuple[int, ...] = CPUS) -> Iterator[Nodes]:
+    """Started, and ended with all that ran on it. Skips where ray is missing."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("ray is missing: pip install 'whisper-longform[cluster]'")
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:  # sockets have short names
+        token_file = Path(folder) / "token"
+        token_file.write_text(secrets.token_hex(32))
+        environment = Connection("a:1", token_file).environment
+        places = {"PYTHONPATH": str(ROOT), "RAY_TMPDIR": folder}
+        command = [sys.executable, "-m", __name__, *map(str, cpus)]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment, **HASTE, **places},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            told = json.loads(process.stdout.readline())
+            yield Nodes(Connection(told["address"], token_file), tuple(told["raylets"]))
+        finally:
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
+
+
+def main() -> None:
+    from ray.cluster_utils import Cluster
+
+    cpus = sys.argv[1:]
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": int(cpus[0]), "include_dashboard": False},
+    )
+    nodes = [cluster.head_node, *(cluster.add_node(num_cpus=int(count)) for count in cpus[1:])]
+    raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
+    print(json.dumps({"address": cluster.address, "raylets": raylets}), flush=True)  # noqa: T201
+    sys.stdin.read()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main()
