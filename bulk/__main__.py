@@ -15,8 +15,8 @@ from rich.console import Console
 from bulk.output import OutputFailed
 from bulk.parquet import MISSING, can_write
 from bulk.progress import tell
-from bulk.runner import RunStopped
 from bulk.session import AT_ONCE, AT_ONCE_ON_CUDA, Asked, carry_out
+from bulk.transcribing import RunStopped
 from bulk.workspace import WorkspaceInUse
 from decoding.errors import DecodingError
 from decoding.types import DecodingOptions
@@ -112,6 +112,14 @@ def run(
             "--allow-inward", help="Fetch from loopback and private addresses, and any host, too."
         ),
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="On the hosts of the Ray cluster at HOST:PORT (extra: cluster); LONGFORM_RAY_… "
+            "says how many engines, and where its token is.",
+        ),
+    ] = None,
     model: ModelName = None,
     adapter: Adapter = None,
     devices: Devices = None,
@@ -145,11 +153,17 @@ def run(
         at_once=at_once,
         ahead=ahead,
         price=price_per_hour,
+        is_on_cluster=ray is not None,
         quiet=quiet,
     )
     try:
         settings = settings_of(
-            model=model, adapter=adapter, devices=devices, precision=precision, threads=threads
+            model=model,
+            adapter=adapter,
+            devices=devices,
+            precision=precision,
+            threads=threads,
+            ray_address=ray,
         )
         options = TranscriptionOptions(
             decoding=DecodingOptions(

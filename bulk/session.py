@@ -19,9 +19,11 @@ from bulk.parquet import PARQUET, write_parquet
 from bulk.plan import Plan, Survey
 from bulk.progress import Progress, Totals, tell
 from bulk.results import Results
-from bulk.runner import Runner, Work
+from bulk.runner import Runner
+from bulk.transcribing import Work
 from bulk.workspace import workspace_for
 from transcription.audio import AudioLimits
+from transcription.cluster import application_of, connection_of
 from transcription.language import check_model_can
 from transcription.models import DEMO_LIMITS, DEMO_MODEL, open_decoder
 from transcription.options import TranscriptionOptions
@@ -45,6 +47,7 @@ class Asked:
     at_once: int | None = None
     ahead: int = 4
     price: float | None = None
+    is_on_cluster: bool = False
     quiet: bool = False
 
 
@@ -67,6 +70,9 @@ class Session:
 
     def transcribe(self, found: Survey, settings: Settings, options: TranscriptionOptions) -> None:
         """Everything that is to do; what is finished is in the index however this ends."""
+        if self.asked.is_on_cluster:
+            self._transcribe_on_cluster(found, settings, options)
+            return
         decoder = open_decoder(settings, own_process=True)
         try:
             check_model_can(options, decoder.model)
@@ -79,25 +85,53 @@ class Session:
                 limits=AudioLimits(max_seconds=settings.max_audio_seconds),
                 fetcher=Fetcher(self.asked.download),
                 results=self.plan.results,
-                index=self.index,
                 workspace=self.workspace,
                 at_once=self.asked.at_once or (AT_ONCE_ON_CUDA if on_cuda else AT_ONCE),
-                ahead=self.asked.ahead,
                 overwrite=self.asked.overwrite,
             )
-            progress = Progress(
-                self.console,
-                total=found.total,
-                done=found.total - found.to_do,
-                price=self.asked.price,
-                is_shown=not self.asked.quiet,
-            )
-            with progress:
-                Runner(work, progress).run(self.plan.to_do())
-            tell(self.console, progress.pace.figures())
+            with self._told(found) as progress:
+                Runner(work, self.index, progress, self.asked.ahead).run(self.plan.to_do())
         finally:
             decoder.close()
             self.index.save()
+
+    def _transcribe_on_cluster(
+        self, found: Survey, settings: Settings, options: TranscriptionOptions
+    ) -> None:
+        from bulk.cluster_actor import ActorWork
+        from bulk.cluster_run import ClusterRun
+
+        application = application_of(settings)
+        work = ActorWork(
+            factory=application.factory,
+            options=options,
+            limits=AudioLimits(max_seconds=settings.max_audio_seconds),
+            download=self.asked.download,
+            output=self.asked.output,
+            at_once=self.asked.at_once or (AT_ONCE_ON_CUDA if settings.ray_gpus else AT_ONCE),
+            overwrite=self.asked.overwrite,
+        )
+        try:
+            with self._told(found) as progress:
+                way = connection_of(settings)
+                run = ClusterRun(way, application.scaling, work, self.index, progress)
+                run.run(self.plan.to_do())
+        finally:
+            self.index.save()
+
+    @contextmanager
+    def _told(self, found: Survey) -> Iterator[Progress]:
+        """Progress of a run, and its figures at the end."""
+        progress = Progress(
+            self.console,
+            total=found.total,
+            done=found.total - found.to_do,
+            price=self.asked.price,
+            is_shown=not self.asked.quiet,
+        )
+        with progress:
+            yield progress
+        tell(self.console, progress.pace.figures())
 
     def finish(self) -> Totals:
         """Write the index, and tell what it comes to."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.cli.output import JsonFile, command_line, explained, fail, note, save, show
 from benchmarks.machine import describe_machine
+from benchmarks.speed import cluster as scaling
 from benchmarks.speed import fairness, gpu, proof
 from benchmarks.speed import selection as choose
 from benchmarks.speed.host import decoding_per_window, measure_host, told, told_alone
@@ -47,6 +48,7 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
     windows: choose.Windows = None,
     load: choose.Load = False,
     host: choose.Host = False,
+    cluster: choose.Cluster = False,
     dry_run: choose.DryRun = False,
 ) -> None:
     """Time us and every installed peer on equal work: same sound, checkpoint, beams and tokens."""
@@ -60,6 +62,8 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
             _meet(cache)
         elif host:
             _tell_host((audio or [RECORDING])[0], _names(sizes), cache)
+        elif cluster:
+            scaling.tell(scaling.measure())
         else:
             scale = Scale(
                 device=device,

@@ -49,6 +49,12 @@ Load = Annotated[
     bool, typer.Option("--load", help="200 mixed requests at once instead: equality, waiting.")
 ]
 Host = Annotated[bool, typer.Option("--host", help="CPU time of the host beside decoding instead.")]
+Cluster = Annotated[
+    bool,
+    typer.Option(
+        "--cluster", help="Scaling over 1, 2, 3 hosts and 16 replicas instead: a timed engine."
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="With --gpu: all of it at toy size, on any device.")
 ]

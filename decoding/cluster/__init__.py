@@ -1,1 +1,1 @@
-"""Engines on the hosts of a Ray cluster, behind the same port. The only room that imports ray."""
+"""Engines on the hosts of a Ray cluster, behind the same port. Elsewhere only bulk imports ray."""

@@ -16,17 +16,17 @@ from pathlib import Path
 
 import bulk.session as session
 from bulk.__main__ import cli
-from decoding.process.engine_process import EngineProcess, Restarts
+from decoding.cluster.deployment import Application
+from tests.bulk.planted_engine import engine_of
 from tests.trust.durable_steps import DurableSteps
-from tests.trust.engines import open_loop_engine
-
-QUICK = Restarts(in_a_row=5, first_delay=0.01)
+from transcription.cluster import scaling_of
 
 
 def main() -> None:
     folder, *arguments = sys.argv[1:]
-    factory = partial(open_loop_engine, folder)
-    session.open_decoder = lambda _settings, **_more: EngineProcess(factory, restarts=QUICK)
+    factory = partial(engine_of, folder)
+    session.open_decoder = lambda _settings, **_more: factory()
+    session.application_of = lambda given: Application("planted", factory, scaling_of(given))
     if "KILL_AT" in os.environ:
         kill_at(int(os.environ["KILL_AT"]), Path(os.environ["KILL_IN"]))
     cli(arguments)

@@ -30,9 +30,10 @@ class Run:
         self._command += ["--input", str(folder / "manifest.jsonl"), "--output", str(self.output)]
         self._command += ["--no-vad", "--quiet"]
         self._process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}
 
     def start(self, kill_at: int | None = None) -> None:
-        environment = {**os.environ, "KILL_IN": str(self.output)}
+        environment = {**os.environ, **self.environment, "KILL_IN": str(self.output)}
         if kill_at is not None:
             environment["KILL_AT"] = f"{kill_at}"
         self._process = subprocess.Popen(

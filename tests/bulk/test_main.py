@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import bulk.session as session
 from bulk.__main__ import cli
 from bulk.output import OutputFailed
-from bulk.runner import RunStopped
+from bulk.transcribing import RunStopped
 from decoding.errors import ModelNotFound
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bulk import runner as module
+from bulk import transcribing as module
 from bulk.entries import Entry
 from bulk.fetch import Fetcher
 from bulk.index import Index
@@ -20,7 +20,8 @@ from bulk.manifest import Line
 from bulk.output import Output, OutputFailed
 from bulk.progress import Progress
 from bulk.results import Results
-from bulk.runner import Runner, RunStopped, Work, options_for
+from bulk.runner import Runner
+from bulk.transcribing import RunStopped, Work, options_for
 from decoding.errors import EngineAway, EngineFailed, PoisonClip
 from decoding.types import Clip, Decoded, DecodingOptions
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
@@ -68,13 +69,13 @@ class Bench:
     def run(self, engine: Engine, lines: Iterable[Line], **more: int) -> None:
         work = Work(
             *(engine, OPTIONS, AudioLimits(), self.fetcher),
-            *(Results(self.output), self.index, self.folder / "work"),
-            **more,
+            *(Results(self.output), self.folder / "work"),
+            **{name: value for name, value in more.items() if name != "ahead"},
         )
         progress = Progress(Console(file=io.StringIO()), total=1, done=0)
         try:
             with self.output.opened():
-                Runner(work, progress).run(lines)
+                Runner(work, self.index, progress, more.get("ahead", 4)).run(lines)
         finally:
             engine.close()
             assert list((self.folder / "work").iterdir()) == []

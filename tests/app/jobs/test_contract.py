@@ -17,7 +17,7 @@ from tests.app.calls import events_of, submit, until
 from tests.app.killing import FINISHED, Killable, killable
 from tests.app.planted import text_of, wav
 from tests.app.two_services import two_services
-from tests.decoding.cluster.three_nodes import three_nodes
+from tests.decoding.cluster.three_nodes import only_by_night, three_nodes
 
 PACE = ("--pace", "0.25")
 ROUTE = "/v1/audio/transcriptions"
@@ -37,6 +37,7 @@ def services(
         if request.param == "two on Postgres":
             yield tuple(stack.enter_context(two_services(folder, *PACE)).services)
         elif request.param == "one on Ray":
+            only_by_night(request)
             way = stack.enter_context(three_nodes()).connection
             given = ("--ray", way.address, "--token", str(way.token_file))
             one = stack.enter_context(killable(folder / "data", *PACE, *given))

@@ -1,8 +1,4 @@
-"""A Ray cluster of three nodes on this machine, in a process of its own: no test imports ray.
-
-`python -m tests.decoding.cluster.three_nodes CPUS…` starts a node with so many processors for each,
-prints one JSON line, its head's address and the nodes' processes, and ends when its input does.
-"""
+"""A Ray cluster of three nodes on this machine, in a process of its own: no test imports ray."""
 
 from __future__ import annotations
 
@@ -44,13 +40,23 @@ class Nodes:
 
     def replicas(self) -> list[int]:
         """The processes of Serve's replicas, on all nodes."""
+        return self.processes(REPLICA)
+
+    def processes(self, name: bytes) -> list[int]:
+        """Those that Ray calls so, on all nodes."""
         found = []
         for raylet in self.raylets:
             for child in children_of(raylet):
                 with suppress(OSError):
-                    if REPLICA in Path(f"/proc/{child}/cmdline").read_bytes():
+                    if name in Path(f"/proc/{child}/cmdline").read_bytes():
                         found.append(child)
         return found
+
+
+def only_by_night(request: pytest.FixtureRequest) -> None:
+    """Skip by day: a cluster takes half a minute to start, and the suite has started one."""
+    if not request.config.getoption("--night"):
+        pytest.skip("a further Ray cluster: by night (--night 1)")
 
 
 @contextmanager
@@ -63,7 +69,7 @@ def three_nodes(cpus: tuple[int, ...] = CPUS) -> Iterator[Nodes]:
         token_file.write_text(secrets.token_hex(32))
         environment = Connection("a:1", token_file).environment
         places = {"PYTHONPATH": str(ROOT), "RAY_TMPDIR": folder}
-        command = [sys.executable, "-m", __name__, *map(str, cpus)]
+        command = [sys.executable, "-m", "decoding.cluster.local_nodes", *map(str, cpus)]
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -81,22 +87,3 @@ def three_nodes(cpus: tuple[int, ...] = CPUS) -> Iterator[Nodes]:
             process.stdin.close()
             process.wait()
             process.stdout.close()
-
-
-def main() -> None:
-    from ray.cluster_utils import Cluster
-
-    cpus = sys.argv[1:]
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": int(cpus[0]), "include_dashboard": False},
-    )
-    nodes = [cluster.head_node, *(cluster.add_node(num_cpus=int(count)) for count in cpus[1:])]
-    raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
-    print(json.dumps({"address": cluster.address, "raylets": raylets}), flush=True)  # noqa: T201
-    sys.stdin.read()
-    cluster.shutdown()
-
-
-if __name__ == "__main__":
-    main()
