@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 import yaml
 
 from app.settings import PREFIX, Settings
+from transcription.cluster import application_of
 
 ROOT = Path(__file__).parents[1]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 USER = 10001  # of the Dockerfile
+RAY = "RayService"
 RELEASE = "1.31"  # the oldest that has all we use
 
 
@@ -26,11 +29,16 @@ def manifests() -> list[tuple[str, dict[str, Any]]]:
 
 
 def pods() -> list[tuple[str, dict[str, Any]]]:
-    return [
-        (name, one["spec"]["template"]["spec"])
-        for name, one in manifests()
-        if "template" in one.get("spec", {})
-    ]
+    return [(name, template["spec"]) for name, one in manifests() for template in templates_of(one)]
+
+
+def templates_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of its pods."""
+    if manifest["kind"] == RAY:
+        cluster = manifest["spec"]["rayClusterConfig"]
+        groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+        return [group["template"] for group in groups]
+    return [manifest["spec"]["template"]] if "template" in manifest.get("spec", {}) else []
 
 
 EACH_MANIFEST = pytest.mark.parametrize("manifest", [pytest.param(m, id=n) for n, m in manifests()])
@@ -60,7 +68,36 @@ def test_every_package_of_ours_is_in_the_image():
 @EACH_MANIFEST
 def test_manifests_follow_the_schema(manifest):
     validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is missing")
+    if manifest["kind"] == RAY:  # which Kubernetes does not know, but for its pods
+        named = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "a"}}
+        for template in templates_of(manifest):
+            validate.validate({**named, "template": template}, RELEASE, strict=True)
+        return
     validate.validate(manifest, RELEASE, strict=True)
+
+
+def test_replicas_are_what_the_service_asks_for():
+    """The names and numbers of the serve config are those of the service beside it."""
+    (ray,) = (m for _, m in manifests() if m["kind"] == RAY)
+    config = yaml.safe_load(ray["spec"]["serveConfigV2"])
+    (application,) = config["applications"]
+    module, _, name = application["import_path"].partition(":")
+    assert callable(getattr(importlib.import_module(module), name))
+    (service,) = next(
+        pod["containers"] for title, pod in pods() if title == "ray.yaml: StatefulSet"
+    )
+    given = {one["name"]: one["value"] for one in service["env"]}
+    for setting in ("slots", "ray_replicas", "ray_max_replicas"):
+        assert given[f"{PREFIX}{setting.upper()}"] == str(application["args"][setting])
+    settings = Settings(**application["args"])
+    assert application_of(settings).name == application["name"]
+    assert given["LONGFORM_RAY_ADDRESS"] == f"{ray['metadata']['name']}-head-svc:6379"
+
+
+def test_the_serve_config_is_one_that_ray_takes():
+    schema = pytest.importorskip("ray.serve.schema", reason="ray is missing (extra cluster)")
+    (ray,) = (m for _, m in manifests() if m["kind"] == RAY)
+    schema.ServeDeploySchema(**yaml.safe_load(ray["spec"]["serveConfigV2"]))
 
 
 def test_the_schema_would_tell():
