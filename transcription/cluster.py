@@ -14,6 +14,7 @@ from decoding.cluster.connection import Connection
 from decoding.cluster.deployment import Application, Scaling
 from decoding.cluster.gateway import Gateway, clips_for, open_gateway
 from decoding.cluster.serve_decoder import Limits
+from decoding.process.replicas import ReplicaSet
 from decoding.process.watchdog import Patience
 from decoding.types import Decoder
 from transcription.model_names import public_name
@@ -32,10 +33,18 @@ def open_cluster(settings: Settings, prepare: Prepare | None = None) -> Decoder:
     """
     connection, application = connection_of(settings), application_of(settings)
     connection.check()
-    seconds = settings.watchdog_seconds
+    seconds, number = settings.watchdog_seconds, settings.ray_gateways
     limits = Limits(clips_for(application), answer_seconds=ANSWER_PATIENCE * seconds)
-    gateway = Gateway(connection, application, limits, settings.ray_deploy, prepare)
-    return open_gateway(gateway, patience=Patience(longest=seconds))
+    way = Gateway(connection, application, limits, settings.ray_deploy, prepare, 1 / number)
+    gateways: list[Decoder] = []
+    try:
+        for _ in range(number):
+            gateways.append(open_gateway(way, patience=Patience(longest=seconds)))
+    except BaseException:
+        for gateway in gateways:
+            gateway.close()
+        raise
+    return gateways[0] if number == 1 else ReplicaSet(gateways)
 
 
 def deploy(settings: Settings) -> str:

@@ -78,6 +78,12 @@ class Settings(BaseSettings):
     ray_gpus: float = Field(
         1.0, ge=0, description="Cards of a replica; a part of one for several on it, 0 for none."
     )
+    ray_gateways: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that hand windows to replicas, each about a hundred a second.",
+    )
     ray_deploy: bool = Field(
         True,
         description="Whether the service brings replicas up that are not there; not where "

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from benchmarks.cli.output import note, show
 from benchmarks.speed.cluster_hosts import open_hosts
 
-SECONDS = 1.0  # of a window
+SECONDS = 2.0  # of a window
 SLOTS = 4
-ROUNDS = 20  # windows of each slot
+ROUNDS = 12  # windows of each slot
 HOSTS = ((2,), (2, 2), (2, 2, 2), (6, 5, 5))
 """Replicas on each host, one row each: 1, 2 and 3 hosts of two, and 16 replicas."""
 COLUMNS = (

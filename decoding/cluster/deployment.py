@@ -80,7 +80,7 @@ class Application:
             graceful_shutdown_wait_loop_s=scaling.look_seconds,
             graceful_shutdown_timeout_s=scaling.drain_seconds,
         )
-        return deployment.bind(self.factory, replica_name)
+        return deployment.bind(self.factory)
 
     def deploy(self) -> None:
         """Bring the replicas up anew; those that are there are replaced one after another.
@@ -143,11 +143,3 @@ def num_slots(factory: Callable[[], Decoder]) -> int:
         return decoder.statistics().slots
     finally:
         decoder.close()
-
-
-def replica_name() -> str:
-    """Of the replica that runs in this process."""
-    from ray import serve
-
-    name: str = serve.get_replica_context().replica_id.unique_id
-    return name

@@ -8,48 +8,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from decoding.errors import EngineFailed
 from decoding.process.messages import portable
 from decoding.types import Clip, Decoded, Decoder, DecodingOptions, EngineStatistics, ModelCard
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaAnswer:
-    """`outcome` None: cancelled inside the engine. `replica` names who answered."""
-
-    outcome: Decoded | Exception | None
-    replica: str
-    statistics: EngineStatistics
-
-
 class EngineReplica:
     """One engine, made by `factory` in the replica's process."""
 
-    def __init__(self, factory: Callable[[], Decoder], name: Callable[[], str]) -> None:
+    def __init__(self, factory: Callable[[], Decoder]) -> None:
         self._decoder = factory()
-        self._name = name()
 
     async def describe(self) -> tuple[ModelCard, EngineStatistics]:
         return self._decoder.model, self._decoder.statistics()
 
-    async def decode(self, clip: Clip, options: DecodingOptions) -> ReplicaAnswer:
-        """What came of the clip, an error too; only the cluster's own failures are raised.
+    async def decode(self, clip: Clip, options: DecodingOptions) -> Decoded | Exception | None:
+        """What came of the clip, an error too, None if the engine cancelled it.
 
-        Who cancels the call cancels all clips of its group that are here.
+        Only the cluster's own failures are raised. Who cancels the call cancels all clips of its
+        group that are here.
         """
         try:
             future = self._decoder.submit(clip, options)
-            outcome = await asyncio.shield(asyncio.wrap_future(future))
+            return await asyncio.shield(asyncio.wrap_future(future))
         except asyncio.CancelledError:
             if is_the_callers():
                 self._decoder.cancel(clip.group)
                 raise
-            return self._answer(None)
+            return None
         except Exception as error:  # noqa: BLE001 - raised again where it was asked for
-            return self._answer(portable(error))
-        return self._answer(outcome)
+            return portable(error)
 
     def check_health(self) -> None:
         """Raise when the engine is not coming back by itself: the replica is replaced."""
@@ -61,9 +50,6 @@ class EngineReplica:
         decoder = getattr(self, "_decoder", None)
         if decoder is not None:
             decoder.close()
-
-    def _answer(self, outcome: Decoded | Exception | None) -> ReplicaAnswer:
-        return ReplicaAnswer(outcome, self._name, self._decoder.statistics())
 
 
 def is_the_callers() -> bool:

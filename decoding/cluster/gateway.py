@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 class Gateway:
     """The inside: join, bring the replicas up unless they are there, ask them.
 
-    `deploys`: whether this may bring them up. `prepare` is called first in the process.
+    `deploys`: whether this may bring them up. `prepare` is called first in the process. `share` of
+    the replicas' slots counts as its own, where a service has several gateways.
     """
 
     connection: Connection
@@ -36,6 +37,7 @@ class Gateway:
     limits: Limits = field(default_factory=Limits)
     deploys: bool = True
     prepare: Callable[[], None] | None = None
+    share: float = 1.0
 
     def __call__(self) -> ServeDecoder:
         """Raises `ConnectionError` for a cluster out of reach, `EngineAway` and `EngineFailed` for
@@ -47,7 +49,7 @@ class Gateway:
             if not self.deploys:
                 raise EngineAway(f"{self.application.name} is not on the cluster yet")
             self.application.deploy()
-        return ServeDecoder(self.application, self.limits, lost=_leave)
+        return ServeDecoder(self.application, self.limits, _leave, self.share)
 
 
 def open_gateway(

@@ -17,8 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from decoding.cluster.engine_replica import ReplicaAnswer
-from decoding.cluster.replica_statistics import ReplicaStatistics
+from decoding.cluster.call_statistics import CallStatistics
 from decoding.errors import EngineAway, EngineFailed, PoisonClip, QueueFull, ReplicaLost
 from decoding.types import Clip, Decoded, DecodingOptions, EngineStatistics, ModelCard
 
@@ -62,7 +61,7 @@ class ServeDecoder:
 
     A clip fails with `ReplicaLost` when its replica died, is gone, or gave no answer in time; with
     `EngineAway` when there is no other, or the cluster itself is out of reach. In the latter case
-    `lost` is called when every clip has been answered.
+    `lost` is called when every clip has been answered. `share` of the replicas' slots is its own.
     """
 
     def __init__(
@@ -70,12 +69,13 @@ class ServeDecoder:
         replicas: Replicas,
         limits: Limits | None = None,
         lost: Callable[[], None] = lambda: None,
+        share: float = 1.0,
     ) -> None:
         self._replicas = replicas
         self._limits = limits or Limits()
         self._lost = lost
         self._card, statistics = replicas.describe()
-        self._statistics = ReplicaStatistics(statistics.slots, replicas.num_running())
+        self._statistics = CallStatistics(statistics.slots, replicas.num_running(), share)
         self._handle = replicas.handle()
         self._name = uuid.uuid4().hex
         self._cancels = 0
@@ -123,8 +123,8 @@ class ServeDecoder:
         self._drop(calls)
 
     def statistics(self) -> EngineStatistics:
-        """Sums over the replicas, as they told with their answers; `steps` are looks at them."""
-        return self._statistics.total(steps=self._looks)
+        """Of this gateway's clips; `steps` are looks at the replicas."""
+        return self._statistics.total(under_way=len(self._calls), steps=self._looks)
 
     def close(self) -> None:
         if self._closing.is_set():
@@ -171,7 +171,7 @@ class ServeDecoder:
         response = self._handle.decode.remote(clip, options)
         try:
             async with asyncio.timeout(self._limits.answer_seconds):
-                answer: ReplicaAnswer = await response
+                outcome: Decoded | Exception | None = await response
         except asyncio.CancelledError:
             response.cancel()
             raise
@@ -180,8 +180,9 @@ class ServeDecoder:
             return ReplicaLost(f"no answer in {self._limits.answer_seconds:.0f} s")
         except Exception as error:  # noqa: BLE001 - Ray's errors, and those of what is beneath it
             return self._translated(error)
-        self._statistics.note(answer.replica, answer.statistics)
-        return self._of_the_cluster(answer.outcome)
+        if isinstance(outcome, Decoded):
+            self._statistics.note(clip, outcome)
+        return self._of_the_cluster(outcome)
 
     def _of_the_cluster(self, outcome: Decoded | Exception | None) -> Decoded | Exception | None:
         """One engine's failure is not that of all."""

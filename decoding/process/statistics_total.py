@@ -12,10 +12,7 @@ from decoding.types import EngineStatistics
 
 ANSWER_SECONDS = 2.0  # that `wait` waits before what is known must do
 
-_COUNTERS = (
-    *("windows_decoded", "windows_retried", "tokens_decoded", "audio_seconds", "steps"),
-    "deaths",  # those that an engine tells are of its own processes, elsewhere
-)
+_COUNTERS = ("windows_decoded", "windows_retried", "tokens_decoded", "audio_seconds", "steps")
 
 
 class StatisticsTotal:
@@ -41,8 +38,7 @@ class StatisticsTotal:
 
     def note_death(self) -> None:
         with self._changed:
-            total = self._sum()
-            self._before = replace(total, deaths=total.deaths + 1)
+            self._before = replace(self._sum(), deaths=self._before.deaths + 1)
             self._now = EngineStatistics()
             self._answered = self._tickets  # nobody will
             self._changed.notify_all()
@@ -62,4 +58,5 @@ class StatisticsTotal:
             name: getattr(self._before, name) + getattr(self._now, name) for name in _COUNTERS
         }
         gauges = {f.name: getattr(self._now, f.name) for f in fields(EngineStatistics)}
+        counted["deaths"] = self._before.deaths  # which only we can count
         return EngineStatistics(**(gauges | counted))

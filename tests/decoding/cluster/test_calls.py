@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from decoding.cluster.engine_replica import EngineReplica, ReplicaAnswer
+from decoding.cluster.engine_replica import EngineReplica
 from decoding.cluster.serve_decoder import Limits, ServeDecoder
 from decoding.errors import EngineAway, EngineFailed, PoisonClip, QueueFull, ReplicaLost
 from decoding.types import Clip, DecodingOptions, EngineStatistics
@@ -29,11 +29,10 @@ class Answer:
     def __await__(self):
         return self._wait().__await__()
 
-    async def _wait(self) -> ReplicaAnswer:
+    async def _wait(self) -> object:
         while not self._replicas.outcomes:
             await asyncio.sleep(0.01)
-        outcome = self._replicas.outcomes.pop(0)
-        return ReplicaAnswer(outcome, "one", EngineStatistics(slots=4, windows_decoded=1))
+        return self._replicas.outcomes.pop(0)
 
     def cancel(self) -> None:
         self._replicas.cancelled.append(self._clip.group)
@@ -193,7 +192,7 @@ class Cancelling:
 
 def test_who_cancels_a_call_cancels_its_group_in_the_engine():
     engine = Cancelling()
-    replica = EngineReplica(lambda: engine, lambda: "one")
+    replica = EngineReplica(lambda: engine)
 
     async def call() -> None:
         task = asyncio.create_task(replica.decode(clip(1, group="mine"), OPTIONS))
@@ -208,21 +207,21 @@ def test_who_cancels_a_call_cancels_its_group_in_the_engine():
 
 def test_what_the_engine_cancels_is_told_so():
     engine = Cancelling()
-    replica = EngineReplica(lambda: engine, lambda: "one")
+    replica = EngineReplica(lambda: engine)
 
-    async def call() -> ReplicaAnswer:
+    async def call() -> object:
         task = asyncio.create_task(replica.decode(clip(1), OPTIONS))
         await asyncio.sleep(0.01)
         engine.drop()
         return await task
 
-    assert asyncio.run(call()).outcome is None
+    assert asyncio.run(call()) is None
     assert engine.cancelled == []
 
 
 def test_a_replica_whose_engine_is_away_is_not_healthy():
     engine = Cancelling()
-    replica = EngineReplica(lambda: engine, lambda: "one")
+    replica = EngineReplica(lambda: engine)
     replica.check_health()
     engine.is_alive = False
     with pytest.raises(EngineFailed):

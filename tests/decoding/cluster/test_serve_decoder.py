@@ -101,7 +101,6 @@ def test_poison_is_told_and_its_company_is_not(shared: EngineProcess):
     futures = {v: shared.submit(clip(v, group=f"of {v}"), OPTIONS) for v in values}
     with pytest.raises(PoisonClip):
         futures.pop(fakes.POISON).result(PATIENCE)
-    assert shared.statistics().deaths == 2  # of the engine's process in its replica
     assert {v: f.result(PATIENCE).text for v, f in futures.items()} == {
         v: expected(v) for v in futures
     }
