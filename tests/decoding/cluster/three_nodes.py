@@ -36,7 +36,17 @@ class Nodes:
     """`raylets`: the process of each node, the head's first."""
 
     connection: Connection
-    raylets: tuple[int, ...]
+    raylets: list[int]
+    process: subprocess.Popen[str]
+
+    def replace_host(self, victim: int) -> None:
+        """Start a node in place of one whose process was ended."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{CPUS[-1]}\n")
+        self.process.stdin.flush()
+        self.raylets.remove(victim)
+        self.raylets.append(json.loads(self.process.stdout.readline()))
 
     def replicas(self) -> list[int]:
         """The processes of Serve's replicas, on all nodes."""
@@ -82,7 +92,7 @@ def three_nodes(cpus: tuple[int, ...] = CPUS) -> Iterator[Nodes]:
         assert process.stdout is not None
         try:
             told = json.loads(process.stdout.readline())
-            yield Nodes(Connection(told["address"], token_file), tuple(told["raylets"]))
+            yield Nodes(Connection(told["address"], token_file), told["raylets"], process)
         finally:
             process.stdin.close()
             process.wait()
