@@ -68,7 +68,9 @@ def connection_of(settings: Settings) -> Connection:
 def application_of(settings: Settings) -> Application:
     """The replicas that the settings ask for, under a name made of the model's."""
     name = re.sub(r"[^A-Za-z0-9.-]+", "-", public_name(settings.model)).strip("-")
-    named = settings.model_copy(update={"model": settings.model, "ray_address": None})
+    # Of a service's settings only these: others are secrets. A model that is set is never replaced.
+    values = {one: getattr(settings, one) for one in Settings.model_fields}
+    named = Settings.model_construct(**values | {"ray_address": None})
     return Application(f"longform-{name}", partial(open_replica, named), scaling_of(settings))
 
 

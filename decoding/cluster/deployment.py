@@ -15,6 +15,10 @@ from decoding.errors import EngineFailed
 from decoding.types import Decoder, EngineStatistics, ModelCard
 
 DEPLOYMENT = "engine"
+# An engine has the next windows beside it while it decodes those of its slots. Twice that may be
+# there, because Serve looks at two replicas of all, and where both are full it pauses.
+AT_A_REPLICA = 4
+LONGEST_PAUSE_SECONDS = 0.1
 SLOTS = 64  # of an engine that nobody has asked
 DESCRIBE_SECONDS = 1800.0  # that a replica may take to be there, its model downloaded and loaded
 
@@ -61,8 +65,8 @@ class Application:
         deployment = serve.deployment(
             EngineReplica,
             name=DEPLOYMENT,
-            # The engine has the next windows beside it while it decodes those of its slots.
-            max_ongoing_requests=2 * windows,
+            max_ongoing_requests=AT_A_REPLICA * windows,
+            request_router_config={"max_backoff_s": LONGEST_PAUSE_SECONDS},
             autoscaling_config={
                 "min_replicas": scaling.least,
                 "max_replicas": scaling.most,
@@ -90,8 +94,8 @@ class Application:
         """
         from ray import serve
 
-        measured = replace(self.scaling, windows_at_once=self._windows_at_once())
         serve.start(proxy_location="Disabled")
+        measured = replace(self.scaling, windows_at_once=self._windows_at_once())
         try:
             bound = replace(self, scaling=measured).bound()
             serve.run(bound, name=self.name, route_prefix=None)
@@ -125,9 +129,11 @@ class Application:
         return described
 
     def _windows_at_once(self) -> int:
-        """As given, or the slots of an engine that is opened where a replica would be."""
+        """As given, or the slots of an engine: a replica's, or one opened where it would be."""
         if self.scaling.windows_at_once is not None:
             return self.scaling.windows_at_once
+        if self.num_running():  # there may be no card for one more
+            return max(self.describe()[1].slots, 1)
         import ray
 
         asked = ray.remote(num_slots).options(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from app.settings import Settings as ServiceSettings
 from decoding.cluster.deployment import Scaling
 from transcription.cluster import application_of, connection_of, open_cluster, scaling_of, told
 from transcription.models import open_decoder, settled, whereabouts
@@ -47,6 +49,14 @@ def test_a_replica_takes_no_other_model_and_asks_no_cluster():
     (settings,) = application.factory.args
     assert settings.is_model_named
     assert settings.ray_address is None
+
+
+def test_no_secret_of_the_service_goes_to_replicas():
+    given = ServiceSettings(**THERE, database_url="postgresql://me:hush@db/jobs", slots=3)
+    (settings,) = application_of(given).factory.args
+    assert type(settings) is Settings
+    assert settings.slots == 3
+    assert b"hush" not in pickle.dumps(settings)
 
 
 def test_nothing_is_fetched_for_replicas_here():

@@ -21,10 +21,10 @@ from decoding.errors import EngineFailed, PoisonClip, QueueFull, ReplicaLost, Un
 from decoding.process.engine_process import EngineProcess, Restarts
 from decoding.types import Decoder, DecodingOptions
 from tests.decoding import fakes
-from tests.decoding.cluster.three_nodes import Nodes, three_nodes
+from tests.decoding.cluster.three_nodes import Nodes, only_by_night, three_nodes
 from tests.decoding.fakes import CARD, Summing, clip, expected
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 OPTIONS = DecodingOptions(language="en")
 QUICK = Restarts(in_a_row=5, first_delay=0.01)
@@ -37,7 +37,7 @@ def engine() -> Decoder:
 
 
 def opened(nodes: Nodes, replicas: int = 3, clips: int = 1024) -> EngineProcess:
-    scaling = Scaling(replicas, replicas, gpus=0, windows_at_once=4, look_seconds=0.5)
+    scaling = Scaling(replicas, replicas, gpus=0, look_seconds=0.5)
     application = Application("planted", engine, scaling)
     return open_gateway(Gateway(nodes.connection, application, Limits(clips)), restarts=QUICK)
 
@@ -164,3 +164,21 @@ def test_a_dead_gateway_is_replaced_and_asks_again(shared: EngineProcess):
     assert {v: f.result(PATIENCE).text for v, f in futures.items()} == {
         v: expected(v) for v in futures
     }
+
+
+def test_replicas_come_and_go_with_the_queue(nodes: Nodes, request: pytest.FixtureRequest):
+    only_by_night(request)
+    times = {"grow_seconds": 1.0, "shrink_seconds": 3.0, "look_seconds": 0.5, "drain_seconds": 30.0}
+    scaling = Scaling(1, 3, gpus=0, cpus=0.1, windows_at_once=1, **times)
+    application = Application("growing", partial(Summing, 0.2), scaling)
+    decoder = open_gateway(Gateway(nodes.connection, application))
+    try:
+        assert decoder.statistics().slots == 1
+        futures = {value: decoder.submit(clip(value), OPTIONS) for value in range(1, 301)}
+        until(lambda: decoder.statistics().slots == 3, "replicas are added")
+        told = {value: future.result(PATIENCE).text for value, future in futures.items()}
+        assert told == {value: expected(value) for value in futures}
+        until(lambda: decoder.statistics().slots == 1, "they are drained and removed")
+        assert decoder.submit(clip(1), OPTIONS).result(PATIENCE).text == expected(1)
+    finally:
+        decoder.close()
