@@ -136,8 +136,8 @@ class Application:
             return max(self.describe()[1].slots, 1)
         import ray
 
-        asked = ray.remote(num_slots).options(
-            num_gpus=self.scaling.gpus, num_cpus=self.scaling.cpus, max_retries=0, max_calls=1
+        asked = ray.remote(max_calls=1, max_retries=0)(num_slots).options(
+            num_gpus=self.scaling.gpus, num_cpus=self.scaling.cpus
         )
         return max(int(ray.get(asked.remote(self.factory))), 1)
 
