@@ -45,7 +45,8 @@ def checkpoint_of(name: str) -> str:
 def check_model(settings: Settings) -> None:
     """Raise `decoding.errors.ModelNotFound` for a model that is neither here nor official."""
     name = checkpoint_of(settings.model)
-    if name not in OFFICIAL_MEGABYTES and not Path(name).exists():
+    is_elsewhere = settings.ray_address is not None and "/" in name  # a path of replicas' hosts
+    if name not in OFFICIAL_MEGABYTES and not is_elsewhere and not Path(name).exists():
         names = ", ".join((DEMO_MODEL, *OFFICIAL_MEGABYTES))
         raise ModelNotFound(f"there is no model {name!r}: give a path or one of {names}")
 
@@ -57,7 +58,7 @@ def whereabouts(settings: Settings) -> str:
     """
     check_model(settings)
     if settings.ray_address is not None:
-        return "is fetched by each replica on its own host"
+        return "is brought to each replica's host when it starts"
     name, root = settings.model, model_sources.model_folder(settings.model_dir)
     if name == DEMO_MODEL or (name not in CATALOGUE and Path(name).exists()):
         return f"lies in {checkpoint_of(name)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import subprocess
@@ -68,6 +69,34 @@ def test_check(tmp_path: Path):
     assert "settings are fine: 127.0.0.1:8000" in fine.output
     assert "the model demo lies in " in fine.output
     assert "cpu computes in " in fine.output
+
+
+def test_check_says_what_is_on_a_cluster(tmp_path: Path):
+    (tmp_path / "token").write_text("secret")
+    cluster = {
+        "LONGFORM_DATA_DIR": str(tmp_path),
+        "LONGFORM_MODEL": "turbo",
+        "LONGFORM_RAY_ADDRESS": "head:6379",
+        "LONGFORM_RAY_TOKEN_FILE": str(tmp_path / "token"),
+    }
+    checked = run("check", **cluster)
+    if importlib.util.find_spec("ray") is None:
+        assert checked.exit_code == 2
+        assert "pip install 'whisper-longform[cluster]'" in checked.output
+        return
+    assert checked.exit_code == 0
+    assert "replicas on the Ray cluster at head:6379: 1, 1 cards each" in checked.output
+    assert "the model turbo is brought to each replica's host" in checked.output
+    assert run("check", **cluster, LONGFORM_RAY_REPLICAS="0").exit_code == 2
+    assert run("check", **{**cluster, "LONGFORM_MODEL": "turbi"}).exit_code == 2
+    assert run("check", **{**cluster, "LONGFORM_MODEL": "/models/of/replicas.pt"}).exit_code == 0
+    assert run("check", **{**cluster, "LONGFORM_RAY_ADDRESS": "auto"}).exit_code == 2
+
+
+def test_replicas_need_a_cluster():
+    refused = run("replicas")
+    assert refused.exit_code == 2
+    assert "LONGFORM_RAY_ADDRESS is not set" in refused.output
 
 
 def test_check_says_what_is_computed_with_and_why(tmp_path: Path):
