@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EXTRA = "replicas on a Ray cluster need its package: pip install 'whisper-longform[cluster]'"
+# Whoever calls Ray after its cluster was lost would start one of its own on this host.
+NO_OTHER_CLUSTER = {"RAY_ENABLE_AUTO_CONNECT": "0"}
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
@@ -47,7 +49,7 @@ class Connection:
         """Join with this process, once. Raises `ConnectionError` when the cluster is not there,
         and what `check` raises."""
         self.check()
-        for name, value in self.environment.items():
+        for name, value in {**self.environment, **NO_OTHER_CLUSTER}.items():
             os.environ[name] = value  # Ray reads it when it is imported
         import ray
         import ray.serve

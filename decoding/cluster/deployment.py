@@ -92,8 +92,7 @@ class Application:
         Returns when they can be asked. Raises `EngineFailed`, and what opening an engine raises
         where nobody has said how many windows go to one.
         """
-        from ray import serve
-
+        serve = serve_of_the_cluster()
         serve.start(proxy_location="Disabled")
         measured = replace(self.scaling, windows_at_once=self._windows_at_once())
         try:
@@ -104,22 +103,19 @@ class Application:
 
     def is_deployed(self) -> bool:
         """Whether somebody has brought the replicas up, or is doing so."""
-        from ray import serve
-
+        serve = serve_of_the_cluster()
         return self.name in serve.status().applications
 
     def num_running(self) -> int:
         """Replicas that take clips now. Raises what Ray raises when its controller is not there."""
-        from ray import serve
-
+        serve = serve_of_the_cluster()
         application = serve.status().applications.get(self.name)
         deployment = application.deployments.get(DEPLOYMENT) if application else None
         return deployment.replica_states.get("RUNNING", 0) if deployment else 0
 
     def handle(self) -> Any:
         """What calls replicas: Serve sends each call to one that has room for it."""
-        from ray import serve
-
+        serve = serve_of_the_cluster()
         return serve.get_deployment_handle(DEPLOYMENT, self.name)
 
     def describe(self) -> tuple[ModelCard, EngineStatistics]:
@@ -140,6 +136,19 @@ class Application:
             num_gpus=self.scaling.gpus, num_cpus=self.scaling.cpus
         )
         return max(int(ray.get(asked.remote(self.factory))), 1)
+
+
+def serve_of_the_cluster() -> Any:
+    """Ray Serve, where this process has joined a cluster; else Serve would start one of its own.
+
+    Raises `ConnectionError`.
+    """
+    import ray
+    from ray import serve
+
+    if not ray.is_initialized():
+        raise ConnectionError("this process is on no cluster, or has left it")
+    return serve
 
 
 def num_slots(factory: Callable[[], Decoder]) -> int:

@@ -22,6 +22,7 @@ from decoding.errors import EngineAway, EngineFailed, PoisonClip, QueueFull, Rep
 from decoding.types import Clip, Decoded, DecodingOptions, EngineStatistics, ModelCard
 
 TRIES_WITHOUT_STEP = 3  # of clips that no step of a job asks for again: where speech is
+GOODBYE_SECONDS = 2.0
 OUT_OF_REACH = "the cluster is out of reach; it is tried again"
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ class ServeDecoder:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._threads[0].join()
         self._loop.close()
+        self._threads[1].join(GOODBYE_SECONDS)  # it may be asking a cluster that is silent
 
     def _drop(self, calls: list[_Call]) -> None:
         for call in calls:

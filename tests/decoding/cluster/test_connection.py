@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +45,23 @@ def test_a_missing_package_is_told_in_a_sentence(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(ValueError, match=r"whisper-longform\[cluster\]"):
         Connection("head:6379", tmp_path / "token").check()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is missing")
+def test_who_lost_its_cluster_starts_none_of_its_own(tmp_path: Path):
+    code = (
+        "from decoding.cluster.deployment import Application, Scaling\n"
+        "try: Application('planted', object, Scaling()).num_running()\n"
+        "except ConnectionError as error: print(error)\n"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "RAY_TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "is on no cluster" in asked.stdout
+    assert list(tmp_path.iterdir()) == []
