@@ -15,6 +15,7 @@ from tests.decoding.small_models import ENGLISH, MULTILINGUAL, dimensions, rando
 
 @pytest.fixture(params=[MULTILINGUAL, ENGLISH])
 def n_vocab(request):
+    Vocabulary(dimensions(request.param))  # the package leaves the file open that it reads once
     return request.param
 
 
