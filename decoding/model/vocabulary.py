@@ -43,9 +43,9 @@ class Vocabulary:
         self.no_timestamps: int = plain.no_timestamps
         self.timestamp_begin: int = plain.timestamp_begin
         self.blank: tuple[int, ...] = (*plain.encode(" "), plain.eot)
-        self.languages: tuple[str, ...] = (
-            tuple(plain.all_language_codes) if dimensions.is_multilingual else ("en",)
-        )
+        # The package lists them as a set of strings does: in another order in each process.
+        codes = plain.all_language_codes if dimensions.is_multilingual else ("en",)
+        self.languages: tuple[str, ...] = tuple(sorted(codes, key=plain.to_language_token))
         self._plain = plain
         self._suppressed = lru_cache(maxsize=64)(self._find_suppressed)
 

@@ -79,3 +79,11 @@ def test_languages_of_an_english_model():
     assert Vocabulary(dimensions(ENGLISH)).languages == ("en",)
     assert {"en", "hi", "yue"} - set(Vocabulary(dimensions(51_866)).languages) == set()
     assert "yue" not in Vocabulary(dimensions(MULTILINGUAL)).languages
+
+
+def test_languages_are_in_the_same_order_in_every_process():
+    """That of their tokens; or the last bits of their probabilities would differ."""
+    vocabulary = Vocabulary(dimensions())
+    tokens = [vocabulary.language_token(code) for code in vocabulary.languages]
+    assert tokens == sorted(tokens)
+    assert vocabulary.languages[:3] == ("en", "zh", "de")
