@@ -29,6 +29,7 @@ NO_LIMITS = {
     *("lone_job_steps", "step_attempts", "fruitless_starts", "sweep_seconds", "shutdown_seconds"),
     *("keepalive_seconds", "first_byte_seconds", "validation_seconds", "heartbeat_seconds"),
     *("idle_seconds", "lease_seconds"),
+    *("ray_gateways", "ray_gpus", "ray_max_replicas", "ray_replicas"),
 }
 
 

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import wait
 from functools import partial
 
 import numpy as np
@@ -113,8 +113,8 @@ def test_cancel_reaches_the_replicas_and_drops_the_group_alone(shared: EnginePro
     mine[0].result(PATIENCE)
     shared.cancel("mine")
     assert other.result(PATIENCE).text == expected(2)
-    with pytest.raises(CancelledError):
-        mine[-1].result(PATIENCE)
+    assert not wait(mine, PATIENCE).not_done
+    assert sum(one.cancelled() for one in mine) > 200  # of those under way any may be done before
     again = shared.submit(clip(3, group="mine"), OPTIONS)  # the cancel was of those before
     assert again.result(PATIENCE).text == expected(3)
     assert shared.statistics().windows_decoded - before < 200
