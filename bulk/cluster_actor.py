@@ -7,13 +7,9 @@ several threads, a line each, so that recordings share the engine's batches.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +20,7 @@ from bulk.manifest import Line
 from bulk.output import Output
 from bulk.results import Results
 from bulk.transcribing import Transcribing, Work
+from bulk.workspace import workspace_of_process
 from decoding.types import Decoder
 from transcription.audio import AudioLimits
 from transcription.language import check_model_can
@@ -52,7 +49,6 @@ class TranscribingActor:
 
     def __init__(self, given: ActorWork) -> None:
         self._trouble: str | None = None
-        self._workspace = own_workspace()
         try:
             self._transcribing = self._opened(given)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run's owner must be told
@@ -65,6 +61,7 @@ class TranscribingActor:
         return {name: np.array([row[name] for row in rows]) for name in columns}
 
     def _opened(self, given: ActorWork) -> Transcribing:
+        workspace = workspace_of_process()
         decoder = given.factory()
         check_model_can(given.options, decoder.model)
         return Transcribing(
@@ -73,8 +70,8 @@ class TranscribingActor:
                 options=given.options,
                 limits=given.limits,
                 fetcher=Fetcher(given.download),
-                results=Results(Output(given.output, self._workspace)),
-                workspace=self._workspace,
+                results=Results(Output(given.output, workspace)),
+                workspace=workspace,
                 at_once=given.at_once,
                 overwrite=given.overwrite,
             )
@@ -96,15 +93,3 @@ class TranscribingActor:
 def packed(line: Line) -> dict[str, str]:
     """A line as it travels to an actor."""
     return {LINE: json.dumps(asdict(line), ensure_ascii=False)}
-
-
-def own_workspace() -> Path:
-    """A folder of this process; those that killed ones left on this host are removed."""
-    parent = Path(tempfile.gettempdir()) / f"longform-bulk-actors-{os.geteuid()}"
-    parent.mkdir(mode=0o700, exist_ok=True)
-    for left in parent.iterdir():
-        if not Path(f"/proc/{left.name}").exists():
-            shutil.rmtree(left, ignore_errors=True)
-    own = parent / f"{os.getpid()}"
-    own.mkdir(exist_ok=True)
-    return own

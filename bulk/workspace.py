@@ -1,7 +1,7 @@
 """A folder of this machine for what lies there for a while: fetched recordings, their samples.
 
 There is one for each prefix, so that the next run finds and removes what a killed one left, and
-that two runs on one machine do not write to the same prefix.
+that two runs on one machine do not write to the same prefix. On a cluster each actor has one.
 """
 
 from __future__ import annotations
@@ -40,6 +40,21 @@ def workspace_for(prefix: str) -> Iterator[Path]:
     finally:
         _empty(path)
         lock.release()
+
+
+def workspace_of_process() -> Path:
+    """A folder of this process; those that killed ones left on this host are removed.
+
+    Raises `WorkspaceInUse` where the folder of them all is not ours.
+    """
+    parent = Path(tempfile.gettempdir()) / f"longform-bulk-actors-{os.geteuid()}"
+    _make(parent)
+    for left in parent.iterdir():
+        if not Path(f"/proc/{left.name}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    own = parent / f"{os.getpid()}"
+    own.mkdir(exist_ok=True)
+    return own
 
 
 def _make(path: Path) -> None:

@@ -126,7 +126,7 @@ class _InFlight:
         """Whether more windows should be known where so many wait; first of all, one."""
         if self._landed < max(self._lone, 1):
             return not (self.groups or waiting)
-        return waiting + self._windows() < self._ahead
+        return waiting + self.windows < self._ahead
 
     def has_room_for(self, group: _Group) -> bool:
         """Who lies before all others is let in however many they are: they wait for it."""
@@ -134,10 +134,11 @@ class _InFlight:
             return True
         if self._landed < self._lone:
             return False
-        together = len(group.windows) + self._windows()
+        together = len(group.windows) + self.windows
         return together <= WINDOWS_IN_FLIGHT or group < self.groups[0][0]
 
-    def _windows(self) -> int:
+    @property
+    def windows(self) -> int:
         return sum(len(group.windows) for group, _ in self.groups)
 
     def add(self, group: _Group, pieces: Future[tuple[Piece, ...]]) -> None:

@@ -1,9 +1,10 @@
+import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from bulk.workspace import WorkspaceInUse, workspace_for
+from bulk.workspace import WorkspaceInUse, workspace_for, workspace_of_process
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +46,26 @@ def test_a_folder_of_somebody_else_is_not_taken(tmp_path):
     with pytest.raises(WorkspaceInUse, match="not a folder of ours"), workspace_for("out"):
         pass
     assert Path(tmp_path).exists()
+
+
+def test_each_process_has_a_folder_and_those_of_killed_ones_are_removed():
+    own = workspace_of_process()
+    assert own.name == str(os.getpid())
+    (own / "sound").write_text("x")
+    killed = own.parent / "999999999"
+    (killed / "deep").mkdir(parents=True)
+    assert workspace_of_process() == own
+    assert (own / "sound").exists()
+    assert not killed.exists()
+
+
+def test_processes_take_no_folder_of_somebody_else(tmp_path):
+    parent = workspace_of_process().parent
+    parent.chmod(0o755)
+    with pytest.raises(WorkspaceInUse, match="not a folder of ours"):
+        workspace_of_process()
+    (parent / str(os.getpid())).rmdir()
+    parent.rmdir()
+    parent.symlink_to(tmp_path)
+    with pytest.raises(WorkspaceInUse, match="not a folder of ours"):
+        workspace_of_process()
