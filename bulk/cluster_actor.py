@@ -25,6 +25,7 @@ from decoding.types import Decoder
 from transcription.audio import AudioLimits
 from transcription.language import check_model_can
 from transcription.options import TranscriptionOptions
+from transcription.reader import ThreadReader
 from transcription.sound_download import DownloadLimits
 
 LINE, ENTRY, IS_NEW, STOPPED = "line", "entry", "is_new", "stopped"  # columns
@@ -68,7 +69,7 @@ class TranscribingActor:
             Work(
                 decoder=decoder,
                 options=given.options,
-                limits=given.limits,
+                reader=ThreadReader(given.limits),
                 fetcher=Fetcher(given.download),
                 results=Results(Output(given.output, workspace)),
                 workspace=workspace,

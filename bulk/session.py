@@ -27,6 +27,7 @@ from transcription.cluster import application_of, connection_of
 from transcription.language import check_model_can
 from transcription.models import DEMO_LIMITS, DEMO_MODEL, open_decoder
 from transcription.options import TranscriptionOptions
+from transcription.reader_process import reader_of
 from transcription.settings import Settings
 from transcription.sound_download import DownloadLimits
 
@@ -82,7 +83,7 @@ class Session:
             work = Work(
                 decoder=decoder,
                 options=options,
-                limits=AudioLimits(max_seconds=settings.max_audio_seconds),
+                reader=reader_of(settings),
                 fetcher=Fetcher(self.asked.download),
                 results=self.plan.results,
                 workspace=self.workspace,

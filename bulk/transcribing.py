@@ -25,12 +25,12 @@ from bulk.retries import is_ours
 from bulk.scoring import scored
 from decoding.errors import DoesNotFit, EngineAway, EngineFailed, PoisonClip
 from decoding.types import Decoder
-from transcription.audio import AudioLimits
 from transcription.batch import transcribe_with
 from transcription.errors import DecoderFailed
 from transcription.failures import Reason, reason_of
 from transcription.language_names import language_code, script_of
 from transcription.options import TranscriptionOptions
+from transcription.reader import Reader
 from transcription.types import Transcript
 from transcription.window_decoder import EngineWindowDecoder
 
@@ -55,7 +55,7 @@ class Work:
 
     decoder: Decoder
     options: TranscriptionOptions
-    limits: AudioLimits
+    reader: Reader
     fetcher: Fetcher
     results: Results
     workspace: Path
@@ -112,7 +112,7 @@ class Transcribing:
         while True:
             windows = EngineWindowDecoder(self._decoder, group=line.id)
             try:
-                return transcribe_with(windows, source, options, folder, self.work.limits)
+                return transcribe_with(windows, source, options, folder, self.work.reader)
             except (PoisonClip, DoesNotFit):
                 raise
             except EngineAway as error:

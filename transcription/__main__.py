@@ -16,7 +16,6 @@ from rich.console import Console
 from chunking.options import CueOptions, PlanKind, WindowOptions
 from decoding.errors import DecodingError
 from decoding.types import DecodingOptions
-from transcription.audio import AudioLimits
 from transcription.batch import (
     Batch,
     Outcome,
@@ -57,6 +56,7 @@ from transcription.options import (
     TranscriptionOptions,
     fallback_temperatures,
 )
+from transcription.reader_process import reader_of
 from transcription.render import FORMATS
 from transcription.render import SUBTITLES as SUBTITLE_FORMATS
 from transcription.settings import complaint
@@ -265,8 +265,8 @@ def run(
         _stop(console, str(error), WRONG_USE)
     if decoder.model.name == DEMO_MODEL and not quiet:
         console.print(DEMO_LIMITS, style="dim", markup=False, highlight=False)
-    limits = AudioLimits(max_seconds=settings.max_audio_seconds)
-    batch = Batch(decoder, options, names, output or Path(), limits, files_at_once, overwrite, cues)
+    to_do = (decoder, options, names, output or Path(), reader_of(settings))
+    batch = Batch(*to_do, files_at_once, overwrite, cues)
     try:
         check_model_can(options, decoder.model)
         if output is None:
@@ -322,7 +322,7 @@ def _print_one(
 ) -> None:
     try:
         with ProgressBars(console, is_shown=not quiet) as bars:
-            transcript = transcribe_file(files[0], batch.decoder, batch.options, batch.limits, bars)
+            transcript = transcribe_file(files[0], batch, bars)
     except (TranscriptionError, DecodingError, OSError) as error:
         _stop(console, f"{files[0].name}: {error}", PROBLEM)
     sys.stdout.writelines(written(transcript, batch.formats[0], batch.cues))

@@ -124,7 +124,7 @@ class AudioStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
+        self._close(keep=kind is None)
 
     def __iter__(self) -> Iterator[NDArray[np.int16]]:
         warnings = list(self._look.warnings)
@@ -193,11 +193,11 @@ class AudioStream:
     def _too_long(self) -> AudioTooLong:
         return AudioTooLong(f"The audio is longer than {self._limits.max_seconds / HOUR:g} hours.")
 
-    def _close(self) -> None:
-        """Empty the cage, and keep only whole recordings."""
+    def _close(self, *, keep: bool = False) -> None:
+        """Empty the cage, and keep only whole recordings, if any."""
         for file in self._files:
             file.close()
-            if not self._is_complete:
+            if not (keep and self._is_complete):
                 file.path.unlink(missing_ok=True)
         shutil.rmtree(self._runs.cage, ignore_errors=True)
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from chunking.options import CueOptions
 from decoding.errors import DecodingError
 from decoding.types import Decoder
-from transcription.audio import AudioLimits
 from transcription.console import ProgressBars
 from transcription.documents import Granularity
 from transcription.errors import TranscriptionError
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
+from transcription.reader import Reader
 from transcription.render import FORMATS, Look, render_parts
 from transcription.types import Observer, Transcript
 from transcription.window_decoder import EngineWindowDecoder
@@ -71,7 +71,7 @@ class Batch:
     options: TranscriptionOptions
     formats: tuple[str, ...]
     output: Path
-    limits: AudioLimits
+    reader: Reader
     files_at_once: int = 4
     overwrite: bool = False
     cues: CueOptions = field(default_factory=CueOptions)
@@ -147,19 +147,13 @@ def transcribe_all(
             raise
 
 
-def transcribe_file(
-    source: Path,
-    decoder: Decoder,
-    options: TranscriptionOptions,
-    limits: AudioLimits,
-    bars: ProgressBars,
-) -> Transcript:
+def transcribe_file(source: Path, batch: Batch, bars: ProgressBars) -> Transcript:
     """One file with a bar; its decoded samples are gone afterwards."""
     bar = bars.bar(source.name)
-    windows = EngineWindowDecoder(decoder, group=str(source))
+    windows = EngineWindowDecoder(batch.decoder, group=str(source))
     with tempfile.TemporaryDirectory(prefix="longform-") as folder:
         try:
-            return transcribe_with(windows, source, options, Path(folder), limits, bar)
+            return transcribe_with(windows, source, batch.options, Path(folder), batch.reader, bar)
         finally:
             bar.remove()
 
@@ -169,13 +163,13 @@ def transcribe_with(
     source: Path,
     options: TranscriptionOptions,
     workspace: Path,
-    limits: AudioLimits,
+    reader: Reader,
     observer: Observer | None = None,
 ) -> Transcript:
     """One file; however it ends, no window of it is left in the engine."""
     try:
         return transcribe(
-            source, options, windows, workspace=workspace, observer=observer, limits=limits
+            source, options, windows, workspace=workspace, observer=observer, reader=reader
         )
     finally:
         windows.cancel()
@@ -209,7 +203,7 @@ def _one(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcom
     if not batch.overwrite and all(path.exists() for path in paths.values()):
         return Outcome(source)
     try:
-        transcript = transcribe_file(source, batch.decoder, batch.options, batch.limits, bars)
+        transcript = transcribe_file(source, batch, bars)
         for name, path in paths.items():
             write_whole(path, written(transcript, name, batch.cues))
     except (TranscriptionError, DecodingError, OSError) as error:

@@ -1,8 +1,8 @@
 """Sound onto disk and both detectors over it, while windows of it are decoded already.
 
-ffmpeg decodes in its own process, a thread writes what it gives and searches it for speech, and
-whoever decodes windows is told of it in steps: a `Track` for each channel. The steps depend on the
-sound alone, never on who was faster.
+A `reader` writes what ffmpeg gives and searches it for speech, and whoever decodes windows is told
+of it in steps: a `Track` for each channel. The steps depend on the sound alone, never on who was
+faster.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable
-from itertools import chain
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from transcription import noise
-from transcription.audio import AudioLimits, AudioStream
 from transcription.audio_cache import find_cached, keep_cached, key_of
 from transcription.options import TranscriptionOptions
+from transcription.reader import ChannelRead, Reader
 from transcription.silero import speech_probabilities
-from transcription.speech import STRETCH_SECONDS, SpeechDetector, complete_stretches
+from transcription.speech import STRETCH_SECONDS, SpeechFrames, complete_stretches
 from transcription.types import (
     DetectedSpeech,
     IngestedAudio,
@@ -84,19 +83,20 @@ class Ingest:
         source: Path,
         workspace: Path,
         options: TranscriptionOptions,
-        limits: AudioLimits,
+        reader: Reader,
         ingested: Callable[[float], None] = lambda _seconds: None,
         vad: VoiceActivityDetector = speech_probabilities,
     ) -> None:
         self._source = source
         self._workspace = workspace
         self._options = options
-        self._limits = limits
+        self._reader = reader
         self._ingested = ingested
         self._vad = vad
         self._changed = threading.Condition()
         self._seconds = 0.0
-        self._so_far: tuple[tuple[Recording, SpeechDetector], ...] = ()
+        self._so_far: tuple[Recording, ...] = ()
+        self._frames: tuple[SpeechFrames, ...] = ()
         self._whole: IngestedAudio | None = None
         self._error: BaseException | None = None
         self._is_stopped = False
@@ -118,23 +118,26 @@ class Ingest:
 
     def tracks(self) -> tuple[Track, ...]:
         """One for each channel that is heard by itself, of which nothing is told yet."""
-        begun = self._wait(lambda: self._whole.channels if self._whole else self._so_far)
+        begun = self._wait(self._begun)
         return tuple(
-            Track(recording.channel, self._finder(number))
-            for number, (recording, _) in enumerate(begun)
+            Track(recording.channel, self._finder(number)) for number, recording in enumerate(begun)
         )
 
     def whole(self) -> IngestedAudio:
         """All of it."""
         return self._wait(lambda: self._whole)
 
+    def _begun(self) -> tuple[Recording, ...]:
+        whole = self._whole
+        return tuple(recording for recording, _ in whole.channels) if whole else self._so_far
+
     def _finder(self, channel: int) -> Callable[[int], Found]:
         def known(stretches: int) -> Found | None:
             if self._whole is not None:
                 return self._whole.channels[channel]
-            recording, detector = self._so_far[channel]
+            recording, frames = self._so_far[channel], self._frames[channel]
             seconds = stretches * STRETCH_SECONDS
-            return (recording, detector.detected(seconds)) if detector.settled >= seconds else None
+            return (recording, frames.detected(seconds)) if frames.settled >= seconds else None
 
         return lambda stretches: self._wait(lambda: known(stretches))
 
@@ -155,51 +158,38 @@ class Ingest:
     def _read(self) -> None:
         """The reading thread."""
         try:
-            key = key_of(self._source, self._options, self._limits)
+            key = key_of(self._source, self._options, self._reader.limits)
             whole = find_cached(self._workspace, key)
             if whole is None:
                 whole = self._listen()
                 keep_cached(self._workspace, key, whole)
-            seconds = max(recording.duration for recording, _ in whole.channels)
-            self._tell(seconds, whole=whole)
+            with self._changed:
+                self._seconds = max(recording.duration for recording, _ in whole.channels)
+                self._whole = whole
+                self._changed.notify_all()
         except BaseException as error:  # noqa: BLE001 - whoever waits raises it
-            self._tell(self._seconds, error=error)
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
 
     def _listen(self) -> IngestedAudio:
-        chosen = AudioStream(
-            self._source,
-            self._workspace,
-            limits=self._limits,
-            channels=self._options.channels,
-            audio_track=self._options.audio_track,
-        )
-        with chosen as stream:
-            detectors = [SpeechDetector(self._options.speech, vad=self._vad) for _ in stream.so_far]
-            for _ in stream:
-                so_far = tuple(zip(stream.so_far, detectors, strict=True))
-                for recording, detector in so_far:
-                    detector.advance(recording)
-                self._tell(max(recording.duration for recording, _ in so_far), so_far=so_far)
+        asked = (self._source, self._workspace, self._options, self._vad)
+        with closing(self._reader.read(*asked)) as reading:
+            for read in reading:
+                if isinstance(read, IngestedAudio):
+                    return read
+                self._tell(read)
                 if self._is_stopped:
                     raise _Stopped
-            recordings, warnings = stream.recordings, stream.warnings
-        pairs = zip(recordings, detectors, strict=True)
-        detected = tuple((recording, detector.finish(recording)) for recording, detector in pairs)
-        masked = tuple(chain.from_iterable(noise.warnings_of(*one) for one in detected))
-        return IngestedAudio(detected, (*warnings, *masked))
+        raise AssertionError("a reading ends with the whole")
 
-    def _tell(
-        self,
-        seconds: float,
-        *,
-        so_far: tuple[tuple[Recording, SpeechDetector], ...] = (),
-        whole: IngestedAudio | None = None,
-        error: BaseException | None = None,
-    ) -> None:
+    def _tell(self, read: tuple[ChannelRead, ...]) -> None:
         with self._changed:
-            self._seconds = seconds
-            self._so_far = so_far or self._so_far
-            self._whole, self._error = whole, error
+            self._frames = self._frames or tuple(SpeechFrames(self._options.speech) for _ in read)
+            for channel, frames in zip(read, self._frames, strict=True):
+                frames.add(channel.found)
+            self._so_far = tuple(channel.recording for channel in read)
+            self._seconds = max(recording.duration for recording in self._so_far)
             self._changed.notify_all()
 
 
@@ -207,7 +197,7 @@ def ingest(
     source: Path,
     workspace: Path,
     options: TranscriptionOptions,
-    limits: AudioLimits,
+    reader: Reader,
     ingested: Callable[[float], None] = lambda _seconds: None,
     vad: VoiceActivityDetector = speech_probabilities,
 ) -> IngestedAudio:
@@ -215,5 +205,5 @@ def ingest(
 
     At once if an earlier call did so there.
     """
-    with Ingest(source, workspace, options, limits, ingested, vad) as sound:
+    with Ingest(source, workspace, options, reader, ingested, vad) as sound:
         return sound.whole()

@@ -16,13 +16,13 @@ from chunking.audit.coverage import audit, drop_invented
 from chunking.merging.merger import Merger
 from chunking.plan import empty_plan
 from chunking.text.segments import SegmentBuilder
-from transcription.audio import AudioLimits
 from transcription.channels import interleave
 from transcription.in_flight import decode_windows
 from transcription.ingest import Ingest, Track
 from transcription.language import most_spoken, settle_language
 from transcription.options import TranscriptionOptions
 from transcription.progress import Progress
+from transcription.reader import Reader, ThreadReader
 from transcription.repairs import Repairs
 from transcription.scripts import in_script
 from transcription.types import Observer, Transcript, WindowDecoder
@@ -35,9 +35,11 @@ def transcribe(
     *,
     workspace: Path,
     observer: Observer | None = None,
-    limits: AudioLimits | None = None,
+    reader: Reader | None = None,
 ) -> Transcript:
     """Transcribe the sound of `source`; decoded samples are kept in the folder `workspace`.
+
+    Without a `reader` the file is read in a thread of ours, within the default limits.
 
     A second run in the same workspace, after a crash, neither decodes the file nor looks for speech
     again if the first had read all of it. Raises the errors of transcription/errors.py for the file
@@ -45,8 +47,8 @@ def transcribe(
     windows were cancelled.
     """
     progress = Progress(observer)
-    limits = limits or AudioLimits()
-    with Ingest(source, workspace, options, limits, progress.ingested, windows.vad) as sound:
+    reader = reader or ThreadReader()
+    with Ingest(source, workspace, options, reader, progress.ingested, windows.vad) as sound:
         tracks = sound.tracks()
         transcripts = [transcribe_track(track, options, windows, progress) for track in tracks]
         transcript = interleave(transcripts, [track.recording.channel for track in tracks])

@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+Where = Literal["auto", "thread", "process"]
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
 DEFAULT_MODEL = "base"
@@ -90,6 +91,11 @@ class Settings(BaseSettings):
         "something else does (a RayService on Kubernetes).",
     )
     data_dir: Path = Field(DEFAULT_DATA_DIR, description="Folder of uploads, jobs and results.")
+    ingest: Where = Field(
+        "auto",
+        description="Where files are read and searched for speech: thread; process, one for each "
+        "file at work; or auto: process where four processors or more can be used.",
+    )
     max_audio_seconds: float = Field(
         12 * 3600.0, gt=0, description="Longest recording taken, in seconds of decoded sound."
     )

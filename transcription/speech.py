@@ -9,8 +9,10 @@ alone. Nothing is ever cut out of the sound here.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 
@@ -43,19 +45,54 @@ MIN_EVIDENCE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Frames:
+class StretchFrames:
     """What both detectors say of one stretch, frame by frame."""
 
     probabilities: NDArray[np.float32]
     activity: NDArray[np.bool_]
 
 
-class SpeechDetector:
-    """Searches a recording for speech while it is still being written.
+class SpeechFrames:
+    """What both detectors say of a recording's first stretches, and the spans that follow from it.
 
-    `advance` judges the stretches that are complete by now; `finish` the rest. What was found in
-    the first `settled` seconds does not change any more, but for a span that reaches there. `vad`
-    is who runs Silero's model; what it raises ends the search.
+    What was found in the first `settled` seconds does not change any more, but for a span that
+    reaches there.
+    """
+
+    def __init__(self, options: SpeechOptions) -> None:
+        self._options = options
+        self._stretches: list[StretchFrames] = []
+
+    def __len__(self) -> int:
+        return len(self._stretches)
+
+    @property
+    def settled(self) -> float:
+        """Seconds of the recording that have been judged."""
+        return len(self) * STRETCH_SECONDS
+
+    def add(self, stretches: Iterable[StretchFrames]) -> None:
+        """Those that follow on what is known."""
+        self._stretches += stretches
+
+    def detected(self, duration: float) -> DetectedSpeech:
+        """The spans found in the first `duration` seconds, which have been judged."""
+        nothing = StretchFrames(np.zeros(0, np.float32), np.zeros(0, np.bool_))
+        found = (nothing, *self._stretches[: math.ceil(duration / STRETCH_SECONDS)])
+        probabilities = np.concatenate([frames.probabilities for frames in found])
+        activity = np.concatenate([frames.activity for frames in found])
+        return DetectedSpeech(
+            speech=tuple(_spoken(probabilities, self._options, duration)),
+            evidence=tuple(_evident(activity, duration)),
+        )
+
+
+class SpeechDetector:
+    """Searches a recording for speech while it is still being written, in threads of its own.
+
+    `advance` has the stretches judged that are complete by now, and gives, in order, those that are
+    judged; `finish` waits for the rest. `frames` is all that it has given. `vad` is who runs
+    Silero's model; what it raises ends the search. To be closed if it is not finished.
     """
 
     def __init__(
@@ -65,46 +102,50 @@ class SpeechDetector:
         vad: VoiceActivityDetector = silero.speech_probabilities,
         threads: int | None = None,
     ) -> None:
-        self._options = options
+        self.frames = SpeechFrames(options)
+        self._threshold = options.threshold
         self._vad = vad
-        self._threads = threads or min(MAX_THREADS, usable_processors())
-        self._stretches: list[_Frames] = []
+        self._pool = ThreadPoolExecutor(threads or min(MAX_THREADS, usable_processors()), "speech")
+        self._begun: deque[Future[StretchFrames]] = deque()
+
+    def close(self) -> None:
+        """Judge no more; waits for what is being judged."""
+        self._pool.shutdown(cancel_futures=True)
 
     @property
-    def settled(self) -> float:
-        """Seconds of the recording that have been judged."""
-        return len(self._stretches) * STRETCH_SECONDS
+    def is_busy(self) -> bool:
+        """Whether stretches are being judged, or have been and were not given yet."""
+        return bool(self._begun)
 
-    def advance(self, recording: Recording) -> None:
-        """Judge every stretch whose sound, and a little after it, has been written."""
-        self._judge(recording, complete_stretches(recording.duration))
+    def advance(self, recording: Recording, *, wait: bool = False) -> tuple[StretchFrames, ...]:
+        """Every stretch counts whose sound, and a little after it, has been written.
 
-    def detected(self, duration: float) -> DetectedSpeech:
-        """The spans found in the first `duration` seconds, which have been judged."""
-        nothing = _Frames(np.zeros(0, np.float32), np.zeros(0, np.bool_))
-        found = (nothing, *self._stretches[: math.ceil(duration / STRETCH_SECONDS)])
-        probabilities = np.concatenate([frames.probabilities for frames in found])
-        activity = np.concatenate([frames.activity for frames in found])
-        return DetectedSpeech(
-            speech=tuple(_spoken(probabilities, self._options, duration)),
-            evidence=tuple(_evident(activity, duration)),
-        )
+        `wait` for the next one, if there is any.
+        """
+        self._begin(recording, complete_stretches(recording.duration))
+        return self._taken(least=1 if wait else 0)
 
     def finish(self, recording: Recording) -> DetectedSpeech:
         """The whole answer for the whole recording."""
-        self._judge(recording, math.ceil(recording.duration / STRETCH_SECONDS))
-        return self.detected(recording.duration)
+        self._begin(recording, math.ceil(recording.duration / STRETCH_SECONDS))
+        self._taken(least=len(self._begun))
+        self.close()
+        return self.frames.detected(recording.duration)
 
-    def _judge(self, recording: Recording, until: int) -> None:
-        """Judge the stretches up to number `until`, several at once."""
-        missing = range(len(self._stretches), until)
-        if len(missing) < 2 or self._threads == 1:
-            self._stretches += [self._judge_stretch(recording, number) for number in missing]
-            return
-        with ThreadPoolExecutor(self._threads, "speech") as pool:
-            self._stretches += pool.map(partial(self._judge_stretch, recording), missing)
+    def _begin(self, recording: Recording, until: int) -> None:
+        """Have the stretches up to number `until` judged."""
+        for number in range(len(self.frames) + len(self._begun), until):
+            judge = partial(copy_context().run, self._judge_stretch, recording, number)
+            self._begun.append(self._pool.submit(judge))
 
-    def _judge_stretch(self, recording: Recording, number: int) -> _Frames:
+    def _taken(self, *, least: int) -> tuple[StretchFrames, ...]:
+        taken: list[StretchFrames] = []
+        while self._begun and (len(taken) < least or self._begun[0].done()):
+            taken.append(self._begun.popleft().result())
+        self.frames.add(taken)
+        return tuple(taken)
+
+    def _judge_stretch(self, recording: Recording, number: int) -> StretchFrames:
         start = number * STRETCH_SECONDS
         end = min(start + STRETCH_SECONDS, recording.duration)
         first = max(start - LEAD_IN_SECONDS, 0.0)
@@ -115,7 +156,7 @@ class SpeechDetector:
         probabilities = self._probabilities(section)
         activity = energy_vad.detect_activity(samples)
         skipped = before // energy_vad.HOP_SAMPLES
-        return _Frames(
+        return StretchFrames(
             probabilities[before // FRAME_SAMPLES :],
             activity[skipped : skipped + -(-here // energy_vad.HOP_SAMPLES)],
         )
@@ -125,7 +166,7 @@ class SpeechDetector:
         before each onset behind a long pause is heard again, from rest."""
         gain = silero.gain_for(samples)
         found = self._vad(samples, gain=gain).copy()
-        for onset in _onsets(found >= self._options.threshold):
+        for onset in _onsets(found >= self._threshold):
             first = max(onset - REST_FRAMES, 0)
             cut = samples[first * FRAME_SAMPLES : onset * FRAME_SAMPLES]
             late = slice(max(onset - LATE_FRAMES, first), onset)

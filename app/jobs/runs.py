@@ -27,9 +27,10 @@ from app.storage.codecs import decode_options
 from app.storage.folders import Folders, JobFolder
 from app.storage.store import Job, Status, Store
 from decoding.types import Decoder
-from transcription.audio import AudioLimits
 from transcription.errors import Cancelled
 from transcription.options import TranscriptionOptions
+from transcription.reader import Reader
+from transcription.reader_process import reader_of
 from transcription.types import Observer, Transcript, WindowDecoder
 from transcription.window_decoder import EngineWindowDecoder
 
@@ -55,7 +56,7 @@ class Pipeline(Protocol):
         *,
         workspace: Path,
         observer: Observer | None = None,
-        limits: AudioLimits | None = None,
+        reader: Reader | None = None,
     ) -> Transcript: ...
 
 
@@ -121,7 +122,7 @@ class JobRuns:
                 observer=ProgressReporter(
                     job, self.store, self.notifications, engine, windows.check
                 ),
-                limits=AudioLimits(max_seconds=self.settings.max_audio_seconds),
+                reader=reader_of(self.settings),
             )
             folder.keep_sound(windows.recordings)
             has_ended = self.endings.complete(job, transcript)

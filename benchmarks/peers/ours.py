@@ -18,11 +18,11 @@ from chunking.options import WindowOptions
 from chunking.types import Piece, Window
 from decoding.errors import DecodingError
 from decoding.types import Decoder, DecodingOptions, ModelCard
-from transcription.audio import AudioLimits
 from transcription.ingest import ingest
 from transcription.models import open_decoder
 from transcription.options import SpeechOptions, TranscriptionOptions
 from transcription.pipeline import transcribe
+from transcription.reader import ThreadReader
 from transcription.settings import Settings
 from transcription.types import Recording, Transcript, VoiceActivityDetector, WindowDecoder
 from transcription.window_decoder import EngineWindowDecoder
@@ -134,7 +134,7 @@ class Ours:
         with tempfile.TemporaryDirectory(prefix="longform-") as folder:
             workspace = Path(folder)
             with clock.listening():  # kept in the workspace: `transcribe` does not listen again
-                ingest(audio, workspace, options, AudioLimits(), vad=windows.vad)
+                ingest(audio, workspace, options, ThreadReader(), vad=windows.vad)
             with clock.transcribing():
                 transcript = transcribe(audio, options, windows, workspace=workspace)
         return heard_of(transcript, account_of(transcript, windows.asked, clock.seconds))

@@ -12,6 +12,7 @@ from decoding.types import Decoder, DecodingOptions
 from transcription.models import open_decoder
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
+from transcription.reader_process import reader_of
 from transcription.settings import Settings
 from transcription.types import Transcript
 from transcription.window_decoder import EngineWindowDecoder
@@ -51,4 +52,5 @@ def _one(decoder: Decoder, recording: Path, at: int) -> Transcript:
     options = TranscriptionOptions(decoding=DecodingOptions(language="en"))
     windows = EngineWindowDecoder(decoder, group=f"file {at}")
     with tempfile.TemporaryDirectory(prefix="longform-") as folder:
-        return transcribe(recording, options, windows, workspace=Path(folder))
+        reader = reader_of(Settings())
+        return transcribe(recording, options, windows, workspace=Path(folder), reader=reader)

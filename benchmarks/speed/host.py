@@ -27,9 +27,9 @@ from decoding.engine.engine import Engine
 from decoding.loading.loader import load_model
 from decoding.model.mel import LogMel
 from decoding.types import Clip, DecodingOptions
-from transcription.audio import AudioLimits
 from transcription.ingest import ingest
 from transcription.options import TranscriptionOptions
+from transcription.reader import ThreadReader
 from transcription.silero import speech_probabilities
 from transcription.types import Recording
 
@@ -82,7 +82,7 @@ def measure_host(source: Path) -> Host:
     vad = _TimedDetector()
     with tempfile.TemporaryDirectory() as folder:
         children, own = _used(resource.RUSAGE_CHILDREN), time.process_time()
-        heard = ingest(source, Path(folder), TranscriptionOptions(), AudioLimits(), vad=vad)
+        heard = ingest(source, Path(folder), TranscriptionOptions(), ThreadReader(), vad=vad)
         own = time.process_time() - own
         children = _used(resource.RUSAGE_CHILDREN) - children
         recording, speech = heard.channels[0]

@@ -32,9 +32,9 @@ from decoding.types import (
     EngineStatistics,
     ModelCard,
 )
-from transcription.audio import AudioLimits
 from transcription.errors import AudioTooLong, UnsupportedMedia
 from transcription.options import TranscriptionOptions
+from transcription.reader import Reader, ThreadReader
 from transcription.types import Observer, Recording, Transcript, WindowDecoder
 
 WORDS_PER_WINDOW = 4
@@ -182,11 +182,11 @@ def transcribe_plainly(
     *,
     workspace: Path,
     observer: Observer | None = None,
-    limits: AudioLimits | None = None,
+    reader: Reader | None = None,
 ) -> Transcript:
     """The pipeline for WAV files at 16 kHz: no speech detection, no overlap, no merge."""
     recordings = _read_wav(source, workspace, options.channels == "split")
-    if recordings[0].duration > (limits or AudioLimits()).max_seconds:
+    if recordings[0].duration > (reader or ThreadReader()).limits.max_seconds:
         raise AudioTooLong("The recording is too long.")
     segments: list[Segment] = []
     plans = [(recording, _plan(recording, options)) for recording in recordings]

@@ -25,10 +25,10 @@ from bulk.transcribing import RunStopped, Work, options_for
 from decoding.errors import EngineAway, EngineFailed, PoisonClip
 from decoding.types import Clip, Decoded, DecodingOptions
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
-from transcription.audio import AudioLimits
 from transcription.errors import DecoderFailed
 from transcription.options import SpeechOptions, TranscriptionOptions
 from transcription.outward import Reach
+from transcription.reader import ThreadReader
 from transcription.sound_download import DownloadLimits
 
 PATIENCE_SECONDS = 60.0
@@ -68,7 +68,7 @@ class Bench:
 
     def run(self, engine: Engine, lines: Iterable[Line], **more: int) -> None:
         work = Work(
-            *(engine, OPTIONS, AudioLimits(), self.fetcher),
+            *(engine, OPTIONS, ThreadReader(), self.fetcher),
             *(Results(self.output), self.folder / "work"),
             **{name: value for name, value in more.items() if name != "ahead"},
         )

@@ -6,7 +6,6 @@ from rich.console import Console
 
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
 from tests.transcription.kinds import CLOSED_UP, ON_THE_CLOCK
-from transcription.audio import AudioLimits
 from transcription.batch import (
     AUDIO_SUFFIXES,
     MEDIA_NOT_READ,
@@ -19,13 +18,14 @@ from transcription.batch import (
 )
 from transcription.console import ProgressBars
 from transcription.options import SpeechOptions, TranscriptionOptions
+from transcription.reader import ThreadReader
 
 
 @pytest.fixture
 def batch(tmp_path):
     decoder = PlantedDecoder()
     options = TranscriptionOptions(speech=SpeechOptions(skip_silence=False))
-    yield Batch(decoder, options, ("text", "srt"), tmp_path / "out", AudioLimits())
+    yield Batch(decoder, options, ("text", "srt"), tmp_path / "out", ThreadReader())
     decoder.close()
 
 

@@ -18,12 +18,13 @@ from decoding.voice_activity.silero_file import FRAME_SAMPLES
 from decoding.voice_activity.silero_network import only_speech
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
 from transcription import silero
-from transcription.audio import AudioLimits, decode_audio
+from transcription.audio import decode_audio
 from transcription.engine_vad import ONLY_SPEECH, EngineVad, vad_of
 from transcription.ingest import ingest
 from transcription.models import DEMO_CHECKPOINT
 from transcription.options import SpeechOptions, TranscriptionOptions
 from transcription.pipeline import transcribe
+from transcription.reader import ThreadReader
 from transcription.silero import LEAD_IN_FRAMES
 from transcription.speech import LEAD_IN_SECONDS, STRETCH_SECONDS, SpeechDetector
 from transcription.window_decoder import EngineWindowDecoder
@@ -219,10 +220,10 @@ def test_what_was_heard_is_not_asked_for_again(tmp_path):
     decoder = OnGpu()
     (workspace := tmp_path / "work").mkdir()
     vad = EngineVad(decoder, group="g")
-    options, limits = TranscriptionOptions(), AudioLimits()
-    first = ingest(source, workspace, options, limits, vad=vad)
+    options, reader = TranscriptionOptions(), ThreadReader()
+    first = ingest(source, workspace, options, reader, vad=vad)
     asked = len(decoder.listened_to)
     assert asked > 0
-    assert ingest(source, workspace, options, limits, vad=vad) == first
+    assert ingest(source, workspace, options, reader, vad=vad) == first
     assert len(decoder.listened_to) == asked
     decoder.close()

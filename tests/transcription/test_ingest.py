@@ -10,6 +10,7 @@ from transcription.audio import AudioLimits
 from transcription.errors import AudioTooLong
 from transcription.ingest import Ingest, ingest
 from transcription.options import TranscriptionOptions
+from transcription.reader import ThreadReader
 from transcription.speech import find_speech
 
 OPTIONS = TranscriptionOptions()
@@ -18,7 +19,7 @@ OPTIONS = TranscriptionOptions()
 def test_listening_while_decoding_hears_the_same(tmp_path):
     noise = np.random.default_rng(5).normal(0, 2000, 16_000 * 500).astype(np.int16)
     source = write_wav(tmp_path / "long.wav", noise)
-    sound = ingest(source, tmp_path, OPTIONS, AudioLimits())
+    sound = ingest(source, tmp_path, OPTIONS, ThreadReader())
     ((recording, detected),) = sound.channels
     assert sound.warnings == ()
     assert recording.samples == len(noise)
@@ -29,7 +30,7 @@ def test_too_long_leaves_nothing(tmp_path):
     source = write_wav(tmp_path / "talk.wav", plant(100))
     (workspace := tmp_path / "work").mkdir()
     with pytest.raises(AudioTooLong):
-        ingest(source, workspace, OPTIONS, AudioLimits(max_seconds=10.0))
+        ingest(source, workspace, OPTIONS, ThreadReader(AudioLimits(max_seconds=10.0)))
     assert list(workspace.iterdir()) == []
 
 
@@ -54,7 +55,7 @@ def test_whoever_is_told_may_end_it(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ingest(source, workspace, OPTIONS, AudioLimits(), stop, vad)
+        ingest(source, workspace, OPTIONS, ThreadReader(), stop, vad)
     assert not any(thread.name == "ingest" for thread in threading.enumerate())
 
 
@@ -63,7 +64,7 @@ def test_who_leaves_early_leaves_nothing(tmp_path, monkeypatch):
     source = write_wav(tmp_path / "talk.wav", plant(2000))
     (workspace := tmp_path / "work").mkdir()
     vad = HeldVad()
-    with Ingest(source, workspace, OPTIONS, AudioLimits(), vad=vad) as sound:
+    with Ingest(source, workspace, OPTIONS, ThreadReader(), vad=vad) as sound:
         sound._is_stopped = True  # as leaving does
         vad.released.set()
     assert list(workspace.iterdir()) == []
@@ -82,10 +83,10 @@ def test_steps_are_the_same_however_fast_the_reader_is(tmp_path, monkeypatch):
     for room in (speech, ingestion):
         monkeypatch.setattr(room, "STRETCH_SECONDS", 4.0)
     source = write_wav(tmp_path / "long.wav", plant(200, pauses={20: 3.0, 90: 11.0}))
-    with Ingest(source, tmp_path, OPTIONS, AudioLimits(), vad=loud) as sound:
+    with Ingest(source, tmp_path, OPTIONS, ThreadReader(), vad=loud) as sound:
         (early,) = sound.tracks()
         at_once = told(early)
-    with Ingest(source, tmp_path, OPTIONS, AudioLimits(), vad=loud) as sound:
+    with Ingest(source, tmp_path, OPTIONS, ThreadReader(), vad=loud) as sound:
         whole = sound.whole()
         (late,) = sound.tracks()
         assert told(late) == at_once
@@ -105,8 +106,8 @@ def loud(samples, *, gain=1.0):
 def test_what_cannot_be_read_to_its_end_is_told_to_who_reads_on(tmp_path):
     source = write_wav(tmp_path / "talk.wav", plant(1300))
     (workspace := tmp_path / "work").mkdir()
-    limits = AudioLimits(max_seconds=500.0)
-    with Ingest(source, workspace, OPTIONS, limits, vad=loud) as sound:
+    reader = ThreadReader(AudioLimits(max_seconds=500.0))
+    with Ingest(source, workspace, OPTIONS, reader, vad=loud) as sound:
         (track,) = sound.tracks()
         with pytest.raises(AudioTooLong):
             told(track)

@@ -6,10 +6,10 @@ import pytest
 from chunking.types import Span
 from decoding.types import SAMPLE_RATE
 from tests.planted import write_wav
-from transcription.audio import AudioLimits
 from transcription.ingest import ingest
 from transcription.noise import find_masked, warnings_of
 from transcription.options import TranscriptionOptions
+from transcription.reader import ThreadReader
 from transcription.types import DetectedSpeech, Recording
 
 SPEECH = (Span(0.0, 5.0),)
@@ -78,6 +78,6 @@ def test_it_is_a_warning_of_the_file(tmp_path):
         return (np.arange(count) < spoken).astype(np.float32)
 
     source = write_wav(tmp_path / "noisy.wav", samples.astype(np.int16))
-    sound = ingest(source, tmp_path, TranscriptionOptions(), AudioLimits(), vad=vad)
+    sound = ingest(source, tmp_path, TranscriptionOptions(), ThreadReader(), vad=vad)
     (warning,) = sound.warnings
     assert "Noise from 15" in warning

@@ -172,9 +172,11 @@ def test_listener_agrees_with_one_pass_and_with_any_number_of_threads(record, vo
     for length in (0, 10, 21, 40, 55):
         so_far = Recording(whole.path, length * SAMPLE_RATE, "")
         detector.advance(so_far)
-        settled.append(detector.settled)
+        while detector.is_busy:
+            detector.advance(so_far, wait=True)
+        settled.append(detector.frames.settled)
     assert settled == [0.0, 0.0, 16.0, 32.0, 48.0]
-    early = detector.detected(48.0)
+    early = detector.frames.detected(48.0)
     final = detector.finish(whole)
     assert final == SpeechDetector(CALM, threads=3).finish(whole)
     assert early.speech[:-1] == final.speech[: len(early.speech) - 1]

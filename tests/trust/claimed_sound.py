@@ -10,11 +10,11 @@ from pathlib import Path
 
 from chunking.types import Span
 from decoding.types import SAMPLE_RATE
-from transcription.audio import AudioLimits
 from transcription.ingest import whole_track
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe_track
 from transcription.progress import Progress
+from transcription.reader import Reader
 from transcription.types import (
     BYTES_PER_SAMPLE,
     DetectedSpeech,
@@ -32,7 +32,7 @@ def transcribe_claimed(
     *,
     workspace: Path,
     observer: Observer | None = None,
-    limits: AudioLimits | None = None,
+    reader: Reader | None = None,
 ) -> Transcript:
     samples = int(source.read_text()) * SAMPLE_RATE
     path = workspace / "claimed.pcm"

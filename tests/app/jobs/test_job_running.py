@@ -19,9 +19,9 @@ from app.jobs.workflows import Workflows
 from tests.app.calls import LONG, events_of, submit, until
 from tests.app.conftest import Start
 from tests.app.planted import GIVE_UP_SECONDS, PlantedDecoder, engine_failure, text_of, wav
-from transcription.audio import AudioLimits
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
+from transcription.reader import Reader
 from transcription.types import Observer, Transcript, WindowDecoder
 
 
@@ -104,11 +104,11 @@ def test_cancel_while_the_sound_is_listened_to(start: Start, is_deleted: bool):
         *,
         workspace: Path,
         observer: Observer | None = None,
-        limits: AudioLimits | None = None,
+        reader: Reader | None = None,
     ) -> Transcript:
         assert observer
         assert workspace.is_dir()
-        assert limits
+        assert reader
         give_up = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < give_up:
             observer.ingested(1.0)
