@@ -7,10 +7,9 @@ runs; runs.py carries it out, workflows.py makes it durable, store.py remembers,
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 
 from app.engines.pool import EnginePool
@@ -29,6 +28,8 @@ from app.jobs.obstacles import (
     obstacle_of,
     obstacle_of_model,
 )
+from app.jobs.other_services import OtherServices
+from app.jobs.put_back import LEAVING_SECONDS, PutBack
 from app.jobs.runs import CANCELLED, JobRuns, Pipeline
 from app.jobs.turns import Turns
 from app.jobs.workflows import Workflows, job_of, webhook_id, workflow_id
@@ -41,7 +42,6 @@ from decoding.types import Decoder
 from transcription.errors import Cancelled
 
 TRANSCRIBE = "transcribe"
-LEAVING_SECONDS = 2.0
 ALL = 1_000_000  # jobs
 KINDS: tuple[Kind, ...] = ("request", "job")
 
@@ -71,9 +71,7 @@ class Jobs:
         self._running: dict[str, Job] = {}
         self._held: dict[str, ExitStack] = {}  # engines of jobs that are about to begin
         self._startable: set[str] = set()  # models whose jobs could begin at the last dispatch
-        self._put_back: dict[str, float] = {}  # jobs whose workflow is over, or will be, and when
-        self._unwritten: set[str] = set()  # workflows of those that the store takes for running
-        self._versions: Mapping[str, str] = {}  # of jobs of others that are watched here
+        self._put_back = PutBack()
         self.queue: SharedQueue | None = None  # where jobs come from that several services share
         self.barrier = Barrier(
             {
@@ -95,6 +93,7 @@ class Jobs:
             self._endings,
             self.notifications,
         )
+        self._others = OtherServices(self.runs, self._turns, self.notifications)
         workflows.register(TRANSCRIBE, self._run)
         engines.changed.append(self._model_changed)
 
@@ -137,9 +136,9 @@ class Jobs:
             self._heed(self.queue)
         if self.barrier.look():
             log.info("jobs go on")
-            self._write_back()
+            self._put_back.write(self._store)
             self.dispatch()
-        elif self._has_put_back_lately() or self._engines.startable() != self._startable:
+        elif self._put_back.any_lately() or self._engines.startable() != self._startable:
             self.dispatch()  # its workflow has left, or an engine went away or came back
 
     def obstacle_of_storage(self) -> Obstacle | None:
@@ -262,7 +261,7 @@ class Jobs:
         was_started = job.started is not None  # perhaps by a service that was killed
         if job.id in self._put_back or (was_started and not self._workflows.is_under_way(name)):
             self._workflows.start_anew(TRANSCRIBE, name, name)
-            self._put_back.pop(job.id, None)
+            self._put_back.remove(job.id)
         else:
             self._workflows.start(TRANSCRIBE, name, name)
 
@@ -293,9 +292,8 @@ class Jobs:
         started under the same name would keep that one waiting for ever."""
         if job.id in self._running:
             return True
-        since = self._put_back.get(job.id, -math.inf)
-        is_fresh = time.monotonic() - since < LEAVING_SECONDS
-        return is_fresh and self._workflows.is_under_way(workflow_id(job.id, job.generation))
+        name = workflow_id(job.id, job.generation)
+        return self._put_back.is_leaving(job.id) and self._workflows.is_under_way(name)
 
     def _run(self, workflow: str) -> str:
         """The workflow, told its own name. Whatever happens to the job, it succeeds itself."""
@@ -343,24 +341,13 @@ class Jobs:
         self._put_back_into_queue(job_id, generation)
 
     def _put_back_into_queue(self, job_id: str, generation: int) -> None:
-        self._put_back[job_id] = time.monotonic()
+        self._put_back.add(job_id)
         try:
             self._store.put_back(job_id, generation=generation)
         except DATABASE_ERRORS:
-            self._unwritten.add(workflow_id(job_id, generation))
+            self._put_back.owe(job_id, generation)
             self.barrier.meet(BUSY_DATABASE)  # and it is written when that has gone
         self.notifications.notify(job_id)
-
-    def _has_put_back_lately(self) -> bool:
-        now = time.monotonic()
-        return any(now - since < 2 * LEAVING_SECONDS for since in tuple(self._put_back.values()))
-
-    def _write_back(self) -> None:
-        """Tell the store of jobs that were put back when it could not be told."""
-        for name in tuple(self._unwritten):
-            job_id, generation = job_of(name)
-            self._store.put_back(job_id, generation=generation)
-            self._unwritten.discard(name)
 
     def _leave(self, job_id: str) -> None:
         self._let_go(job_id)
@@ -374,49 +361,18 @@ class Jobs:
         if held is not None:
             held.close()
 
-    # Several services
-
     def _heed(self, queue: SharedQueue) -> None:
         """What other services did: took jobs over, ended them, brought them on, queued some."""
         try:
-            self._stop_lost(queue)
-            self._tell_watchers(queue)
+            with self._lock:
+                running = tuple(self._running.values())
+            self._others.heed(queue, running)
             with self._lock:
                 queue.give_back(self._running)
-                self._forget_put_back()
+                self._put_back.forget_earlier()
         except DATABASE_ERRORS:
             return  # nothing can be heard now
         self.dispatch()
-
-    def _forget_put_back(self) -> None:
-        """Whoever has what was put back begins it as a workflow of another name."""
-        lately = time.monotonic() - 2 * LEAVING_SECONDS
-        for job_id in [name for name, since in self._put_back.items() if since < lately]:
-            self._put_back.pop(job_id, None)
-
-    def _stop_lost(self, queue: SharedQueue) -> None:
-        """Work no longer on jobs that others have taken over, or have ended."""
-        with self._lock:
-            running = tuple(self._running.values())
-        generations = queue.generations([job.id for job in running]) if running else {}
-        for job in running:
-            now = generations.get(job.id)
-            if now == job.generation:
-                continue
-            reason = Cancelled("The job was cancelled.") if now is None else Interrupted()
-            if not self.runs.stop(job.id, reason):
-                self._turns.leave(job.id)  # if it waits to begin
-
-    def _tell_watchers(self, queue: SharedQueue) -> None:
-        """Wake those here who watch jobs that run elsewhere and have changed."""
-        elsewhere = [name for name in self.notifications.watched() if name not in self._running]
-        if not elsewhere:
-            self._versions = {}
-            return
-        before, self._versions = self._versions, queue.versions(elsewhere)
-        for name in elsewhere:
-            if before.get(name) != self._versions.get(name):
-                self.notifications.notify(name)
 
     # Models
 
