@@ -60,7 +60,8 @@ def settle_language(
         voters += windows.submit(track.recording, probes[len(voters) :][:1], asking).result()
     language = likeliest(voters)
     is_right = all(piece.language == language for piece in opening)
-    return Settled(_in_language(options, language), opening if is_right else ())
+    told = tuple(replace(piece, languages=()) for piece in opening)  # as those behind it are
+    return Settled(_in_language(options, language), told if is_right else ())
 
 
 def _begin_first(

@@ -39,6 +39,7 @@ const REASONS = /** @type {Record<string, string>} */ ({
   gap: "Decoded again: speech had no words",
   hidden: "Decoded again: a stretched word hid others",
   truncated: "Decoded again: a window was cut short",
+  mixed: "Decoded again in parts: several languages",
   repetitive: "Decoded again: the text repeated itself",
   improbable: "Decoded again: the text was improbable",
 });

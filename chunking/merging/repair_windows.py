@@ -13,11 +13,11 @@ from chunking.audit.coverage import WORD_SLACK
 from chunking.merging.seam_regions import MOST_WINDOWS
 from chunking.merging.word_alignment import TOLERANCE
 from chunking.text.word_duration import is_overlong
-from chunking.types import RepairRequest, Span, Window, Word
+from chunking.types import RepairReason, RepairRequest, Span, Window, WindowKind, Word
 
 SPLIT_OVERLAP = 3.0
 SHORTEST_SPLIT = 8.0
-"""A truncated window shorter than this is not split again."""
+"""A shorter window is not split again."""
 LEAD_IN = 0.3
 """A window for a gap begins this much before its speech."""
 LONGEST_GAP = 25.0
@@ -62,16 +62,21 @@ def _number_at(start: float) -> int:
     return MOST_WINDOWS * (1 + _SLOTS) + round(start * _TICKS) * _SLOTS
 
 
-def split_requests(window: Window, place: int, node: int) -> tuple[RepairRequest, RepairRequest]:
-    """Both halves of a window whose decoding ended before its sound did; they overlap."""
+def split_requests(
+    window: Window, place: int, node: int, *, is_mixed: bool
+) -> tuple[RepairRequest, RepairRequest]:
+    """Both halves of a window whose decoding ended before its sound did, or in which there may be
+    several languages; they overlap."""
     middle = (window.start + window.end) / 2
     half = SPLIT_OVERLAP / 2
     spans = Span(window.start, middle + half), Span(middle - half, window.end)
+    kind: WindowKind = "mixed" if is_mixed else "split"
+    reason: RepairReason = "mixed" if is_mixed else "truncated"
     first, second = (
         RepairRequest(
-            Window(split_number(place, 2 * node + 1 + side), span.start, span.end, "split"),
+            Window(split_number(place, 2 * node + 1 + side), span.start, span.end, kind),
             span,
-            "truncated",
+            reason,
         )
         for side, span in enumerate(spans)
     )

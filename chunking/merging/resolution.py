@@ -124,23 +124,27 @@ def _reveal(
     return words
 
 
-def _resolve_half(window: Window, place: int, context: Context, node: int) -> Side | Pending:
-    """The words of a planned window; of its halves where its decoding ended too early."""
+def _resolve_half(
+    window: Window, place: int, context: Context, node: int, rounds: int = 0
+) -> Side | Pending:
+    """The words of a planned window; of its halves where its decoding ended too early, or where it
+    holds several languages: those are no second try, and count for no round."""
     piece = context.answers[window.index]
     assert piece is not None  # asked only for windows that have been decoded
     depth = (node + 1).bit_length() - 1
-    whole = Side(clean(piece), piece.language in SPACELESS_LANGUAGES, depth)
+    whole = Side(clean(piece), piece.language in SPACELESS_LANGUAGES, rounds)
     can_split = depth < context.rounds and window.end - window.start >= SHORTEST_SPLIT
-    if not piece.is_truncated or not can_split:
+    if not (piece.is_truncated or piece.is_mixed) or not can_split:
         return whole
-    requests = split_requests(window, place, node)
+    rounds += piece.is_truncated
+    requests = split_requests(window, place, node, is_mixed=not piece.is_truncated)
     missing = tuple(r for r in requests if r.window.index not in context.answers)
     if missing:
         return Pending(missing)
     if any(context.answers[request.window.index] is None for request in requests):
         return whole
     left, right = (
-        _resolve_half(request.window, place, context, 2 * node + 1 + side)
+        _resolve_half(request.window, place, context, 2 * node + 1 + side, rounds)
         for side, request in enumerate(requests)
     )
     if isinstance(left, Pending) or isinstance(right, Pending):

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from decoding.device.side_stream import SideStream, side_stream_for
 from decoding.engine.batching_policy import BatchingPolicy, batching_policy_for
-from decoding.engine.fallback import due_beams, plan_attempt
+from decoding.engine.fallback import drop_looping_text, due_beams, plan_attempt
 from decoding.engine.language_detection import only_language
 from decoding.engine.prefill import Prefiller
 from decoding.engine.prefill_queue import PrefillQueue
@@ -220,8 +220,11 @@ class Batch:
         return request
 
     def _try_again(self, slots: Sequence[Slot]) -> None:
+        bare = [slot for slot in slots if drop_looping_text(slot.request)]
         elsewhere = []
         for slot in slots:
+            if slot in bare:
+                continue
             request, slot_group = slot.request, slot.table.slot_group
             target = self._group_for(request)
             if target is slot_group:
@@ -231,5 +234,7 @@ class Batch:
                 request.prefilled = target.take_over(slot_group, slot.at)
                 elsewhere.append(slot)
         moving = [slot.request for slot in elsewhere]
-        leave(elsewhere)
+        anew = [slot.request for slot in bare]
+        leave(sorted((*elsewhere, *bare), key=slots.index))
         self._enter(moving)
+        self._prefill_queue.start(anew)

@@ -33,7 +33,22 @@ SEED_MASK = 2**64 - 1
 
 def due_temperature(request: WindowRequest) -> float:
     """Of the attempt that is due."""
-    return request.options.temperatures[len(request.tried)]
+    return request.options.temperatures[_rung(request)]
+
+
+def _rung(request: WindowRequest) -> int:
+    """Of the temperature ladder. What looped behind a prompt has its first one twice."""
+    return len(request.tried) - request.has_dropped_text
+
+
+def drop_looping_text(request: WindowRequest) -> bool:
+    """Whether the window is to be read again without its prompt and hotwords, which it is from now
+    on: its first attempt loops, and they may be why. Sampling behind them finds less."""
+    given = request.options.prompt or request.options.hotwords
+    if not given or len(request.tried) != 1 or request.tried[0][0].verdict != "repetitive":
+        return False
+    request.has_dropped_text = True
+    return True
 
 
 def due_beams(request: WindowRequest) -> int:
@@ -84,7 +99,7 @@ def judge_attempt(
     ratio = compression_ratio(text)
     num_tokens = sum(token < vocabulary.eot for token in hypothesis.tokens)
     verdict = judge(hypothesis.avg_logprob, num_tokens, sounds, ratio, request.options)
-    is_last = len(request.tried) + 1 == len(request.options.temperatures)
+    is_last = _rung(request) + 1 == len(request.options.temperatures)
     if not hypothesis.is_finite:
         verdict = "improbable"
     elif is_doubtful(sounds, request.options) and (
@@ -97,7 +112,8 @@ def judge_attempt(
 
 
 def _text_before(request: WindowRequest) -> str:
-    return " ".join(filter(None, (request.options.hotwords, request.options.prompt)))
+    read = request.read_before
+    return " ".join(filter(None, (read.hotwords, read.prompt)))
 
 
 def best_result(request: WindowRequest, vocabulary: Vocabulary) -> Decoded | None:

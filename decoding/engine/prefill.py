@@ -113,7 +113,7 @@ class Prefiller:
             one.language = self._language(encoded, at)
             if one.options.task == "lang_id" or one.phase is Phase.DROPPED:
                 continue  # the place of who was dropped may be another's
-            prompt = self._model.vocabulary.prompt(one.options, one.language.code)
+            prompt = self._model.vocabulary.prompt(one.read_before, one.language.code)
             length = one.num_prompt_tokens = len(prompt.tokens)
             suppression = self._suppressions.of(one.options)
             one.prefilled = PrefilledWindow(encoded.slot_group, place, length, suppression)

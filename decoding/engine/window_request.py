@@ -1,7 +1,7 @@
 """A window in the engine: one object from `submit` to its `Decoded`, which says how far it is.
 
     WAITING ─▶ PREFILL ─▶ DECODING ─▶ WORD_TIMING ─▶ FINISHED
-                  │          ⟲ next temperature          ▲
+                  │ ◀─ once ─┘⟲ next temperature         ▲
                   └── only its language is asked for ────┘
 
 From every phase but the last it may be DROPPED. Where memory ran out it begins anew, as another
@@ -12,7 +12,7 @@ elsewhere.
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from decoding.engine.language_detection import DetectedLanguage
@@ -38,7 +38,8 @@ class WindowRequest:
 
     `language`: from the prefill on. `prefilled`: from the prefill until a slot has it; None for a
     window that wants to know its language alone. `tried`: the attempts so far, in order, and
-    `no_speech_prob` as the last of them was told. `result`: once finished.
+    `no_speech_prob` as the last of them was told. `has_dropped_text`: its prompt and hotwords made
+    it loop, and it is tried without them. `result`: once finished.
     """
 
     clip: Clip
@@ -50,6 +51,7 @@ class WindowRequest:
     num_prompt_tokens: int = 0
     no_speech_prob: float = 0.0
     tried: list[tuple[Attempt, Hypothesis]] = field(default_factory=list)
+    has_dropped_text: bool = False
     result: Decoded | Exception | None = None
 
     @property
@@ -60,6 +62,13 @@ class WindowRequest:
     def given_language(self) -> str | None:
         """As the caller says; None: it is to be detected."""
         return None if self.options.task == "lang_id" else self.options.language
+
+    @property
+    def read_before(self) -> DecodingOptions:
+        """The options as the prompt is made of them."""
+        if not self.has_dropped_text:
+            return self.options
+        return replace(self.options, prompt=None, hotwords=None)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:

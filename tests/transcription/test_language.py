@@ -100,6 +100,7 @@ def test_on_a_processor_the_first_window_is_transcribed_while_it_votes(heard, la
     assert settled.options.decoding.language == language
     opening = [piece.language for piece in settled.opening]
     assert opening == ([language] if heard[0][0][0] == language else [])
+    assert all(piece.languages == () for piece in settled.opening)  # it is no window of several
     on_a_card = settle(Voters(ON_A_CARD, {9: heard[0], **heard}))  # whom nobody asked agrees
     assert on_a_card.options == settled.options
 

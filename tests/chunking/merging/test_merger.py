@@ -38,7 +38,7 @@ def run_all(pieces, answer, *, options=OPTIONS, evidence=(), duration, order=Non
     for piece in order or pieces:
         emitted += merger.add(piece)
     asked = []
-    for _ in range(options.repair_rounds):
+    for _ in range(2 * options.repair_rounds):  # halves are heard before what is missing is
         requests = merger.requests()
         asked += requests
         for request in requests:
@@ -682,6 +682,55 @@ def test_halves_that_are_truncated_are_split_again():
     merged, _, asked = run_all(pieces, answer, duration=duration_of(said))
     assert len(asked) == 6
     assert len({request.window.index for request in asked}) == 6
+    assert texts(merged.words) == texts(said)
+
+
+MIXED = (("de", 0.3), ("en", 0.68))
+
+
+def test_a_window_in_two_languages_is_heard_in_halves():
+    said = chat(180, 8)
+    pieces = cut(said)
+    gibberish = tuple(replace(word, text=" xyz") for word in pieces[1].words[:20])
+    pieces[1] = replace(
+        pieces[1], words=(*gibberish, *pieces[1].words[20:]), language="en", languages=MIXED
+    )
+    merged, merger, asked = run_all(
+        pieces,
+        lambda window: hear(window, said, jitter=0.1, languages=(("en", 0.9), ("de", 0.1))),
+        evidence=speech_of(said),
+        duration=duration_of(said),
+    )
+    assert [request.reason for request in asked] == ["mixed", "mixed"]
+    assert texts(merged.words) == texts(said)
+    report = audit(merged, merger.pieces, speech_of(said), duration_of(said))
+    assert [r.reason for r in report.redecoded] == ["mixed", "mixed"]
+
+
+@pytest.mark.parametrize(
+    "languages", [(), (("en", 1.0),), (("de", 0.13), ("en", 0.84)), (("en", 0.4),)]
+)
+def test_one_language_alone_is_heard_whole(languages):
+    said = chat(180, 8)
+    pieces = [replace(piece, language="en", languages=languages) for piece in cut(said)]
+    assert merge(pieces, OPTIONS, duration=duration_of(said)).requests == ()
+
+
+def test_halves_in_two_languages_leave_the_repairs_of_a_gap_before_them():
+    said = chat(180, 8)
+    pieces = cut(said)
+    pieces[1] = replace(pieces[1], words=())
+    pieces[2] = replace(pieces[2], language="en", languages=MIXED)
+    heard_late = iter([False, True])
+
+    def answer(window):
+        if window.kind == "gap" and not next(heard_late, True):
+            return hear(window, [])
+        languages = MIXED if window.end - window.start > 12.0 else ()
+        return hear(window, said, jitter=0.1, language="en", languages=languages)
+
+    merged, _, asked = run_all(pieces, answer, evidence=speech_of(said), duration=duration_of(said))
+    assert [request.reason for request in asked].count("gap") >= 2
     assert texts(merged.words) == texts(said)
 
 

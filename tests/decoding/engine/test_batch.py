@@ -169,6 +169,26 @@ def test_only_what_fails_climbs_and_the_best_attempt_stays(small):
     assert kept[0].avg_logprob == decoded.avg_logprob
 
 
+@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("given", [{"prompt": "the harbour"}, {"hotwords": "station"}])
+def test_what_loops_behind_a_prompt_is_decoded_as_if_there_were_none(small, given, slots):
+    """Every text counts as a loop here."""
+    twice = (0.0, 0.0)
+    loops = {**ONCE, "temperatures": twice, "compression_ratio_threshold": 0.01, "sample_len": 12}
+    jobs = [
+        (name, noise(seed), DecodingOptions(**loops, **text))
+        for seed in (3, 4)
+        for name, text in ((f"bare {seed}", {}), (f"behind {seed}", given))
+    ]
+    found = decode(small, jobs, slots)
+    for seed in (3, 4):
+        bare, behind = found[f"bare {seed}"], found[f"behind {seed}"]
+        assert [attempt.verdict for attempt in behind.attempts] == ["repetitive"] * 3
+        assert behind.attempts[0] != bare.attempts[0]
+        assert behind.attempts[1:] == bare.attempts
+        assert behind.no_speech_prob == bare.no_speech_prob
+
+
 def test_silence_has_no_words(small):
     options = DecodingOptions(language="en", no_speech_threshold=0.0, logprob_threshold=0.0)
     decoded = decode_one(small, noise(1), options)

@@ -7,7 +7,14 @@ import math
 import pytest
 import torch
 
-from decoding.engine.fallback import best_result, due_beams, judge_attempt, plan_attempt
+from decoding.engine.fallback import (
+    best_result,
+    drop_looping_text,
+    due_beams,
+    due_temperature,
+    judge_attempt,
+    plan_attempt,
+)
 from decoding.engine.language_detection import DetectedLanguage
 from decoding.engine.quality import Sounds
 from decoding.engine.window_request import WindowRequest
@@ -68,6 +75,36 @@ def test_a_prompt_that_is_repeated_where_somebody_hardly_speaks_is_no_text(
         one = request(**{given: prompt and prompt.format(said)})
         judge_attempt(one, GOOD, sounds, small.vocabulary)
         assert one.attempts[0].verdict == verdict
+
+
+def test_what_loops_behind_a_prompt_is_tried_without_it_before_it_is_sampled(small):
+    one = request(prompt="Names.", hotwords="Ann", compression_ratio_threshold=0.1)
+    temperatures, ends = [], []
+    for _ in range(4):
+        temperatures.append(due_temperature(one))
+        ends += tried(small.vocabulary, one, GOOD)
+        drop_looping_text(one)
+    assert temperatures == [0.0, 0.0, 0.4, 0.8]
+    assert ends == [False, False, False, True]
+    assert (one.read_before.prompt, one.read_before.hotwords) == (None, None)
+    assert one.options.prompt == "Names."
+    assert one.anew().read_before == one.options
+
+
+@pytest.mark.parametrize(
+    ("options", "hypotheses"),
+    [
+        ({"compression_ratio_threshold": 0.1}, (GOOD,)),  # nothing was read before
+        ({"prompt": "Names.", "logprob_threshold": -1.0}, (POOR,)),  # it does not loop
+        ({"prompt": "Names."}, ()),
+        ({"prompt": "Names.", "compression_ratio_threshold": 0.1}, (GOOD, GOOD)),  # sampled already
+    ],
+)
+def test_what_is_read_before_stays_elsewhere(small, options, hypotheses):
+    one = request(**options)
+    tried(small.vocabulary, one, *hypotheses)
+    assert not drop_looping_text(one)
+    assert one.read_before == one.options
 
 
 def test_what_is_drawn_depends_on_seed_and_attempt(small):
