@@ -62,7 +62,7 @@ trust-long: $(TOOLS)  ## nightly: the same with the nightly amounts (NIGHT=0.1: 
 		-o faulthandler_timeout=0 --night=$(or $(NIGHT),1)
 
 processors: $(TOOLS)  ## the numeric tests, once for each instruction set that the processor can pretend to have
-	$(BIN)/python tests/processors
+	$(BIN)/python -m tests.processors
 
 format: $(TOOLS)  ## format the code
 	$(BIN)/ruff check --fix .

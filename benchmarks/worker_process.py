@@ -64,6 +64,10 @@ class Worker:
                 start_new_session=True,  # an interruption from the keyboard is ours to pass on
             )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def open(self, opener: str, work: Mapping[str, Any]) -> Any:
         """The facts of what `opener`, a "module:function", opens for the work."""
         return self.ask({"opener": opener, "work": work})

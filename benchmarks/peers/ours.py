@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.formats.types import TimedWord
 from benchmarks.machine import cpu_seconds_of_children
+from benchmarks.peers.engine_stages import engine_stages
 from benchmarks.peers.types import Account, PeerSpec, PeerTranscript, PeerUnavailable
 from chunking.options import WindowOptions
 from chunking.types import Piece, Window
@@ -51,7 +52,10 @@ def heard_of(transcript: Transcript, account: Account | None = None) -> PeerTran
 
 
 def account_of(
-    transcript: Transcript, asked: Sequence[Window], cpu_seconds: Mapping[str, float]
+    transcript: Transcript,
+    asked: Sequence[Window],
+    cpu_seconds: Mapping[str, float],
+    engine_seconds: Mapping[str, float] | None = None,
 ) -> Account:
     """What the windows `asked` of the engine brought to `transcript`."""
     repairs = {window.index for window in asked if window.kind != "grid"}
@@ -63,6 +67,7 @@ def account_of(
         repaired_words=len(brought),
         uncovered=transcript.coverage.uncovered,
         cpu_seconds=cpu_seconds,
+        engine_seconds=engine_seconds or {},
     )
 
 
@@ -135,9 +140,9 @@ class Ours:
             workspace = Path(folder)
             with clock.listening():  # kept in the workspace: `transcribe` does not listen again
                 ingest(audio, workspace, options, ThreadReader(), vad=windows.vad)
-            with clock.transcribing():
+            with clock.transcribing(), engine_stages() as stages:
                 transcript = transcribe(audio, options, windows, workspace=workspace)
-        return heard_of(transcript, account_of(transcript, windows.asked, clock.seconds))
+        return heard_of(transcript, account_of(transcript, windows.asked, clock.seconds, stages))
 
     def close(self) -> None:
         self.decoder.close()

@@ -58,7 +58,8 @@ class Account:
 
     `planned`: windows of the plan; `repairs`: windows decoded besides, of which `repairs_used`
     have a word in the transcript, `repaired_words` together. `uncovered`: stretches where it says
-    that speech has no words. `cpu_seconds` by stage, in the order of the work.
+    that speech has no words. `cpu_seconds` by stage, in the order of the work; `engine_seconds`
+    are what the engine did in the stage "windows".
     """
 
     planned: int
@@ -67,6 +68,7 @@ class Account:
     repaired_words: int
     uncovered: tuple[Span, ...] = ()
     cpu_seconds: Mapping[str, float] = field(default_factory=dict)
+    engine_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.cli.output import JsonFile, command_line, explained, fail, note, save, show
+from benchmarks.cli.run import RUNS, kept_when_interrupted
+from benchmarks.cli.selection import RunFolder
 from benchmarks.machine import describe_machine
 from benchmarks.speed import cluster as scaling
 from benchmarks.speed import fairness, gpu, proof
@@ -15,6 +17,8 @@ from benchmarks.speed import selection as choose
 from benchmarks.speed.host import decoding_per_window, measure_host, told, told_alone
 from benchmarks.speed.plan import Scale, absent, check_systems, file_works, window_works
 from benchmarks.speed.plot import draw
+from benchmarks.speed.processor import report as processor_report
+from benchmarks.speed.processor.plan import Amount
 from benchmarks.speed.report import (
     PACKAGES,
     TERMINAL_COLUMNS,
@@ -49,9 +53,13 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
     load: choose.Load = False,
     host: choose.Host = False,
     cluster: choose.Cluster = False,
+    processor: choose.Processor = "",
+    minutes: choose.Minutes = None,
+    lengths: choose.Lengths = "10,60,180",
+    out: RunFolder = None,
+    markdown: choose.Markdown = None,
     dry_run: choose.DryRun = False,
 ) -> None:
-    """Time us and every installed peer on equal work: same sound, checkpoint, beams and tokens."""
     with explained():
         if gpu_part:
             gpu.run(device if dry_run or device != "cpu" else "cuda:0", cache, is_dry=dry_run)
@@ -64,6 +72,26 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
             _tell_host((audio or [RECORDING])[0], _names(sizes), cache)
         elif cluster:
             scaling.tell(scaling.measure())
+        elif processor:
+            names = processor_report.parts_named(processor)
+            amount = Amount(
+                folder=out or RUNS / f"speed-{Path(model).stem}",
+                model=model,
+                sound=tuple(sound or ()),
+                minutes=minutes,
+                lengths=_numbers(lengths),
+                threads=_numbers(threads),
+                batches=_numbers(batches),
+                sizes=_names(sizes),
+                tokens=tokens,
+                beam_size=beam_size,
+                rounds=rounds,
+                systems=_names(systems),
+                cache=cache,
+            )
+            check_systems(amount.systems)
+            with kept_when_interrupted():
+                processor_report.run(names, amount, markdown, json_file)
         else:
             scale = Scale(
                 device=device,
@@ -81,6 +109,18 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
             _write(report_of(tables), json_file, plot)
             for sentence in absent(scale, has_files=files):
                 note(sentence)
+
+
+command.__doc__ = f"""Time us and every installed peer on equal work: same sound, checkpoint, beams.
+
+Without a part: windows with random weights, then whole files of the demo model.
+
+{processor_report.PARTS_TOLD}
+
+    benchmarks speed --sizes tiny --threads 1,2
+    benchmarks speed --processor all -m base --sound recordings/ --minutes 8 --threads 2
+    benchmarks speed --processor lengths -m tiny.en --lengths 10,60 --rounds 1
+"""
 
 
 def _prove(correctness: str, cache: Path | None, speech: Callable[[], proof.RealSpeech]) -> None:

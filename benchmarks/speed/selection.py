@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.speed import proof
+from benchmarks.speed.processor.plan import PARTS
 
 Sizes = Annotated[
     str, typer.Option(help="Sizes with random weights: tiny, base, small, turbo, large-v3.")
@@ -24,7 +25,9 @@ Files = Annotated[
 Audio = Annotated[
     list[Path] | None, typer.Option(help="File for that; the shipped recording if not given.")
 ]
-Model = Annotated[str, typer.Option(help="Model of the whole files, or of the part real.")]
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="Model of the whole files, or of the part real.")
+]
 Device = Annotated[str, typer.Option(help="cpu or cuda:N.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder of checkpoints made here.")]
 Plot = Annotated[Path | None, typer.Option(help="Write a picture (SVG) there.")]
@@ -40,7 +43,10 @@ Correctness = Annotated[
 ]
 Sound = Annotated[
     list[Path] | None,
-    typer.Option(help="For the part real: a folder of speech, or a file. May be repeated."),
+    typer.Option(
+        help="For the part real: a folder of speech, or a file. For --processor: a folder with "
+        "manifest.jsonl, as `human --help` tells. May be repeated."
+    ),
 ]
 Windows = Annotated[
     int | None, typer.Option(min=1, help="For the part real: so many windows, evenly spread.")
@@ -57,4 +63,20 @@ Cluster = Annotated[
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="With --gpu: all of it at toy size, on any device.")
+]
+Processor = Annotated[
+    str,
+    typer.Option(
+        metavar="PARTS",
+        help=f"The processor in tables instead: all, or some of {','.join(PARTS)} (below).",
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(min=0.1, help="For --processor: so many minutes of the recordings at most."),
+]
+Lengths = Annotated[str, typer.Option(help="For the part lengths: minutes of a recording.")]
+Markdown = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="For --processor: also write the tables as a note."),
 ]
