@@ -85,7 +85,7 @@ def measure(amount: Amount) -> Part:
     )
     notes += [*absent(amount, KINDS), *problems(answers), _skipped(host)]
     found = {
-        (name, system.name): records
+        (name, system): records
         for name in names
         for system in systems
         if (records := _records(answers, name, system))
@@ -137,7 +137,7 @@ def _records(answers: Sequence[Answer], name: str, system: System) -> list[FileR
     ]
 
 
-Found = Mapping[tuple[str, str], Sequence[FileRecord]]
+Found = Mapping[tuple[str, System], Sequence[FileRecord]]
 
 
 def _table(title: str, found: Found, notes: Sequence[str]) -> Table:
@@ -148,7 +148,7 @@ def _table(title: str, found: Found, notes: Sequence[str]) -> Table:
         rows.append(
             (
                 name,
-                system.replace(" ", "\n"),
+                system.cell,
                 spread_cell([one.seconds for one in records]),
                 spread_cell(times, "x") if times else ABSENT,
                 spread_cell([one.cpu_seconds for one in records]),
@@ -162,10 +162,10 @@ def _table(title: str, found: Found, notes: Sequence[str]) -> Table:
     return Table(title, COLUMNS, tuple(rows), " ".join([told, *filter(None, notes)]), texts=2)
 
 
-def _figures(key: tuple[str, str], records: Sequence[FileRecord]) -> dict[str, Any]:
+def _figures(key: tuple[str, System], records: Sequence[FileRecord]) -> dict[str, Any]:
     return {
         "condition": key[0].replace("\n", ", "),
-        "system": key[1],
+        "system": key[1].name,
         "elapsed_seconds": [one.seconds for one in records],
         "cpu_seconds": [one.cpu_seconds for one in records],
         "wer": counts_of(records[-1:]).error_rate,

@@ -87,6 +87,12 @@ class System:
         return f"{self.kind} {self.precision}"
 
     @property
+    def cell(self) -> str:
+        """The name in two lines."""
+        kind, _, mode = self.kind.partition("whisper-")
+        return f"{kind}whisper\n{mode} {self.precision}" if mode else f"{kind}\n{self.precision}"
+
+    @property
     def is_ours(self) -> bool:
         return self.kind == OURS
 

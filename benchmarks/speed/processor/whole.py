@@ -116,11 +116,11 @@ def _rounds(system: System, answers: Sequence[Answer]) -> Rounds | None:
 def _beside_others(title: str, found: Sequence[Rounds], notes: Sequence[str]) -> Table:
     rows = []
     for one in found:
-        own = _own(one, found)
+        own = None if one.system.is_ours else _own(one, found)
         counts = counts_of(one.rounds[-1])
         rows.append(
             (
-                f"{one.system.kind}\n{one.system.precision}",
+                one.system.cell,
                 spread_cell(one.cpu),
                 spread_cell(one.elapsed),
                 ABSENT if own is None else spread_cell(ratios(own.cpu, one.cpu), "x"),
