@@ -19,6 +19,8 @@ OLDER: Final = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "CT2_FORCE_CPU_ISA": "AVX2",
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "",
 }
 NEWER: Final = {"CT2_FORCE_CPU_ISA": "AVX512"}
 SETS: Final[dict[str, dict[str, str]]] = {
@@ -29,7 +31,8 @@ SETS: Final[dict[str, dict[str, str]]] = {
     "AVX512_CORE_BF16": NEWER,
     "AVX512_CORE_FP16": NEWER,
 }
-"""Names of oneDNN, and the variables by which PyTorch, MKL and CTranslate2 are held to the same."""
+"""Names of oneDNN, and the variables by which PyTorch, MKL, CTranslate2 and our own compiled loops
+are held to the same."""
 
 WITH_BFLOAT16: Final = ("AVX512_CORE_BF16", "AVX512_CORE_FP16")
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from benchmarks.cli.output import command_line, note, save, show
 from benchmarks.human.tables import Table
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, our_source
 from benchmarks.reports import markdown
 from benchmarks.speed.processor import beside, instructions, lengths, whole
 from benchmarks.speed.processor.plan import PARTS, Amount, Part, to_json
@@ -65,7 +65,8 @@ def run(
 
 def facts() -> dict[str, str]:
     """Machine and versions."""
-    return {**describe_machine(), **{name: version_of(name) for name in PACKAGES}}
+    versions = {name: version_of(name) for name in PACKAGES}
+    return {**describe_machine(), "source": our_source(), **versions}
 
 
 def render(found: Mapping[str, Part]) -> str:

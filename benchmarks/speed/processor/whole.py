@@ -41,7 +41,6 @@ COLUMNS: Final = (
     "WER",
     "sub/del/ins",
 )
-OWN_STAGES: Final = ("decode", "detectors", "merge")  # beside the engine's
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +172,10 @@ def stages_of(records: Sequence[FileRecord]) -> dict[str, float]:
     return {**stages, "all else": total - sum(stages.values())}
 
 
+def _seconds_of_windows(records: Sequence[FileRecord]) -> float:
+    return _added([account.cpu_seconds for account in _accounts(records)]).get("windows", 0.0)
+
+
 def _added(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for one in several for name in one)
     return {name: sum(one.get(name, 0.0) for one in several) for name in names}
@@ -202,12 +205,11 @@ def _seconds(ours: Sequence[Rounds]) -> Table:
             row += [spread_cell(seconds), percent(median(seconds) / median(one.cpu), 1)]
         rows.append(tuple(row))
     repairs = ["of it repairs' windows"]
-    for one, rounds in zip(ours, by_system, strict=True):
+    for one in ours:
         planned, besides = repairs_of(one.rounds[-1])
         share = besides / max(planned + besides, 1)
-        spent = median(sum(found.values()) for found in rounds)
-        outside = median(sum(found.get(s, 0.0) for s in OWN_STAGES) for found in rounds)
-        repairs += [figure(share * (spent - outside)), f"{besides} of {planned + besides}"]
+        spent = median(_seconds_of_windows(records) for records in one.rounds)
+        repairs += [figure(share * spent), f"{besides} of {planned + besides}"]
     rows.append(tuple(repairs))
     columns = [head for one in ours for head in (f"{one.system.precision}, CPU s", "share")]
     return Table(
