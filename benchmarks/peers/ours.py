@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.formats.types import TimedWord
 from benchmarks.machine import cpu_seconds_of_children
-from benchmarks.peers.engine_stages import engine_stages
+from benchmarks.peers.engine_stages import EngineSeconds, engine_stages
 from benchmarks.peers.types import Account, PeerSpec, PeerTranscript, PeerUnavailable
 from chunking.options import WindowOptions
 from chunking.types import Piece, Window
@@ -55,10 +55,11 @@ def account_of(
     transcript: Transcript,
     asked: Sequence[Window],
     cpu_seconds: Mapping[str, float],
-    engine_seconds: Mapping[str, float] | None = None,
+    engine: EngineSeconds | None = None,
 ) -> Account:
     """What the windows `asked` of the engine brought to `transcript`."""
-    repairs = {window.index for window in asked if window.kind != "grid"}
+    besides = [window for window in asked if window.kind != "grid"]
+    repairs = {window.index for window in besides}
     brought = [word.window for word in transcript.words if word.window in repairs]
     return Account(
         planned=len(asked) - len(repairs),
@@ -67,7 +68,8 @@ def account_of(
         repaired_words=len(brought),
         uncovered=transcript.coverage.uncovered,
         cpu_seconds=cpu_seconds,
-        engine_seconds=engine_seconds or {},
+        engine_seconds=engine.by_stage if engine else {},
+        repair_seconds=engine.of(besides) if engine else 0.0,
     )
 
 
@@ -140,9 +142,9 @@ class Ours:
             workspace = Path(folder)
             with clock.listening():  # kept in the workspace: `transcribe` does not listen again
                 ingest(audio, workspace, options, ThreadReader(), vad=windows.vad)
-            with clock.transcribing(), engine_stages() as stages:
+            with clock.transcribing(), engine_stages() as engine:
                 transcript = transcribe(audio, options, windows, workspace=workspace)
-        return heard_of(transcript, account_of(transcript, windows.asked, clock.seconds, stages))
+        return heard_of(transcript, account_of(transcript, windows.asked, clock.seconds, engine))
 
     def close(self) -> None:
         self.decoder.close()

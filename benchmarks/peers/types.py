@@ -59,7 +59,7 @@ class Account:
     `planned`: windows of the plan; `repairs`: windows decoded besides, of which `repairs_used`
     have a word in the transcript, `repaired_words` together. `uncovered`: stretches where it says
     that speech has no words. `cpu_seconds` by stage, in the order of the work; `engine_seconds`
-    are what the engine did in the stage "windows".
+    are what the engine did in the stage "windows", `repair_seconds` those of it on repairs.
     """
 
     planned: int
@@ -69,6 +69,7 @@ class Account:
     uncovered: tuple[Span, ...] = ()
     cpu_seconds: Mapping[str, float] = field(default_factory=dict)
     engine_seconds: Mapping[str, float] = field(default_factory=dict)
+    repair_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

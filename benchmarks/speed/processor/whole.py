@@ -14,7 +14,6 @@ from benchmarks.reports.figures import ABSENT, percent
 from benchmarks.speed.processor.cells import (
     counts_of,
     errors_cell,
-    figure,
     ratios,
     spread_cell,
 )
@@ -172,10 +171,6 @@ def stages_of(records: Sequence[FileRecord]) -> dict[str, float]:
     return {**stages, "all else": total - sum(stages.values())}
 
 
-def _seconds_of_windows(records: Sequence[FileRecord]) -> float:
-    return _added([account.cpu_seconds for account in _accounts(records)]).get("windows", 0.0)
-
-
 def _added(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for one in several for name in one)
     return {name: sum(one.get(name, 0.0) for one in several) for name in names}
@@ -207,17 +202,16 @@ def _seconds(ours: Sequence[Rounds]) -> Table:
     repairs = ["of it repairs' windows"]
     for one in ours:
         planned, besides = repairs_of(one.rounds[-1])
-        share = besides / max(planned + besides, 1)
-        spent = median(_seconds_of_windows(records) for records in one.rounds)
-        repairs += [figure(share * spent), f"{besides} of {planned + besides}"]
+        spent = [sum(a.repair_seconds for a in _accounts(records)) for records in one.rounds]
+        repairs += [spread_cell(spent), f"{besides} of {planned + besides}"]
     rows.append(tuple(repairs))
     columns = [head for one in ours for head in (f"{one.system.precision}, CPU s", "share")]
     return Table(
         "Where our seconds go",
         ("Stage", *columns),
         tuple(rows),
-        "Decode: ffmpeg. Detectors: voice activity and the second detector. Repairs: their share "
-        "of the windows' seconds by their number.",
+        "Decode: ffmpeg. Detectors: voice activity and the second detector. Repairs: windows "
+        "beside the plan, so many of all; what windows did together they share in equal parts.",
     )
 
 
