@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final
 
 from benchmarks.cli.output import command_line, note, save, show
@@ -23,6 +25,7 @@ MEASURES: Final[Mapping[str, Callable[[Amount], Part]]] = dict(
     )
 )
 
+NOTE_COLUMNS: Final = 80
 PARTS_TOLD: Final = """With `--processor` the whole processor part, in four tables, each figure with
 its range over the rounds, which are taken in turns: *whole*: recordings with references by us and
 faster-whisper (processor and elapsed seconds, word error rate), and where our seconds go;
@@ -51,28 +54,30 @@ def run(
     """The note and the figures are written anew after each part: a part that is cut off costs no
     other's table."""
     found: dict[str, Part] = {}
+    known = facts()
     for name in names:
         found[name] = MEASURES[name](amount)
         for one in found[name].tables:
             show(one.title, one.columns, one.rows, texts=one.texts)
-            note(one.note)
+            note(fill(one.note, NOTE_COLUMNS))
         if markdown_file is not None:
-            markdown_file.write_text(render(found), encoding="utf-8")
-        save(json_file, _json(found))
+            markdown_file.write_text(render(found, known), encoding="utf-8")
+        save(json_file, _json(found, known))
     if markdown_file is not None:
         note(f"the note is in {markdown_file}")
 
 
 def facts() -> dict[str, str]:
-    """Machine and versions."""
+    """Machine and versions, and how busy others kept it before anything was measured."""
     versions = {name: version_of(name) for name in PACKAGES}
-    return {**describe_machine(), "source": our_source(), **versions}
+    load = f"{os.getloadavg()[0]:.1f} in the minute before"
+    return {**describe_machine(), "load": load, "source": our_source(), **versions}
 
 
-def render(found: Mapping[str, Part]) -> str:
+def render(found: Mapping[str, Part], known: Mapping[str, str]) -> str:
     """The note in Markdown."""
     lines = [f"# Speed on the processor, {date.today().isoformat()}", ""]
-    lines += [f"    {command_line()}", "", *(f"- {n}: {value}" for n, value in facts().items())]
+    lines += [f"    {command_line()}", "", *(f"- {n}: {value}" for n, value in known.items())]
     for table in (one for part in found.values() for one in part.tables):
         lines += ["", f"## {_flat(table.title)}", "", *_rendered(table)]
     return "\n".join(lines) + "\n"
@@ -87,6 +92,6 @@ def _flat(title: str) -> str:
     return title.replace("\n", ", ")
 
 
-def _json(found: Mapping[str, Part]) -> dict[str, Any]:
+def _json(found: Mapping[str, Part], known: Mapping[str, str]) -> dict[str, Any]:
     parts = {name: to_json(part) for name, part in found.items()}
-    return {"command": command_line(), "facts": facts(), "parts": parts}
+    return {"command": command_line(), "facts": dict(known), "parts": parts}

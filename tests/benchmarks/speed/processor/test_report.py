@@ -68,6 +68,7 @@ def test_one_command_tells_all_and_writes_it_down(tmp_path: Path, planted) -> No
     assert told.count("beside others") == len(PARTS)
     note = (tmp_path / "n.md").read_text()
     assert note.count("## one, beside others") == len(PARTS)
+    assert "- load: " in note
     assert "| ours<br>int8 | 2.0<br>1.0-3.0 |" in note
     assert json.loads((tmp_path / "j").read_text())["parts"]["whole"]["figures"] == [
         {"part": "whole"}
