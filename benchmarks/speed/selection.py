@@ -68,7 +68,7 @@ Processor = Annotated[
     str,
     typer.Option(
         metavar="PARTS",
-        help=f"The processor in tables instead: all, or some of {','.join(PARTS)} (below).",
+        help=f"The processor in tables instead: all, or some of {', '.join(PARTS)} (below).",
     ),
 ]
 Minutes = Annotated[

@@ -109,10 +109,3 @@ def test_the_widest_rows_have_room_in_80_columns(name: str, monkeypatch) -> None
         shown.append([line.rstrip() for line in console.export_text().splitlines()])
     assert shown[0] == shown[1]
     assert max(map(len, shown[0])) <= 80
-
-
-def test_figures_have_three_digits() -> None:
-    assert spread_cell([0.12345]) == "0.123"
-    assert spread_cell([1.2345, 12.345, 123.45]) == "12.3\n1.23-123"
-    assert spread_cell([]) == "–"
-    assert spread_cell([2.0], "x") == "2.00x"
