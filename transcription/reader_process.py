@@ -8,6 +8,7 @@ with the engine: the process sends what is to be judged and waits for the answer
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import pickle
 import signal
@@ -36,6 +37,8 @@ ENOUGH_PROCESSORS = 4  # with fewer, another process only waits for those that d
 GOODBYE_SECONDS = 60.0  # that a process gets to end ffmpeg and remove what it wrote
 _IS_POSSIBLE = "forkserver" in multiprocessing.get_all_start_methods()
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
@@ -63,7 +66,10 @@ def reader_of(settings: Settings) -> Reader:
 
 @dataclass(frozen=True, slots=True)
 class ProcessReader:
-    """A `Reader` that has each file read by a process; `DecoderFailed` when that was killed."""
+    """A `Reader` that has each file read by a process; `DecoderFailed` when that was killed.
+
+    Where none can be started the thread that iterates reads, and the log says why.
+    """
 
     limits: AudioLimits = field(default_factory=AudioLimits)
 
@@ -79,8 +85,14 @@ class ProcessReader:
         asks_us = vad is not speech_probabilities
         given = (theirs, asks_us, ThreadReader(self.limits), source, workspace, options)
         process = context.Process(target=serve, args=given, name="reader", daemon=True)
-        process.start()
-        theirs.close()  # so that its end is seen here as the end of the connection
+        try:
+            process.start()
+        except OSError as error:
+            log.warning("no process can be started to read a file, a thread reads it: %s", error)
+            yield from ThreadReader(self.limits).read(source, workspace, options, vad)
+            return
+        finally:
+            theirs.close()  # so that its end is seen here as the end of the connection
         try:
             yield from _received(ours, vad)
         finally:

@@ -140,6 +140,17 @@ def test_a_killed_process_is_no_fault_of_the_file(tmp_path, workspace):
         ingest(source, workspace, OPTIONS, ProcessReader(), vad=kills)
 
 
+def test_where_no_process_can_be_started_a_thread_reads(tmp_path, workspace, monkeypatch, caplog):
+    def refuse(*_given):
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr(multiprocessing.context.ForkServerProcess, "_Popen", refuse)
+    source = write_wav(tmp_path / "talk.wav", plant(20))
+    found = ingest(source, workspace, OPTIONS, ProcessReader(), vad=loud)
+    assert found.channels[0][0].samples == len(plant(20))
+    assert "AF_UNIX path too long" in caplog.text
+
+
 def test_a_process_whose_parent_is_gone_ends(tmp_path, workspace):
     source = write_wav(tmp_path / "long.wav", plant(4000))
     context = multiprocessing.get_context("forkserver")
