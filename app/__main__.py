@@ -1,5 +1,5 @@
 """`python -m app`: run the service; `check` or list `settings`; make a `key`; `fetch` a model;
-bring up the `replicas` of a cluster."""
+bring up the `replicas` of a cluster; run a `worker` for services on other hosts."""
 
 from __future__ import annotations
 
@@ -53,6 +53,8 @@ def check() -> None:
     """Check settings, key file, data folder and where the model is, without starting anything."""
     from app.engines.names import ModelNames
     from app.storage.folders import FolderUnusable, prepare
+    from app.workers.opening import check as check_workers
+    from app.workers.opening import told
     from decoding.device.devices import parse
     from decoding.engine.slot_choice import told_before
     from decoding.errors import ModelNotFound
@@ -67,8 +69,12 @@ def check() -> None:
         places = {one.model: whereabouts(one) for one in settings.each_model()}
         ModelNames([public_name(name) for name in places], settings.model_aliases)
         check_devices(settings)
-        computed = list(precisions(settings))
-        computed += [told_before(device, settings.slots) for device in parse(settings.devices)]
+        check_workers(settings)
+        if settings.workers_url is not None:
+            computed = [told(settings)]
+        else:
+            computed = list(precisions(settings))
+            computed += [told_before(device, settings.slots) for device in parse(settings.devices)]
         check_ffmpeg()
         prepare(settings.data_dir)
     except (ModelNotFound, DecoderFailed, FolderUnusable, ValueError, OSError) as error:
@@ -127,6 +133,29 @@ def replicas() -> None:
 
 
 @cli.command()
+def worker() -> None:
+    """Decode windows of services on other hosts, by the Postgres of LONGFORM_WORKERS_URL.
+
+    Needs no folder and no port. Ends by SIGTERM or Ctrl-C; what it had goes to other workers.
+    """
+    from app.storage.tables import DATABASE_ERRORS, DatabaseUnusable
+    from app.workers.process import run_worker
+    from decoding.errors import DecodingError
+
+    settings = read_settings({})
+    if settings.workers_url is None:
+        fail("LONGFORM_WORKERS_URL is not set: there is no database to take windows from")
+    if len(settings.each_model()) > 1:
+        fail("a worker decodes one model: set LONGFORM_MODEL in place of LONGFORM_MODELS")
+    try:
+        run_worker(settings.each_model()[0])
+    except (DecodingError, DatabaseUnusable, ValueError, OSError) as error:
+        fail(str(error))
+    except DATABASE_ERRORS as error:
+        fail(f"the database cannot be opened: {getattr(error, 'orig', error)}")
+
+
+@cli.command()
 def settings() -> None:
     """List every setting, its default and its meaning."""
     table = Table()
@@ -176,6 +205,7 @@ def _put_together(settings: Settings, stopping: threading.Event) -> tuple[Engine
     from app.main import create_app
     from app.storage.folders import FolderInUse, FolderUnusable, prepare, room_lacking
     from app.storage.tables import DATABASE_ERRORS, DatabaseUnusable
+    from app.workers.opening import check as check_workers
     from decoding.errors import ModelNotFound
     from transcription.errors import DecoderFailed
     from transcription.ffmpeg import check_ffmpeg
@@ -185,6 +215,7 @@ def _put_together(settings: Settings, stopping: threading.Event) -> tuple[Engine
         check_ffmpeg()
         prepare(settings.data_dir)
         check_devices(settings)
+        check_workers(settings)
         for one in settings.each_model():
             check_model(one)
         idle_seconds = settings.idle_seconds

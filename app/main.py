@@ -6,7 +6,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -29,6 +28,7 @@ from app.http.results_api import result_routes
 from app.http.site import mount_files, site_routes
 from app.jobs.obstacles import obstacle_of
 from app.jobs.runs import Pipeline
+from app.release import release
 from app.service import Service
 from app.settings import Settings
 from app.storage.tables import DATABASE_ERRORS
@@ -63,7 +63,7 @@ def create_app(
 
     app = FastAPI(
         title="whisper-longform",
-        version=_version(),
+        version=release(),
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -127,10 +127,3 @@ def _response(error: ApiError) -> Response:
     headers = dict(error.headers)
     media_type = "application/json"
     return Response(error.encoded(), error.status, headers=headers, media_type=media_type)
-
-
-def _version() -> str:
-    try:
-        return version("whisper-longform")
-    except PackageNotFoundError:
-        return "0"

@@ -150,8 +150,9 @@ class Service:
 
     def launch(self) -> None:
         """Start the workflows and take up unfinished jobs. Blocks; call it in a thread."""
-        if self.lease is not None:
-            self.lease.open(known_executor(self.settings.data_dir))
+        if self.lease is not None and self.jobs.queue is not None:
+            self.lease.open()
+            self.jobs.queue.take_lost(known_executor(self.settings.data_dir))
         self.jobs.prepare(self.executor)
         self.workflows.launch()
         self.jobs.open()

@@ -79,7 +79,15 @@ class Settings(TranscriptionSettings):
         "other services, which set it too.",
     )
     lease_seconds: float = Field(
-        15.0, gt=0, description="A sharing service not heard of for so long loses its jobs."
+        15.0,
+        gt=0,
+        description="A sharing service not heard of for so long loses its jobs, a worker its "
+        "windows.",
+    )
+    workers_url: str | None = Field(
+        None,
+        description="postgresql://… by which windows go to workers (`python -m app worker`) on any "
+        "hosts; decoded on this machine if unset.",
     )
 
     max_upload_bytes: int = Field(2 * GIB, ge=1, description="Largest file taken.")
@@ -191,7 +199,15 @@ class Settings(TranscriptionSettings):
             raise ValueError("LONGFORM_WEBHOOKS needs LONGFORM_WEBHOOK_SECRET to sign them with")
         if self.shared_queue and not (self.database_url or "").startswith("postgres"):
             raise ValueError("LONGFORM_SHARED_QUEUE needs Postgres: set LONGFORM_DATABASE_URL")
+        if self.workers_url is not None and not self.workers_url.startswith("postgres"):
+            raise ValueError("LONGFORM_WORKERS_URL is the address of a Postgres: postgresql://…")
+        if self.workers_url is not None and self.ray_address is not None:
+            raise ValueError("set LONGFORM_WORKERS_URL or LONGFORM_RAY_ADDRESS, not both")
         return self
+
+    @property
+    def decodes_elsewhere(self) -> bool:
+        return self.workers_url is not None or super().decodes_elsewhere
 
     def each_model(self) -> tuple[Self, ...]:
         """These settings once for each model, the default first."""

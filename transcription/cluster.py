@@ -68,10 +68,8 @@ def connection_of(settings: Settings) -> Connection:
 def application_of(settings: Settings) -> Application:
     """The replicas that the settings ask for, under a name made of the model's."""
     name = re.sub(r"[^A-Za-z0-9.-]+", "-", public_name(settings.model)).strip("-")
-    # Of a service's settings only these: others are secrets. A model that is set is never replaced.
-    values = {one: getattr(settings, one) for one in Settings.model_fields}
-    named = Settings.model_construct(**values | {"ray_address": None})
-    return Application(f"longform-{name}", partial(open_replica, named), scaling_of(settings))
+    factory = partial(open_replica, settings.of_an_engine())
+    return Application(f"longform-{name}", factory, scaling_of(settings))
 
 
 def scaling_of(settings: Settings) -> Scaling:

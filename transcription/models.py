@@ -45,7 +45,7 @@ def checkpoint_of(name: str) -> str:
 def check_model(settings: Settings) -> None:
     """Raise `decoding.errors.ModelNotFound` for a model that is neither here nor official."""
     name = checkpoint_of(settings.model)
-    is_elsewhere = settings.ray_address is not None and "/" in name  # a path of replicas' hosts
+    is_elsewhere = settings.decodes_elsewhere and "/" in name  # a path of other hosts
     if name not in OFFICIAL_MEGABYTES and not is_elsewhere and not Path(name).exists():
         names = ", ".join((DEMO_MODEL, *OFFICIAL_MEGABYTES))
         raise ModelNotFound(f"there is no model {name!r}: give a path or one of {names}")
@@ -57,8 +57,8 @@ def whereabouts(settings: Settings) -> str:
     Raises `decoding.errors.ModelNotFound` as `check_model` does.
     """
     check_model(settings)
-    if settings.ray_address is not None:
-        return "is brought to each replica's host when it starts"
+    if settings.decodes_elsewhere:
+        return "is brought to each host that decodes when its engine is opened"
     name, root = settings.model, model_sources.model_folder(settings.model_dir)
     if name == DEMO_MODEL or (name not in CATALOGUE and Path(name).exists()):
         return f"lies in {checkpoint_of(name)}"
@@ -126,8 +126,8 @@ def settled(settings: Settings, report: FetchReport | None = None) -> Settings:
     `decoding.errors.ModelNotFound`.
     """
     report = report or ConsoleReport()
-    if settings.model not in OFFICIAL_MEGABYTES or settings.ray_address is not None:
-        return settings  # replicas bring their models themselves
+    if settings.model not in OFFICIAL_MEGABYTES or settings.decodes_elsewhere:
+        return settings  # other hosts bring their models themselves
     try:
         _bring(settings, report)
     except ModelNotFound as error:

@@ -105,6 +105,17 @@ class Settings(BaseSettings):
         """Whether somebody chose the model; the default may be replaced where it cannot be had."""
         return "model" in self.model_fields_set
 
+    @property
+    def decodes_elsewhere(self) -> bool:
+        """Whether engines, and the models that they bring, are on other hosts."""
+        return self.ray_address is not None
+
+    def of_an_engine(self) -> Settings:
+        """As an engine on another host has them: no secrets of a service, and no other model in
+        place of the one that is set."""
+        values = {name: getattr(self, name) for name in Settings.model_fields}
+        return Settings.model_construct(**values | {"ray_address": None})
+
     @model_validator(mode="after")
     def _cluster_is_whole(self) -> Self:
         if self.ray_address is not None and self.ray_token_file is None:

@@ -14,6 +14,7 @@ from app.engines.pool import Opening
 from app.engines.states import Progress
 from app.logs import log_to_stderr
 from app.settings import Settings
+from app.workers.opening import open_workers
 from decoding.types import Decoder
 from transcription.fetch_report import Moved
 from transcription.model_names import public_name
@@ -37,6 +38,7 @@ class ModelOpening:
     """Opens the engine of one model; what it had to be replaced by, it stays."""
 
     def __init__(self, settings: Settings, stopping: threading.Event) -> None:
+        self._given = settings
         self._settings: TranscriptionSettings = settings
         self._stopping = stopping
 
@@ -44,8 +46,12 @@ class ModelOpening:
         from transcription import models  # what loads torch waits until the port is open
 
         self._settings = models.settled(self._settings, _Report(tell, self._stopping))
-        tell(Progress("loading"))
-        decoder = models.open_decoder(self._settings, own_process=True, prepare=log_to_stderr)
+        if self._given.workers_url is not None:
+            tell(Progress("waiting_for_worker"))
+            decoder = open_workers(self._given, self._stopping)
+        else:
+            tell(Progress("loading"))
+            decoder = models.open_decoder(self._settings, own_process=True, prepare=log_to_stderr)
         try:
             tell(Progress("warming_up"))
             from transcription.warm_up import warm_up

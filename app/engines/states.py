@@ -11,7 +11,9 @@ from typing import Literal
 from decoding.types import ModelCard
 
 State = Literal["closed", "opening", "open", "closing", "unavailable", "unusable"]
-Phase = Literal["waiting", "downloading", "loading", "warming_up", "waiting_for_room"]
+Phase = Literal[
+    "waiting", "downloading", "loading", "warming_up", "waiting_for_room", "waiting_for_worker"
+]
 MB = 1_000_000
 
 
@@ -40,6 +42,8 @@ class Progress:
                 return "is loaded and warms up"
             case "waiting_for_room":
                 return "does not fit beside the other models and waits for them to be unloaded"
+            case "waiting_for_worker":
+                return "waits for a worker"
 
 
 WAITING = Progress("waiting")

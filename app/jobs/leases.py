@@ -1,8 +1,8 @@
-"""Keeps the lease of a service that shares a queue, and takes over from those that died.
+"""Keeps the lease of a service or worker that shares a queue, and takes over from those that died.
 
 Decides nothing about jobs: app/jobs/jobs.py is told that there may be new ones. Whoever lost its
 lease without dying goes on under the same name with a new one; what it had is fenced off by
-generation (app/storage/shared_queue.py).
+generation (app/storage/shared_queue.py, app/storage/taken_clips.py).
 """
 
 from __future__ import annotations
@@ -10,13 +10,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import Protocol
 
-from app.storage.shared_queue import SharedQueue
 from app.storage.tables import DATABASE_ERRORS
 
 RENEWALS = 5  # in the time of a lease
 
 log = logging.getLogger(__name__)
+
+
+class Leased(Protocol):
+    """A queue that is shared, as one of those sees it that share it."""
+
+    def renew(self) -> bool:
+        """Hold the lease from now on; False when it had to be taken anew."""
+        ...
+
+    def take_over(self) -> list[str]:
+        """End leases of others that are over; their names."""
+        ...
+
+    def give_up(self) -> None: ...
 
 
 class Lease:
@@ -25,7 +39,7 @@ class Lease:
     `has_taken` is set when something was taken over; whoever sees to it clears it.
     """
 
-    def __init__(self, queue: SharedQueue, seconds: float) -> None:
+    def __init__(self, queue: Leased, seconds: float) -> None:
         self._queue = queue
         self._seconds = seconds
         self._pause = seconds / RENEWALS
@@ -35,13 +49,11 @@ class Lease:
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self.has_taken = threading.Event()
 
-    def open(self, former: str | None = None) -> None:
-        """Take the lease, and what services left that are gone; among them is `former`, which
-        worked in our data folder alone."""
+    def open(self) -> None:
+        """Take the lease, and what those left that are gone."""
         self._queue.renew()
         self._renewed = time.monotonic()
         self._queue.take_over()
-        self._queue.take_lost(former)
         self._thread.start()
 
     def close(self) -> None:
@@ -74,10 +86,10 @@ class Lease:
             self._may_take = now + self._seconds
         self._renewed = now
         if not is_held:
-            log.warning("the lease was lost: other services have taken over what was at work here")
+            log.warning("the lease was lost: others have taken over what was at work here")
         if now < self._may_take:
             return
         names = self._queue.take_over()
         if names:
-            log.warning("took over from other services", extra={"fields": {"services": names}})
+            log.warning("took over from others that are gone", extra={"fields": {"names": names}})
             self.has_taken.set()

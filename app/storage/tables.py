@@ -210,7 +210,7 @@ def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> 
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
-            _check_encoding(connection)
+            check_encoding(connection)
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7463301)"))
         schema_version.create(connection, checkfirst=True)
         found = connection.execute(sa.select(schema_version.c.version)).scalar() or 0
@@ -229,7 +229,8 @@ def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> 
     return len(migrations)
 
 
-def _check_encoding(connection: sa.Connection) -> None:
+def check_encoding(connection: sa.Connection) -> None:
+    """Raise `DatabaseUnusable` for a database of Postgres that cannot hold every language."""
     encoding = connection.execute(sa.text("SHOW server_encoding")).scalar()
     if encoding != "UTF8":
         raise DatabaseUnusable(

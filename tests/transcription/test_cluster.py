@@ -62,7 +62,7 @@ def test_no_secret_of_the_service_goes_to_replicas():
 def test_nothing_is_fetched_for_replicas_here():
     settings = Settings(**THERE, model="turbo")
     assert settled(settings) is settings
-    assert whereabouts(settings) == "is brought to each replica's host when it starts"
+    assert whereabouts(settings) == "is brought to each host that decodes when its engine is opened"
 
 
 def test_what_is_missing_is_told_before_anything_is_started():
