@@ -65,12 +65,17 @@ def open_workers(settings: Settings, stopping: threading.Event) -> Decoder:
         raise
 
 
-def open_worker(settings: Settings, decoder: Decoder) -> Worker:
-    """A worker with this engine, which is one of these settings."""
+def open_worker(settings: Settings, open_engine: Callable[[], Decoder]) -> Worker:
+    """A worker whose engine is one of these settings; opened when the database is known to be
+    there. Raises `DatabaseUnusable`, `DATABASE_ERRORS`, and what opening the engine raises."""
     assert settings.workers_url is not None
     name = f"worker-{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
     clips = TakenClips(settings.workers_url, name, kind_of(settings), settings.lease_seconds)
-    return Worker(decoder, clips, settings.lease_seconds)
+    try:
+        return Worker(open_engine(), clips, settings.lease_seconds)
+    except BaseException:
+        clips.close()
+        raise
 
 
 def _awaited(look: Callable[[], list[WorkerCard]], stopping: threading.Event) -> list[WorkerCard]:

@@ -19,13 +19,14 @@ from app.storage.taken_clips import AHEAD, ClipKey, TakenClip, TakenClips
 from decoding.errors import EngineAway, EngineFailed, PoisonClip, ReplicaLost
 from decoding.types import Decoded, Decoder
 
+GOODBYE_SECONDS = 2.0
 LOOK_SECONDS = 1.0  # between two looks at the queue when nothing is heard of it
 
 log = logging.getLogger(__name__)
 
 
 class Worker:
-    """One engine, and the clips that it has taken. The engine stays the caller's to close."""
+    """One engine, and the clips that it has taken. Closes both when it has run."""
 
     def __init__(self, decoder: Decoder, clips: TakenClips, lease_seconds: float) -> None:
         self._decoder = decoder
@@ -40,28 +41,21 @@ class Worker:
         self._lease = Lease(self, lease_seconds)
 
     def run(self, stopping: threading.Event) -> None:
-        """Work until `stopping`; what is not done then, another worker gets at once.
+        """Work until `stopping`, once; what is not done then, another worker gets at once.
 
         Raises `DATABASE_ERRORS` when the database is not there at the start; later it is waited
         for.
         """
-        self._lease.open()
-        listener = threading.Thread(target=self._listen, args=(stopping,), daemon=True)
-        listener.start()
-        looked = 0.0
-        while not stopping.is_set():
-            try:
-                self._write()
-                if time.monotonic() - looked >= LOOK_SECONDS:
-                    looked = time.monotonic()
-                    self._let_go()
-                self._take()
-            except DATABASE_ERRORS as error:
-                log.warning("the database: %s", type(error).__name__)
-                stopping.wait(LOOK_SECONDS)
-            self._wake.wait(LOOK_SECONDS)
-            self._wake.clear()
-        self._lease.close()
+        try:
+            self._lease.open()
+            listener = threading.Thread(target=self._listen, args=(stopping,), daemon=True)
+            listener.start()
+            self._work(stopping)
+            self._lease.close()
+            listener.join(GOODBYE_SECONDS)
+        finally:
+            self._clips.close()
+            self._decoder.close()
 
     def wake(self) -> None:
         """Look at the queue now, or notice that it is time to stop."""
@@ -84,6 +78,21 @@ class Worker:
         self._clips.give_up()
 
     # The thread that works
+
+    def _work(self, stopping: threading.Event) -> None:
+        looked = 0.0
+        while not stopping.is_set():
+            try:
+                self._write()
+                if time.monotonic() - looked >= LOOK_SECONDS:
+                    looked = time.monotonic()
+                    self._let_go()
+                self._take()
+            except DATABASE_ERRORS as error:
+                log.warning("the database: %s", type(error).__name__)
+                stopping.wait(LOOK_SECONDS)
+            self._wake.wait(LOOK_SECONDS)
+            self._wake.clear()
 
     def _write(self) -> None:
         """Write what has ended; what another worker is to decode goes back."""

@@ -26,6 +26,7 @@ from app.settings import Settings
 from decoding.types import Clip, Decoded, Decoder, DecodingOptions, EngineStatistics
 from tests.app.planted import WORDS_PER_WINDOW, PlantedDecoder, transcribe_plainly
 from tests.app.planted_replicas import on_cluster
+from tests.app.planted_worker import by_workers
 from tests.trust.claimed_sound import transcribe_claimed
 from tests.trust.durable_steps import DurableSteps
 
@@ -137,6 +138,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--words", type=int, default=WORDS_PER_WINDOW, help="planted: in a window")
     parser.add_argument("--kill-at", type=int, help="end before this step that lasts on disk")
     parser.add_argument("--database", help="postgresql://…, SQLite if not given")
+    parser.add_argument("--workers", help="planted: postgresql://… whose workers decode")
     parser.add_argument("--ray", help="planted: HOST:PORT of a cluster, whose replicas decode")
     parser.add_argument("--token", type=Path, help="file of that cluster's token")
     parser.add_argument("--replicas", type=int, default=3, help="planted: on the cluster")
@@ -150,6 +152,8 @@ def _die(is_time: bool) -> None:
 
 
 def _decoder(given: argparse.Namespace, settings: Settings) -> Decoder:
+    if given.workers is not None:
+        return by_workers(given.workers)
     if given.ray is not None:
         return on_cluster(given.ray, given.token, given.pace, given.replicas)
     if given.model == "planted":

@@ -86,11 +86,47 @@ def test_check_says_what_is_on_a_cluster(tmp_path: Path):
         return
     assert checked.exit_code == 0
     assert "replicas on the Ray cluster at head:6379: 1, 1 cards each" in checked.output
-    assert "the model turbo is brought to each replica's host" in checked.output
+    assert "the model turbo is brought to each host that decodes" in checked.output
     assert run("check", **cluster, LONGFORM_RAY_REPLICAS="0").exit_code == 2
     assert run("check", **{**cluster, "LONGFORM_MODEL": "turbi"}).exit_code == 2
     assert run("check", **{**cluster, "LONGFORM_MODEL": "/models/of/replicas.pt"}).exit_code == 0
     assert run("check", **{**cluster, "LONGFORM_RAY_ADDRESS": "auto"}).exit_code == 2
+
+
+def test_check_says_that_workers_decode(tmp_path: Path):
+    there = {
+        "LONGFORM_DATA_DIR": str(tmp_path),
+        "LONGFORM_MODEL": "/models/of/workers.pt",
+        "LONGFORM_WORKERS_URL": "postgresql://nobody@nowhere/windows",
+    }
+    checked = run("check", **there)
+    assert checked.exit_code == 0
+    assert "workers (python -m app worker) decode /models/of/workers.pt" in checked.output
+    assert "computes in" not in checked.output
+    assert run("check", **{**there, "LONGFORM_WORKERS_URL": ""}).exit_code == 2
+
+
+def test_windows_go_one_way_to_other_hosts():
+    url = "postgresql://a/b"
+    with pytest.raises(ValidationError, match="LONGFORM_WORKERS_URL"):
+        Settings(workers_url="sqlite:///shared.db")
+    with pytest.raises(ValidationError, match="not both"):
+        Settings(workers_url=url, ray_address="head:6379", ray_token_file="token")
+    assert Settings(workers_url=url).decodes_elsewhere
+    assert not Settings().decodes_elsewhere
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({}, "LONGFORM_WORKERS_URL is not set"),
+        ({"LONGFORM_WORKERS_URL": "postgresql://a/b", "LONGFORM_MODELS": "base,tiny"}, "one model"),
+    ],
+)
+def test_a_worker_needs_a_database_and_one_model(environment: dict[str, str], sentence: str):
+    refused = run("worker", **environment)
+    assert refused.exit_code == 2
+    assert sentence in refused.output
 
 
 def test_replicas_need_a_cluster():

