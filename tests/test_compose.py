@@ -34,3 +34,31 @@ def test_both_services_are_told_the_same():
     assert on_top["longform-second"]["environment"] == first
     assert {"LONGFORM_SHARED_QUEUE", "LONGFORM_DATABASE_URL"} < first.keys()
     assert {name.removeprefix("LONGFORM_").lower() for name in first} <= set(Settings.model_fields)
+
+
+def test_workers_are_confined_as_services_and_reach_less():
+    first = services_of("compose.yaml")["longform"]
+    worker = services_of("compose.workers.yaml")["worker"]
+    same = first.keys() - OWN - {"volumes"}
+    assert {key: worker.get(key) for key in same} == {key: first[key] for key in same}
+    assert worker["volumes"] == ["models:/models"]
+    assert "ports" not in worker
+    assert worker["deploy"] == {"replicas": 2}
+    assert worker["command"] == ["worker"]
+
+
+def test_services_and_workers_are_told_of_one_database():
+    on_top, database = services_of("compose.workers.yaml"), services_of("compose.postgres.yaml")
+    worker = on_top.pop("worker")
+    url = database["longform"]["environment"]["LONGFORM_DATABASE_URL"]
+    for service in on_top.values():
+        assert service["environment"] == {"LONGFORM_WORKERS_URL": url}
+    first = services_of("compose.yaml")["longform"]["environment"]
+    assert worker["environment"] == {
+        "LONGFORM_WORKERS_URL": url,
+        "LONGFORM_MODEL": first["LONGFORM_MODEL"],
+        "LONGFORM_HOST": "127.0.0.1",
+    }
+    assert on_top.keys() == database.keys() - {"postgres"}
+    named = {name.removeprefix("LONGFORM_").lower() for name in worker["environment"]}
+    assert named <= set(Settings.model_fields)

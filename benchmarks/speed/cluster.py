@@ -65,15 +65,16 @@ def measure(
         yield Scaled(replicas, windows, answer["seconds"], least, answer["wrong"], hosts.kind)
 
 
-def tell(rows: Iterable[Scaled]) -> None:
+def tell(rows: Iterable[Scaled], what: str = "Replicas") -> None:
     """A table on the terminal, as rows come."""
     found: list[Scaled] = []
     for row in rows:
         found.append(row)
-        note(f"{sum(row.replicas)} replicas on {len(row.replicas)} hosts: {row.efficiency:.0%}")
+        name = what.lower()
+        note(f"{sum(row.replicas)} {name} on {len(row.replicas)} hosts: {row.efficiency:.0%}")
     first = found[0]
     engine = f"a timed engine, {SECONDS:g} s a window, {SLOTS} at once"
-    title = f"Replicas of {engine}; hosts are {first.kind}"
+    title = f"{what} of {engine}; hosts are {first.kind}"
     show(title, COLUMNS, [cells(row, first) for row in found])
 
 

@@ -36,10 +36,10 @@ def main() -> None:
     at_once = 2 * given.replicas * given.slots
     connection = Connection(given.address, given.token)
     decoder = open_gateway(Gateway(connection, application, Limits(clips=2 * at_once)))
-    _wait_for(decoder, given.replicas * given.slots)
-    _decode(decoder, at_once, at_once)
+    wait_for_slots(decoder, given.replicas * given.slots)
+    decode_noise(decoder, at_once, at_once)
     began = time.monotonic()
-    wrong = _decode(decoder, given.windows, at_once)
+    wrong = decode_noise(decoder, given.windows, at_once)
     answer = {"seconds": time.monotonic() - began, "wrong": wrong}
     sys.stdout.write(json.dumps(answer) + "\n")
     decoder.close()
@@ -56,12 +56,13 @@ def _arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def _wait_for(decoder: Decoder, slots: int) -> None:
+def wait_for_slots(decoder: Decoder, slots: int) -> None:
+    """Until all of them are there."""
     while decoder.statistics().slots < slots:
         time.sleep(0.2)
 
 
-def _decode(decoder: Decoder, count: int, at_once: int) -> int:
+def decode_noise(decoder: Decoder, count: int, at_once: int) -> int:
     """Decode so many windows of 30 s, so many under way at a time; how many texts are wrong."""
     noise = np.random.default_rng(7)
     clips = [

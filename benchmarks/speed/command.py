@@ -13,6 +13,7 @@ from benchmarks.cli.selection import RunFolder
 from benchmarks.machine import describe_machine
 from benchmarks.speed import cluster as scaling
 from benchmarks.speed import fairness, gpu, proof
+from benchmarks.speed import postgres_workers as by_postgres
 from benchmarks.speed import selection as choose
 from benchmarks.speed.host import decoding_per_window, measure_host, told, told_alone
 from benchmarks.speed.plan import Scale, absent, check_systems, file_works, window_works
@@ -58,6 +59,7 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
     lengths: choose.Lengths = "10,60,180",
     out: RunFolder = None,
     markdown: choose.Markdown = None,
+    workers: choose.Workers = "",
     dry_run: choose.DryRun = False,
 ) -> None:
     with explained():
@@ -92,6 +94,9 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
             check_systems(amount.systems)
             with kept_when_interrupted():
                 processor_report.run(names, amount, markdown, json_file)
+        elif workers:
+            scaling.tell(by_postgres.measure(workers), "Workers")
+            note(by_postgres.told(by_postgres.measure_flow(workers)))
         else:
             scale = Scale(
                 device=device,

@@ -61,6 +61,12 @@ Cluster = Annotated[
         "--cluster", help="Scaling over 1, 2, 3 hosts and 16 replicas instead: a timed engine."
     ),
 ]
+Workers = Annotated[
+    str,
+    typer.Option(
+        metavar="URL", help="The same with workers by this Postgres, on this machine, instead."
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="With --gpu: all of it at toy size, on any device.")
 ]
