@@ -1,4 +1,4 @@
-"""A recording over 1, 2 and 3 hosts of a Ray cluster: the transcript is the same to the last figure.
+"""A recording over 1, 2 and 3 hosts of a Ray cluster: its transcript is the same to a figure.
 
 Hosts are network namespaces of this machine.
 """
