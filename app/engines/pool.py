@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 from app.engines.states import WAITING, ModelStatus, Progress, State
-from decoding.errors import DoesNotFit, EngineFailed, ModelUnavailable
+from decoding.errors import DoesNotFit, EngineAway, EngineFailed, ModelUnavailable
 from decoding.types import Decoder, EngineStatistics, ModelCard
 
 LOOK_SECONDS = 0.1  # between two looks whether there is room
@@ -348,6 +348,8 @@ def _trouble(error: Exception) -> str:
         return "could not be downloaded"
     if isinstance(error, DoesNotFit):
         return "does not fit into the device's memory"
+    if isinstance(error, EngineAway):
+        return "has no engine that answers"
     return "could not be loaded" if isinstance(error, PASSING) else "cannot be used"
 
 

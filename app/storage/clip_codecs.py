@@ -55,6 +55,7 @@ def encode_request(clip: Clip, options: DecodingOptions) -> str:
 
 
 def decode_request(stored: str) -> Request:
+    """Raises ValueError for what is none."""
     return _REQUEST.validate_json(stored)
 
 
@@ -84,7 +85,11 @@ def encode_outcome(outcome: Decoded | Exception) -> bytes:
 
 
 def decode_outcome(stored: bytes) -> Decoded | DecodingError:
-    (told,) = _OUTCOME.validate_json(zlib.decompress(stored))
+    """What is no outcome is `EngineFailed`: whoever reaches the database may have written it."""
+    try:
+        (told,) = _OUTCOME.validate_json(zlib.decompress(stored))
+    except (ValueError, zlib.error):
+        return EngineFailed("what a worker wrote cannot be read")
     if told.decoded is not None:
         return told.decoded
     return _ERRORS.get(told.error or "", EngineFailed)(told.message)

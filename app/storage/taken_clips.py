@@ -19,8 +19,10 @@ from app.storage.asked_clips import answers_for
 from app.storage.clip_codecs import decode_request, encode_card, encode_outcome
 from app.storage.clip_queue import FOR_WORKERS, NO_OUTCOME, NOW, ClipQueue, EngineKind, tell
 from app.storage.clip_tables import clips, workers
+from decoding.errors import EngineFailed
 from decoding.types import Clip, Decoded, DecodingOptions, ModelCard
 
+UNREADABLE = EngineFailed("what was asked cannot be read")
 AHEAD = 2  # times its slots a worker has in hand, when no other worker has a slot free
 _FIRST = (clips.c.windows_left, clips.c.start, clips.c.asker, clips.c.number)
 _PLACES = "SELECT * FROM unnest(%s::text[], %s::bigint[])"
@@ -73,7 +75,14 @@ class TakenClips(ClipQueue):
                 taken = connection.execute(chosen).all()
             samples = _samples(connection, [(row.asker, row.number) for row in taken])
             rows = sorted(taken, key=lambda row: (row.windows_left, row.start, row.number))
-            return [_taken(row, samples[row.asker, row.number]) for row in rows]
+            found: list[TakenClip] = []
+            for row in rows:
+                try:
+                    found.append(_taken(row, samples[row.asker, row.number]))
+                except ValueError:  # nobody could
+                    outcome = encode_outcome(UNREADABLE)
+                    connection.execute(self._of([_key(row)]).values(outcome=outcome))
+            return found
 
     def begin_alone(self, keys: Collection[ClipKey]) -> None:
         """Nothing else is decoded here from now on: a death counts as theirs."""
@@ -196,6 +205,10 @@ def _samples(
         return {(asker, number): samples for asker, number, samples in cursor.fetchall()}
 
 
+def _key(row: Any) -> ClipKey:
+    return ClipKey(row.asker, row.number, row.generation)
+
+
 def _taken(row: Any, samples: bytes) -> TakenClip:
     request = decode_request(row.request)
     clip = Clip(
@@ -207,5 +220,4 @@ def _taken(row: Any, samples: bytes) -> TakenClip:
         seed=request.seed,
         needed_until=request.needed_until,
     )
-    key = ClipKey(row.asker, row.number, row.generation)
-    return TakenClip(key, clip, request.options, row.is_suspect)
+    return TakenClip(_key(row), clip, request.options, row.is_suspect)

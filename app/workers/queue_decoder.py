@@ -160,8 +160,14 @@ class QueueDecoder:
                     self._look()
             except DATABASE_ERRORS as error:
                 log.warning("the workers' database: %s", type(error).__name__)
-                self._closing.wait(self._limits.look_seconds)
-                self._wake.set()
+                self._wait_after_failure()
+            except Exception as error:  # the outermost place: without this thread nothing goes on
+                log.error("carrying windows failed", exc_info=error)
+                self._wait_after_failure()
+
+    def _wait_after_failure(self) -> None:
+        self._closing.wait(self._limits.look_seconds)
+        self._wake.set()
 
     def _drop(self) -> None:
         with self._lock:

@@ -91,6 +91,9 @@ class Worker:
             except DATABASE_ERRORS as error:
                 log.warning("the database: %s", type(error).__name__)
                 stopping.wait(LOOK_SECONDS)
+            except Exception as error:  # the outermost place: another clip may be fine
+                log.error("taking windows failed", exc_info=error)
+                stopping.wait(LOOK_SECONDS)
             self._wake.wait(LOOK_SECONDS)
             self._wake.clear()
 

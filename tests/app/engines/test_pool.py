@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from decoding.errors import EngineFailed, ModelUnreadable
+from decoding.errors import EngineAway, EngineFailed, ModelUnreadable
 from tests.app.calls import until
 from tests.app.engines.planted_models import PlantedOpening, pool_of
 
@@ -115,6 +115,22 @@ def test_what_may_pass_is_tried_again(failure: Exception, state: str):
     until(lambda: pool.default.state == state, f"it is {state}")
     until(lambda: told and told[-1][0] == state, "all was told")
     assert told[0] == ("unavailable" if state == "open" else "unusable", failure)
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (EngineAway("no worker is there"), "has no engine that answers"),
+        (EngineFailed("killed"), "could not be loaded"),
+        (ModelUnreadable("damaged"), "cannot be used"),
+    ],
+)
+def test_what_is_told_of_a_failure_is_no_more_than_what_it_was(failure: Exception, told: str):
+    pool = pool_of(PlantedOpening("one", *100 * (failure,)))
+    pool.want("one")
+    until(lambda: pool.default.trouble is not None, "it failed")
+    assert pool.default.trouble == told
+    pool.close()
 
 
 def test_an_engine_that_died_takes_no_jobs():

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import pickle
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -48,6 +50,23 @@ def test_a_strange_error_is_a_failed_engine():
     told = decode_outcome(encode_outcome(KeyError("odd")))
     assert type(told) is EngineFailed
     assert str(told) == "KeyError: 'odd'"
+
+
+class Opened:
+    """Pickled, it would be a call of `open`."""
+
+    def __reduce__(self):
+        return open, ("/dev/null", "w")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [b"", b"[]", zlib.compress(b"[{}, {}]"), pickle.dumps(Opened())],
+    ids=["nothing", "not packed", "two of them", "pickled"],
+)
+def test_what_is_no_outcome_is_a_failed_engine_and_never_run(written):
+    assert type(decode_outcome(written)) is EngineFailed
+    assert type(decode_outcome(zlib.compress(written))) is EngineFailed
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])

@@ -17,7 +17,7 @@ from app.storage.clip_queue import EngineKind
 from app.storage.clip_tables import clips, create
 from app.storage.tables import DatabaseUnusable, open_engine
 from app.storage.taken_clips import ClipKey, TakenClip, TakenClips
-from decoding.errors import PoisonClip
+from decoding.errors import EngineFailed, PoisonClip
 from decoding.types import DecodingOptions
 from tests.app.calls import until
 from tests.app.killing import postgres
@@ -252,6 +252,17 @@ def test_a_clip_sent_twice_is_there_once(make: Make):
     ask(service, 1)
     ask(service, 1, 2)
     assert numbers(take(worker, slots=4)) == [1, 2]
+
+
+def test_what_cannot_be_read_is_answered_and_keeps_nobody_busy(make: Make):
+    service, worker = make(AskedClips), make(TakenClips)
+    ask(service, 1, 2)
+    with service._engine.begin() as connection:
+        broken = sa.update(clips).where(clips.c.number == 1, clips.c.asker == service._name)
+        connection.execute(broken.values(request='{"options": {}}'))
+    assert numbers(take(worker)) == [2]
+    ((number, outcome),) = service.collect()
+    assert (number, type(outcome)) == (1, EngineFailed)
 
 
 def test_both_sides_hear_of_each_other(make: Make):
