@@ -49,8 +49,8 @@ class QueueDecoder:
     """A `Decoder` over all workers of one kind. Closing it leaves them as they are.
 
     `found`: the workers that there are, one at least. A clip fails with `ReplicaLost` when its row
-    is gone, its worker's engine failed, or no answer came in time; with `EngineAway` while no
-    worker lives, or the database is silent.
+    is gone, its worker's engine failed, or no answer came in time; with `EngineAway` when no
+    worker has lived for a lease, or the database is silent.
     """
 
     def __init__(
@@ -65,7 +65,8 @@ class QueueDecoder:
         self._card = found[0].card
         self._statistics = CallStatistics(1, _slots(found))  # each slot counts as a replica
         self._looks = 0
-        self._heard = time.monotonic()
+        self._heard = self._served = time.monotonic()
+        self._patience = lease_seconds  # with workers that are being started again
         self._numbers = itertools.count()
         self._calls: dict[int, _Call] = {}
         self._unwanted: set[int] = set()  # numbers of clips that may be there still
@@ -127,15 +128,19 @@ class QueueDecoder:
         """Why clips are not taken now."""
         if time.monotonic() - self._heard > self._limits.silence_seconds:
             return OUT_OF_REACH
-        return None if self._statistics.running else NO_WORKER
+        has_waited = time.monotonic() - self._served > self._patience
+        return NO_WORKER if has_waited else None
 
     # The thread of the lease
 
     def renew(self) -> bool:
         """Also counts the workers."""
         is_held = self._clips.renew()
-        self._statistics.note_running(_slots(self._clips.workers()))
+        slots = _slots(self._clips.workers())
+        self._statistics.note_running(slots)
         self._heard = time.monotonic()
+        if slots:
+            self._served = self._heard
         return is_held
 
     def take_over(self) -> list[str]:

@@ -74,13 +74,9 @@ class Workers:
         process.stdout.close()
         self.processes.remove(process)
 
-    def replace_dead(self) -> int:
-        """Start another for each that has ended; how many had."""
-        dead = [process for process in self.processes if process.poll() is not None]
-        for process in dead:
-            self.end(process)
-            self.start()
-        return len(dead)
+    def num_dead(self) -> int:
+        """Those that ended by themselves."""
+        return sum(process.poll() is not None for process in self.processes)
 
     def count(self) -> int:
         """Those that hold a lease."""
