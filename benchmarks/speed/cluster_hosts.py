@@ -53,8 +53,8 @@ def can_make_namespaces() -> bool:
         return False
     name = f"longform-{os.getpid()}"
     try:
-        made = _ip("netns", "add", name, check=False)
-        _ip("netns", "del", name, check=False)
+        made = ip("netns", "add", name, check=False)
+        ip("netns", "del", name, check=False)
     except OSError:
         return False
     return made
@@ -74,13 +74,13 @@ def _namespaces(folder: Path, token: Path, cpus: Sequence[int]) -> Iterator[Host
     bridge = f"lf{os.getpid()}"
     head = f"{NETWORK}.1:{PORT}"
     with ExitStack() as stack:
-        _ip("link", "add", bridge, "type", "bridge")
-        stack.callback(_ip, "link", "del", bridge, check=False)
-        _ip("link", "set", bridge, "up")
+        ip("link", "add", bridge, "type", "bridge")
+        stack.callback(ip, "link", "del", bridge, check=False)
+        ip("link", "set", bridge, "up")
         for number, count in enumerate((0, *cpus), start=1):
             name = f"{bridge}h{number}"
-            _add_host(name, bridge, number)
-            stack.callback(_ip, "netns", "del", name, check=False)
+            add_host(name, bridge, f"{NETWORK}.{number}/24")
+            stack.callback(ip, "netns", "del", name, check=False)
             place = f"--port={PORT}" if number == 1 else f"--address={head}"
             role = ["--head", "--include-dashboard=false"] if number == 1 else []
             command = ["ip", "netns", "exec", name, sys.executable, "-m", "ray.scripts.scripts"]
@@ -94,16 +94,16 @@ def _namespaces(folder: Path, token: Path, cpus: Sequence[int]) -> Iterator[Host
         yield Hosts(Connection(head, token), "network namespaces", first)
 
 
-def _add_host(name: str, bridge: str, number: int) -> None:
-    """A namespace with one link to the bridge."""
+def add_host(name: str, bridge: str, address: str) -> None:
+    """A namespace with one link to the bridge; the link's end there is called `name` + a."""
     here, there = f"{name}a", f"{name}b"
-    _ip("netns", "add", name)
-    _ip("link", "add", here, "type", "veth", "peer", "name", there)
-    _ip("link", "set", here, "master", bridge, "up")
-    _ip("link", "set", there, "netns", name)
-    _ip("-n", name, "addr", "add", f"{NETWORK}.{number}/24", "dev", there)
-    _ip("-n", name, "link", "set", there, "up")
-    _ip("-n", name, "link", "set", "lo", "up")
+    ip("netns", "add", name)
+    ip("link", "add", here, "type", "veth", "peer", "name", there)
+    ip("link", "set", here, "master", bridge, "up")
+    ip("link", "set", there, "netns", name)
+    ip("-n", name, "addr", "add", address, "dev", there)
+    ip("-n", name, "link", "set", there, "up")
+    ip("-n", name, "link", "set", "lo", "up")
 
 
 @contextmanager
@@ -147,7 +147,8 @@ def _wait_for(process: subprocess.Popen[str], words: str) -> None:
     raise ConnectionError(f"a host of the cluster did not start: {told[-500:]}")
 
 
-def _ip(*arguments: str, check: bool = True) -> bool:
+def ip(*arguments: str, check: bool = True) -> bool:
+    """Run the command of that name; whether it could do it. Raises OSError if it could not."""
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
     if check and done.returncode:
         raise OSError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
