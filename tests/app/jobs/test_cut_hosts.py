@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,6 @@ from tests.app.jobs.test_lost_replicas import (
 from tests.app.killing import Killable, killable
 from tests.app.planted import text_of, wav
 from tests.decoding.cluster.three_nodes import only_by_night
-from tests.trust.processes import children_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
@@ -49,6 +47,10 @@ HEALTH = {  # docs/scaling.md
 }
 
 
+# A host does not see the processes of another: Ray would take them for its own.
+ALONE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+
+
 class Host:
     """One `ray start`, started again whenever it ends. The head is on this machine itself."""
 
@@ -58,7 +60,7 @@ class Host:
         role = ["--head", f"--port={PORT}", "--include-dashboard=false"]
         other = [f"--address={NETWORK}.1:{PORT}"]
         before = [] if self._is_head else ["ip", "netns", "exec", self.link]
-        self._command = [*before, sys.executable, "-m", "ray.scripts.scripts", "start"]
+        self._command = [*before, *ALONE, sys.executable, "-m", "ray.scripts.scripts", "start"]
         self._command += role if self._is_head else other
         self._command += [f"--node-ip-address={NETWORK}.{number}", "--disable-usage-stats"]
         self._command += [f"--num-cpus={0 if self._is_head else 2}", "--block"]
@@ -74,11 +76,8 @@ class Host:
 
     def kill(self) -> None:
         """It, and all that runs on it."""
-        process = self._process
-        assert process is not None
-        for pid in [process.pid, *below(process.pid)]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        assert self._process is not None
+        self._process.kill()
 
     def close(self) -> None:
         self._ending.set()
@@ -94,19 +93,7 @@ class Host:
                 stderr=subprocess.DEVNULL,
             )
             self._process.wait()
-            for pid in below(self._process.pid):  # what outlives it
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
             self._ending.wait(HEAD_SECONDS)
-
-
-def below(pid: int) -> list[int]:
-    """All that a process has started, and what that has."""
-    found: list[int] = []
-    with suppress(OSError):
-        for child in children_of(pid):
-            found += [child, *below(child)]
-    return found
 
 
 class Bench:
