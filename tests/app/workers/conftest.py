@@ -23,7 +23,7 @@ from decoding.types import Decoder
 from tests.app.calls import until
 from tests.app.killing import postgres
 
-LEASE_SECONDS = 1.5
+LEASE_SECONDS = 3.0  # more than a busy machine lets a thread wait
 LOOK_SECONDS = 0.1
 KIND = EngineKind("fake", "1.0")
 
