@@ -38,7 +38,7 @@ def test_both_services_are_told_the_same():
 
 def test_workers_are_confined_as_services_and_reach_less():
     first = services_of("compose.yaml")["longform"]
-    worker = services_of("compose.workers.yaml")["worker"]
+    worker = services_of("compose.workers.yaml")["longform-worker"]
     same = first.keys() - OWN - {"volumes"}
     assert {key: worker.get(key) for key in same} == {key: first[key] for key in same}
     assert worker["volumes"] == ["models:/models"]
@@ -49,7 +49,7 @@ def test_workers_are_confined_as_services_and_reach_less():
 
 def test_services_and_workers_are_told_of_one_database():
     on_top, database = services_of("compose.workers.yaml"), services_of("compose.postgres.yaml")
-    worker = on_top.pop("worker")
+    worker = on_top.pop("longform-worker")
     url = database["longform"]["environment"]["LONGFORM_DATABASE_URL"]
     for service in on_top.values():
         assert service["environment"] == {"LONGFORM_WORKERS_URL": url}

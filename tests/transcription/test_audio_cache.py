@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from tests.planted import plant, write_wav
-from transcription.audio import AudioLimits
 from transcription.audio_cache import NOTE
 from transcription.ingest import ingest
 from transcription.options import SpeechOptions, TranscriptionOptions
+from transcription.reader import ThreadReader
 
 OPTIONS = TranscriptionOptions()
-LIMITS = AudioLimits()
+READER = ThreadReader()
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def workspace(tmp_path):
 
 @pytest.fixture
 def sound(source, workspace):
-    return ingest(source, workspace, OPTIONS, LIMITS)
+    return ingest(source, workspace, OPTIONS, READER)
 
 
 def spoil(path):
@@ -46,13 +46,13 @@ def detected(sound):
 
 def test_the_second_time_nothing_is_decoded(source, workspace, sound):
     spoil(source)
-    assert ingest(source, workspace, OPTIONS, LIMITS) == sound
+    assert ingest(source, workspace, OPTIONS, READER) == sound
 
 
 def test_a_workspace_that_was_moved(source, workspace, sound):
     moved = workspace.rename(workspace.with_name("elsewhere"))
     spoil(source)
-    again = ingest(source, moved, OPTIONS, LIMITS)
+    again = ingest(source, moved, OPTIONS, READER)
     assert detected(again) == detected(sound)
     assert again.channels[0][0].path.parent == moved
 
@@ -63,7 +63,7 @@ def test_a_workspace_that_was_moved(source, workspace, sound):
     ids=["channels", "detector"],
 )
 def test_other_options_are_listened_to_anew(source, workspace, sound, options):
-    again = ingest(source, workspace, options, LIMITS)
+    again = ingest(source, workspace, options, READER)
     assert again.channels[0][0].path != sound.channels[0][0].path
 
 
@@ -78,6 +78,6 @@ def test_what_is_not_whole_is_decoded_again(source, workspace, sound, damage):
         samples.unlink()
     else:
         note.write_bytes(note.read_bytes()[:100])
-    again = ingest(source, workspace, OPTIONS, LIMITS)
+    again = ingest(source, workspace, OPTIONS, READER)
     assert again.channels[0][0].path != samples
     assert detected(again) == detected(sound)
