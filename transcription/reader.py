@@ -6,7 +6,7 @@ in the thread that iterates it, or in a process of its own (`transcription.reade
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
@@ -86,16 +86,19 @@ def _searched(
         for detector in detectors:
             closed.callback(detector.close)
         for _ in stream:
-            yield tuple(
-                ChannelRead(recording, detector.advance(recording))
-                for recording, detector in zip(stream.so_far, detectors, strict=True)
-            )
+            yield _advanced(stream.so_far, detectors)
         while any(detector.is_busy for detector in detectors):
-            yield tuple(
-                ChannelRead(recording, detector.advance(recording, wait=True))
-                for recording, detector in zip(stream.recordings, detectors, strict=True)
-            )
+            yield _advanced(stream.recordings, detectors, wait=True)
         pairs = zip(stream.recordings, detectors, strict=True)
         detected = tuple((recording, detector.finish(recording)) for recording, detector in pairs)
     masked = tuple(chain.from_iterable(noise.warnings_of(*one) for one in detected))
     return IngestedAudio(detected, (*stream.warnings, *masked))
+
+
+def _advanced(
+    recordings: Sequence[Recording], detectors: Sequence[SpeechDetector], *, wait: bool = False
+) -> tuple[ChannelRead, ...]:
+    return tuple(
+        ChannelRead(recording, detector.advance(recording, wait=wait))
+        for recording, detector in zip(recordings, detectors, strict=True)
+    )

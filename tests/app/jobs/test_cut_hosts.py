@@ -15,21 +15,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from benchmarks.speed.cluster_hosts import add_host, can_make_namespaces, ip
 from decoding.cluster.connection import Connection
-from tests.app.calls import until
+from tests.app.jobs.four_jobs import seconds_after
 from tests.app.jobs.test_lost_replicas import (
     PACE_SECONDS,
     SECONDS_OF_SOUND,
-    WINDOWS,
-    all_have_ended,
 )
 from tests.app.killing import Killable, killable
-from tests.app.planted import text_of, wav
 from tests.decoding.cluster.three_nodes import only_by_night
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
@@ -116,9 +114,6 @@ class Bench:
             ip("link", "set", f"{self._cut.link}a", "up")
             self._cut.kill()  # the cluster has forgotten it
 
-    def wait_for_windows(self, count: int) -> None:
-        until(lambda: len(self.service.windows("done")) >= count, f"{count} windows are decoded")
-
 
 @pytest.fixture(scope="module")
 def bench(
@@ -156,15 +151,8 @@ def test_nothing_is_lost(kind: str, bench: Bench, request: pytest.FixtureRequest
     """`--night 1`: ten of each kind."""
     times = []
     for number in range(max(1, round(CUTS * request.config.getoption("--night")))):
-        sounds = [wav(SECONDS_OF_SOUND, seed=10 * number + index) for index in range(4)]
-        before = len(bench.service.windows("done"))
-        ids = [bench.service.submit(sound) for sound in sounds]
-        bench.wait_for_windows(before + random.randint(8, WINDOWS // 2))
-        began = time.monotonic()
-        bench.cut(kind)
-        until(lambda ids=ids: all_have_ended(bench.service, ids), "all have ended")
-        times.append(time.monotonic() - began)
+        disturb = partial(bench.cut, kind)
+        asked = (bench.service, SECONDS_OF_SOUND, number, 8)
+        times.append(seconds_after(disturb, *asked))
         bench.mend(kind)
-        for job_id, sound in zip(ids, sounds, strict=True):
-            assert bench.service.transcript(job_id)["text"] == text_of(sound)
         print(f"{kind}: done {times[-1]:.0f} s after it", flush=True)  # noqa: T201 - a figure

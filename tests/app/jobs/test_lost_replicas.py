@@ -6,23 +6,22 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.app.calls import until
-from tests.app.killing import FINISHED, Killable, killable
-from tests.app.planted import text_of, wav
+from tests.app.jobs.four_jobs import seconds_after, windows_of
+from tests.app.killing import Killable, killable
 from tests.decoding.cluster.three_nodes import Nodes, only_by_night, three_nodes
 from tests.trust.processes import children_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
 SECONDS_OF_SOUND = 600
-WINDOWS = 4 * SECONDS_OF_SOUND // 30
+WINDOWS = windows_of(SECONDS_OF_SOUND)
 PACE_SECONDS = 1.0  # of a window; four at once in each of three replicas
 KILLS = 10
 GATEWAY = b"spawn_main"  # in the command line of the service's process that asks the cluster
@@ -54,9 +53,6 @@ class Bench:
                 self.service.kill()
                 self.service.start()
 
-    def wait_for_windows(self, count: int) -> None:
-        until(lambda: len(self.service.windows("done")) >= count, f"{count} windows are decoded")
-
 
 @pytest.fixture(scope="module")
 def bench(
@@ -76,24 +72,11 @@ def test_nothing_is_lost(kind: str, bench: Bench, request: pytest.FixtureRequest
     """`--night 1`: ten kills of each kind."""
     times = []
     for number in range(max(1, round(KILLS * request.config.getoption("--night")))):
-        sounds = [wav(SECONDS_OF_SOUND, seed=10 * number + index) for index in range(4)]
-        before = len(bench.service.windows("done"))
-        ids = [bench.service.submit(sound) for sound in sounds]
-        bench.wait_for_windows(before + random.randint(8, WINDOWS // 2))
-        began = time.monotonic()
-        bench.kill(kind)
-        until(lambda ids=ids: all_have_ended(bench.service, ids), "all have ended")
-        times.append(time.monotonic() - began)
-        for job_id, sound in zip(ids, sounds, strict=True):
-            assert bench.service.transcript(job_id)["text"] == text_of(sound)
+        disturb = partial(bench.kill, kind)
+        asked = (bench.service, SECONDS_OF_SOUND, number, 8)
+        times.append(seconds_after(disturb, *asked))
     alone = WINDOWS * PACE_SECONDS / 12
     print(  # noqa: T201 - the figure of a nightly run
         f"{kind}: {len(times)} kills, done {min(times):.0f} to {max(times):.0f} s after them; "
         f"undisturbed all of it takes {alone:.0f} s"
     )
-
-
-def all_have_ended(service: Killable, ids: list[str]) -> bool:
-    jobs = service.jobs()
-    assert all(jobs[job_id]["status"] != "failed" for job_id in ids), jobs
-    return all(jobs[job_id]["status"] in FINISHED for job_id in ids)

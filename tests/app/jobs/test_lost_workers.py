@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import random
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from app.storage.clip_tables import clips
 from app.storage.tables import open_engine
 from tests.app.calls import until
-from tests.app.killing import FINISHED, Killable, killable, postgres
-from tests.app.planted import text_of, wav
+from tests.app.jobs.four_jobs import seconds_after, windows_of
+from tests.app.killing import Killable, killable, postgres
 from tests.app.planted_worker import Workers, planted_workers
 
 SECONDS_OF_SOUND = 300
-WINDOWS = 4 * SECONDS_OF_SOUND // 30
+WINDOWS = windows_of(SECONDS_OF_SOUND)
 PACE_SECONDS = 0.5  # of a window; four at once in each of two workers
 KILLS = 10
 CUT = (
@@ -51,9 +51,6 @@ class Bench:
                 self._ask(CUT)
             case "rows":
                 self._ask(f"DELETE FROM {clips.name} RETURNING 1")
-
-    def wait_for_windows(self, count: int) -> None:
-        until(lambda: len(self.service.windows("done")) >= count, f"{count} windows are decoded")
 
     def rows(self) -> int:
         return self._ask(f"SELECT count(*) FROM {clips.name}")
@@ -96,26 +93,12 @@ def test_nothing_is_lost(kind: str, bench: Bench, request: pytest.FixtureRequest
     times = []
     for number in range(max(1, round(KILLS * request.config.getoption("--night")))):
         until(lambda: bench.workers.count() == 2, "both workers are there")
-        sounds = [wav(SECONDS_OF_SOUND, seed=10 * number + index) for index in range(4)]
-        before = len(bench.service.windows("done"))
-        ids = [bench.service.submit(sound) for sound in sounds]
-        moment = before + random.randint(4, WINDOWS // 2)
-        bench.wait_for_windows(moment)
-        began = time.monotonic()
-        bench.end(kind)
-        until(lambda ids=ids: all_have_ended(bench.service, ids), "all have ended")
-        times.append(time.monotonic() - began)
-        for job_id, sound in zip(ids, sounds, strict=True):
-            assert bench.service.transcript(job_id)["text"] == text_of(sound)
+        disturb = partial(bench.end, kind)
+        asked = (bench.service, SECONDS_OF_SOUND, number, 4)
+        times.append(seconds_after(disturb, *asked))
     until(lambda: not bench.rows(), "no row is left")
     alone = WINDOWS * PACE_SECONDS / 8
     print(  # noqa: T201 - the figure of a nightly run
         f"{kind}: {len(times)} ends, done {min(times):.1f} to {max(times):.1f} s after them; "
         f"undisturbed all of it takes {alone:.0f} s"
     )
-
-
-def all_have_ended(service: Killable, ids: list[str]) -> bool:
-    jobs = service.jobs()
-    assert all(jobs[job_id]["status"] != "failed" for job_id in ids), jobs
-    return all(jobs[job_id]["status"] in FINISHED for job_id in ids)
