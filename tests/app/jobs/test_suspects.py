@@ -25,8 +25,8 @@ from tests.app.planted import PlantedDecoder, copy_of, text_of, wav, wav_of
 from tests.trust.engines import KILLS, sound_that
 
 FRUITLESS_STARTS = 5
-SOUNDS = [wav(300, seed=seed) for seed in range(4)]  # each a group of eight windows and one of two
-FEW_WINDOWS = 6  # fewer than a group
+SOUNDS = [wav(300, seed=seed) for seed in range(7)]  # each a group of eight windows and one of two
+ONE_JOB = 10  # windows
 WINDOW_SAMPLES = 30 * 16_000
 
 
@@ -89,6 +89,7 @@ class Lives:
             engines=engines,
             until=stack,
             data_dir=self._folder,
+            running_jobs=len(SOUNDS),
             fruitless_starts=FRUITLESS_STARTS,
         )
         is_under_way = running.service.workflows.is_under_way
@@ -139,11 +140,11 @@ def poison(window: int) -> bytes:
 
 
 def test_a_job_that_always_comes_last_is_not_given_up(start: Start, tmp_path: Path):
-    """No life is long enough for a group of each job, and most are too short for one."""
+    """Every life is long enough for one job and too short for two; all are at work in each."""
     lives = Lives(start, tmp_path / "0")
-    jobs = lives.live(SOUNDS, windows=FEW_WINDOWS)
+    jobs = lives.live(SOUNDS, windows=ONE_JOB)
     while not jobs:
-        jobs = lives.live(windows=FEW_WINDOWS)
+        jobs = lives.live(windows=ONE_JOB)
     assert lives.deaths > FRUITLESS_STARTS
     assert [job["text"] for job in jobs] == [text_of(sound) for sound in SOUNDS]
 
