@@ -24,11 +24,14 @@ from decoding.engine.quality import (
 from decoding.engine.window_request import WindowRequest
 from decoding.model.vocabulary import SECONDS_PER_TIMESTAMP, Vocabulary
 from decoding.search.hypotheses import Hypothesis
-from decoding.search.state import NO_TIMESTAMP, Plan
+from decoding.search.state import ANY_LOOP, NO_TIMESTAMP, Plan
 from decoding.timing.words import split_at_timestamps, timed_text
 from decoding.types import Attempt, Decoded
 
 SEED_MASK = 2**64 - 1
+LONGEST_LOOP = 64
+"""Text tokens: what repeats more of them in a row is a loop, and another attempt begins. A window
+of clear speech has 60 to 110 in all."""
 
 
 def due_temperature(request: WindowRequest) -> float:
@@ -72,6 +75,7 @@ def plan_attempt(request: WindowRequest, n_text_ctx: int) -> Plan:
         has_timestamps=not options.without_timestamps,
         uniforms=_uniforms(request, budget, beams) if is_sampling else None,
         stop_timestamp=_stop_timestamp(request),
+        longest_loop=_longest_loop(request),
     )
 
 
@@ -79,6 +83,17 @@ def _stop_timestamp(request: WindowRequest) -> int:
     """The first timestamp, as an offset, behind which nobody needs the text."""
     until = request.clip.needed_until
     return NO_TIMESTAMP if until is None else max(math.ceil(until / SECONDS_PER_TIMESTAMP), 0)
+
+
+def _longest_loop(request: WindowRequest) -> int:
+    """A loop is written to its end where it would not be thrown away."""
+    is_thrown_away = request.options.compression_ratio_threshold is not None
+    return LONGEST_LOOP if is_thrown_away and not _is_last(request) else ANY_LOOP
+
+
+def _is_last(request: WindowRequest) -> bool:
+    """Whether no attempt follows the one that is due."""
+    return _rung(request) + 1 == len(request.options.temperatures)
 
 
 def _uniforms(request: WindowRequest, steps: int, beams: int) -> Tensor:
@@ -99,13 +114,15 @@ def judge_attempt(
     ratio = compression_ratio(text)
     num_tokens = sum(token < vocabulary.eot for token in hypothesis.tokens)
     verdict = judge(hypothesis.avg_logprob, num_tokens, sounds, ratio, request.options)
-    is_last = _rung(request) + 1 == len(request.options.temperatures)
+    is_last = _is_last(request)
     if not hypothesis.is_finite:
         verdict = "improbable"
     elif is_doubtful(sounds, request.options) and (
         (is_last and verdict == "improbable") or is_echo(text, _text_before(request))
     ):
         verdict = "no_speech"
+    elif hypothesis.is_loop and verdict != "no_speech":
+        verdict = "repetitive"
     attempt = Attempt(due_temperature(request), hypothesis.avg_logprob, ratio, verdict)
     request.tried.append((attempt, hypothesis))
     return is_last or is_final(verdict)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from decoding.model.logit_columns import TokenLayout
+from decoding.search import repetition
 from decoding.search.logit_rules import Scored, allowed_logits, score
 from decoding.search.state import IMPOSSIBLE, SearchState
 
@@ -163,6 +164,8 @@ def _record_step(state: SearchState, choice: Choice, layout: TokenLayout) -> Non
     lowest = state.lowest_timestamp.gather(1, choice.source)
     lowest = torch.where(is_timestamp, choice.token - layout.timestamp_begin, lowest)
     previous = state.last_is_timestamp.gather(1, choice.source) | is_first
+    is_text = choice.token < layout.eot
+    repeats = repetition.follow(state.repeats, choice.source, choice.token, is_text)
     keep = state.is_done[:, None]
     for kept, new in (
         (state.total, choice.total),
@@ -172,7 +175,10 @@ def _record_step(state: SearchState, choice: Choice, layout: TokenLayout) -> Non
         (state.lowest_timestamp, lowest),
     ):
         kept.copy_(torch.where(keep, kept, new))
+    state.repeats.copy_(torch.where(keep[..., None, None], state.repeats, repeats))
     state.time.add_(is_going)
     is_full = state.num_finished >= state.max_finished
-    is_extinct = (state.total == IMPOSSIBLE).all(-1)
-    state.is_done.logical_or_(is_full | is_extinct | (state.time >= state.budget))
+    is_alive = state.total != IMPOSSIBLE
+    is_extinct = ~is_alive.any(-1)
+    loops = repetition.is_over(state.repeats, is_alive, state.is_sampling, state.longest_loop)
+    state.is_done.logical_or_(is_full | is_extinct | loops | (state.time >= state.budget))

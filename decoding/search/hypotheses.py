@@ -14,7 +14,7 @@ from decoding.search.state import IMPOSSIBLE, SearchState
 
 # What is read here of a search. The rest stays on the device.
 READ = (
-    "time", "total", "tokens", "parents", "beam_size",
+    "time", "total", "tokens", "parents", "beam_size", "budget", "max_finished",
     "num_finished", "finished_total", "finished_time", "finished_beam", "finished_timestamp",
 )  # fmt: skip
 
@@ -24,7 +24,7 @@ class Hypothesis:
     """Sampled columns (end-of-text not among them) and their summed log probability.
 
     Not `is_finite`: the model's numbers were none, so that nothing could be chosen. `is_enough`:
-    its last timestamp ended it, not end-of-text.
+    its last timestamp ended it, not end-of-text. `is_loop`: it was ended for repeating itself.
     """
 
     tokens: tuple[int, ...]
@@ -32,6 +32,7 @@ class Hypothesis:
     is_truncated: bool
     is_finite: bool = True
     is_enough: bool = False
+    is_loop: bool = False
 
     @property
     def avg_logprob(self) -> float:
@@ -81,7 +82,8 @@ class PendingSearches:
 def _report(state: SearchState, rows: Tensor, numbers: Tensor) -> Tensor:
     """[r, n] of double precision, which holds tokens and totals exactly."""
     parts = [*(getattr(state, name) for name in READ), numbers]
-    return torch.cat([one.index_select(0, rows).flatten(1).double() for one in _columns(parts)], 1)
+    whole = torch.cat([one.flatten(1).double() for one in _columns(parts)], 1)
+    return whole.index_select(0, rows)
 
 
 def _columns(parts: Sequence[Tensor]) -> list[Tensor]:
@@ -114,7 +116,10 @@ def best_hypothesis(state: SearchState, length_penalty: float | None) -> Hypothe
         return Hypothesis((), NOTHING_TOTAL, is_truncated=True, is_finite=is_finite)
     best = max(ends, key=lambda end: _rank(end, length_penalty))  # the first of equals
     is_enough = best.timestamp >= 0
-    return Hypothesis(_tokens(state, best), best.total, best.is_truncated, is_enough=is_enough)
+    is_loop = best.is_truncated and _has_room(state)
+    return Hypothesis(
+        _tokens(state, best), best.total, best.is_truncated, is_enough=is_enough, is_loop=is_loop
+    )
 
 
 def _finished(state: SearchState) -> list[_End]:
@@ -130,6 +135,12 @@ def _finished(state: SearchState) -> list[_End]:
         _End(total, time, beam, is_truncated=False, timestamp=timestamp)
         for total, time, beam, timestamp in zip(*values, strict=True)
     ]
+
+
+def _has_room(state: SearchState) -> bool:
+    """Whether the search of one window was ended before it had found enough or had no room left."""
+    is_full = state.num_finished[0] >= state.max_finished[0]
+    return not is_full and bool(state.time[0] < state.budget[0])
 
 
 def _unfinished(state: SearchState) -> list[_End]:

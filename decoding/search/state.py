@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from decoding.device.transfer import to_device
+from decoding.search import repetition
 
 IMPOSSIBLE = float("-inf")
 MOST_PATIENCE = 4
 NO_TIMESTAMP = 1 << 20  # as an offset: later than any
+ANY_LOOP = 1 << 20  # tokens: longer than any text
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Plan:
     """How one attempt on one window is searched. `uniforms` [steps, beams] drive the sampling.
 
     `stop_timestamp`: as an offset; a hypothesis that writes this timestamp or a later one has ended
-    with it, as if end-of-text stood behind it.
+    with it, as if end-of-text stood behind it. `longest_loop`: a search that repeats more tokens
+    than that in a row is ended.
     """
 
     beam_size: int
@@ -32,6 +35,7 @@ class Plan:
     has_timestamps: bool
     uniforms: Tensor | None = None
     stop_timestamp: int = NO_TIMESTAMP
+    longest_loop: int = ANY_LOOP
 
     @property
     def is_sampling(self) -> bool:
@@ -40,8 +44,9 @@ class Plan:
     @property
     def numbers(self) -> tuple[float, ...]:
         """All but the uniforms, as `SearchState.start` takes them."""
-        sizes = (self.beam_size, self.max_finished, self.budget, self.stop_timestamp)
-        return (*sizes, self.temperature, self.is_sampling, self.has_timestamps)
+        sizes = (self.beam_size, self.max_finished, self.budget)
+        ends = (self.stop_timestamp, self.longest_loop)
+        return (*sizes, *ends, self.temperature, self.is_sampling, self.has_timestamps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +65,7 @@ class SearchState:
     last_is_timestamp: Tensor  # [w, b]
     previous_is_timestamp: Tensor  # [w, b]
     lowest_timestamp: Tensor  # [w, b] newest timestamp as an offset, -1: none yet
+    repeats: Tensor  # [w, b, 2, periods] as decoding/search/repetition.py says
     tokens: Tensor  # [w, steps, b]
     parents: Tensor  # [w, steps, b]
     finished_total: Tensor  # [w, f + 1] the last column is waste
@@ -71,6 +77,7 @@ class SearchState:
     max_finished: Tensor  # [w]
     budget: Tensor  # [w]
     stop_timestamp: Tensor  # [w] as an offset
+    longest_loop: Tensor  # [w] tokens
     temperature: Tensor  # [w]
     is_sampling: Tensor  # [w]
     has_timestamps: Tensor  # [w]
@@ -91,9 +98,10 @@ class SearchState:
 
         return cls(
             whole(), ~truth(), real(beams), whole(beams), truth(beams), truth(beams), whole(beams),
+            repetition.begin(windows, beams, device),
             whole(steps, beams), whole(steps, beams),
             real(finished), whole(finished), whole(finished), whole(finished), whole(),
-            whole(), whole(), whole(), whole(), real(), truth(), truth(),
+            whole(), whole(), whole(), whole(), whole(), real(), truth(), truth(),
             torch.zeros(windows, steps, beams, dtype=torch.float64, device=device),
         )  # fmt: skip
 
@@ -117,16 +125,17 @@ class SearchState:
             getattr(self, field.name).index_copy_(0, windows, getattr(others, field.name))
 
     def start(self, plans: Tensor) -> None:
-        """Every window forgets what it held and begins anew; `plans` [w, 7] are `Plan.numbers`."""
+        """Every window forgets what it held and begins anew; `plans` [w, 8] are `Plan.numbers`."""
         for field in fields(self):
             if field.name not in ("tokens", "parents", "uniforms"):
                 getattr(self, field.name).zero_()
         self.lowest_timestamp.fill_(-1)
-        sizes = (self.beam_size, self.max_finished, self.budget, self.stop_timestamp)
-        for kept, new in zip((*sizes, self.temperature), plans[:, :5].unbind(1), strict=True):
+        sizes = (self.beam_size, self.max_finished, self.budget)
+        told = (*sizes, self.stop_timestamp, self.longest_loop, self.temperature)
+        for kept, new in zip(told, plans[:, :6].unbind(1), strict=True):
             kept.copy_(new)
-        self.is_sampling.copy_(plans[:, 5] > 0)
-        self.has_timestamps.copy_(plans[:, 6] > 0)
+        self.is_sampling.copy_(plans[:, 6] > 0)
+        self.has_timestamps.copy_(plans[:, 7] > 0)
         begun = torch.where(self.is_sampling, self.beam_size, 1)
         beam = torch.arange(self.total.shape[1], device=self.total.device)
         self.total.masked_fill_(beam >= begun[:, None], IMPOSSIBLE)

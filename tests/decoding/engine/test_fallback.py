@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from decoding.engine.fallback import (
+    LONGEST_LOOP,
     best_result,
     drop_looping_text,
     due_beams,
@@ -19,6 +20,7 @@ from decoding.engine.language_detection import DetectedLanguage
 from decoding.engine.quality import Sounds
 from decoding.engine.window_request import WindowRequest
 from decoding.search.hypotheses import Hypothesis
+from decoding.search.state import ANY_LOOP
 from decoding.types import DecodingOptions
 from tests.decoding.noise import noise
 
@@ -152,3 +154,22 @@ def test_silence_keeps_its_tokens_and_no_text(small):
     assert (kept.verdict, kept.tokens, kept.text) == ("no_speech", POOR.tokens, "")
     assert kept.timed_text == ()
     assert kept.no_speech_prob == 0.9
+
+
+def test_a_loop_is_written_to_its_end_only_where_it_would_be_kept(small):
+    """By the last attempt, and where no threshold tells a loop."""
+    one = request()
+    assert plan_attempt(one, CONTEXT).longest_loop == LONGEST_LOOP
+    tried(small.vocabulary, one, POOR, POOR)
+    assert plan_attempt(one, CONTEXT).longest_loop == ANY_LOOP
+    kept = request(compression_ratio_threshold=None)
+    assert plan_attempt(kept, CONTEXT).longest_loop == ANY_LOOP
+
+
+@pytest.mark.parametrize(("no_speech", "verdict"), [(0.0, "repetitive"), (0.9, "no_speech")])
+def test_a_search_that_was_ended_as_a_loop_is_one(small, no_speech, verdict):
+    """Whatever it compresses to; but silence excuses everything."""
+    loop = Hypothesis((1002, 1003), -9.0, is_truncated=True, is_loop=True)
+    one = request()
+    assert tried(small.vocabulary, one, loop, no_speech=no_speech) == [verdict == "no_speech"]
+    assert one.attempts[0].verdict == verdict
