@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from chunking.audit.coverage import WORD_SLACK, find_uncovered, find_unwritten, written_by
 from chunking.merging.gap_repair import WordRun, fill_gaps, is_certain
-from chunking.merging.repair_windows import LONGEST_GAP, chop, with_room
+from chunking.merging.repair_windows import LONGEST_GAP, chop, join, with_room
 from chunking.merging.resolution import Context, Pending, Side, resolve_seam, resolve_window
 from chunking.merging.seam_regions import first_from
 from chunking.spans import clip, unite
@@ -203,9 +203,8 @@ def _find_gaps(
     bare = find_uncovered(words, evidence), find_unwritten(words, evidence, written)
     found = unite((*bare[0], *bare[1]), bridge=WORD_SLACK)
     found = tuple(gap for gap in found if is_certain(gap, context))
-    return tuple(
-        part for gap in with_room(found, words, region) for part in _parts_to_hear(gap, context)
-    )
+    gaps = join(with_room(found, words, region))
+    return tuple(part for gap in gaps for part in _parts_to_hear(gap, context))
 
 
 def _parts_to_hear(gap: Span, context: Context) -> tuple[Span, ...]:

@@ -23,6 +23,10 @@ LEAD_IN = 0.3
 LONGEST_GAP = 25.0
 """A longer gap becomes several requests."""
 
+LONGEST_JOINED = 15.0
+"""Gaps side by side are heard by one window up to so many seconds: a second one, centred on them,
+hears all of them as well."""
+
 ALIKE = 1.0
 """Two windows for one gap begin or end at least so many seconds apart: others are heard alike."""
 SHORT_END = 5.0
@@ -149,6 +153,18 @@ def chop(gap: Span) -> tuple[Span, ...]:
     return tuple(
         Span(gap.start + step * part, gap.start + step * (part + 1)) for part in range(parts)
     )
+
+
+def join(gaps: Sequence[Span]) -> tuple[Span, ...]:
+    """Sorted `gaps` of which those that touch are one, as long as that is not too long."""
+    joined: list[Span] = []
+    for gap in gaps:
+        whole = Span(joined[-1].start, gap.end) if joined else gap
+        if joined and gap.start <= joined[-1].end and whole.duration <= LONGEST_JOINED:
+            joined[-1] = whole
+        else:
+            joined.append(gap)
+    return tuple(joined)
 
 
 def with_room(gaps: Sequence[Span], words: Sequence[Word], region: Span) -> tuple[Span, ...]:

@@ -596,6 +596,26 @@ def test_of_minutes_of_music_only_what_both_detectors_hear_is_asked_for(heard, p
     assert asked[0].start == 0.0
 
 
+@pytest.mark.parametrize(
+    ("pause", "hole", "windows"),
+    [
+        ((14.0, 16.5), (10.0, 23.0), 1),
+        ((14.0, 16.5), (5.0, 23.0), 2),  # more than a second window would hear as well
+        ((14.0, 14.5), (10.0, 23.0), 1),  # one gap with a breath in it
+    ],
+)
+def test_gaps_with_no_word_between_them_are_heard_by_one_window(pause, hole, windows):
+    said = [word for word in chat(180, 6) if word.end < pause[0] or word.start > pause[1]]
+    merged, _, asked = run_all(
+        with_hole(said, *hole),
+        lambda window: hear(window, said),
+        evidence=subtract(speech_of(said), [Span(*pause)]),
+        duration=duration_of(said),
+    )
+    assert len(asked) == windows
+    assert texts(merged.words) == texts(said)
+
+
 def test_a_gap_is_asked_for_once_if_there_is_only_one_window_for_it():
     said = chat(16, 6)
     duration = duration_of(said)
