@@ -87,7 +87,7 @@ def _place(numbers: Tensor) -> tuple[int, ...]:
 
 
 @compiled()
-def _reach(windows: int, heads: int, positions: int, place: Any) -> Any:
+def reach(windows: int, heads: int, positions: int, place: Any) -> Any:
     """Elements between the first and the last number of such a tensor."""
     return (windows - 1) * place[0] + (heads - 1) * place[1] + (positions - 1) * place[2] + WIDTH
 
@@ -97,9 +97,9 @@ def _given(block: Any) -> Any:
     """The numbers, and all memory of query, keys and values."""
     given = carray(block[0], _NUMBERS, np.int64)
     windows, heads, queries, positions = given[0], given[1], given[2], given[3]
-    query = carray(block[1], _reach(windows, heads, queries, given[4:7]), np.float32)
-    keys = carray(block[2], _reach(windows, heads, positions, given[7:10]), np.float32)
-    values = carray(block[3], _reach(windows, heads, positions, given[10:13]), np.float32)
+    query = carray(block[1], reach(windows, heads, queries, given[4:7]), np.float32)
+    keys = carray(block[2], reach(windows, heads, positions, given[7:10]), np.float32)
+    values = carray(block[3], reach(windows, heads, positions, given[10:13]), np.float32)
     return given, (query, keys, values)
 
 

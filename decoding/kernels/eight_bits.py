@@ -1,4 +1,4 @@
-"""Keys and values of the sound in 8 bits: half of what a step reads on CUDA.
+"""Keys and values of the sound in 8 bits: half of what a step reads on CUDA, a quarter on the CPU.
 
 A head of a window has one scale, by which its largest number is 127. Decides nothing: who is read
 so is a matter of the model's loading.

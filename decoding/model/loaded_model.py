@@ -22,8 +22,8 @@ class LoadedModel:
     """A Whisper model on its device. `alignment_heads`: (layer, head) pairs that follow time.
 
     `cuda_graphs`: on a CUDA device, steps may be recorded and replayed. `has_eight_bit_audio`: keys
-    and values of the sound are kept in 8 bits, half of what a step reads; off until a card has
-    shown that it is quicker. `dataclasses.replace` turns it on.
+    and values of the sound are kept in 8 bits, as the precision says. On CUDA none says so until a
+    card has shown that it is quicker; `dataclasses.replace` turns it on.
     """
 
     card: ModelCard

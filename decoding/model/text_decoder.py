@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from decoding.kernels import beam_attention, step_attention
+from decoding.kernels import beam_attention, eight_bit_attention, step_attention
 from decoding.kernels.eight_bits import EightBitKeyValue
 from decoding.model.dimensions import Dimensions
 from decoding.model.layers import (
@@ -146,7 +146,9 @@ class DecoderLayer:
         query = self.audio_query(normed).view(windows, count, self.heads, -1)
         query = query.transpose(1, 2).to(self.attention_dtype)
         if isinstance(audio, EightBitKeyValue):
-            if probe is None:
+            if probe is None and eight_bit_attention.supports(query, audio.keys):
+                return self.audio_out(eight_bit_attention.attend(query, audio.keys, audio.values))
+            if probe is None and step_attention.supports_unmasked(query):
                 attended = step_attention.attend_eight_bits(query, audio.keys, audio.values)
                 return self.audio_out(attended.to(normed.dtype))
             audio = audio.whole(query.dtype)
