@@ -44,7 +44,7 @@ class Limits:
 
     clips: int = 1024
     answer_seconds: float = 3600.0
-    silence_seconds: float = 30.0
+    silence_seconds: float = 20.0
     look_seconds: float = 1.0
 
 
