@@ -77,9 +77,9 @@ class ClusterRuns(Run):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(0)
 def test_killed_actors_and_a_killed_run(tmp_path: Path, request: pytest.FixtureRequest):
-    """`--night 1 -o timeout=0`: 10,000 lines and 20 kills, half of them of the whole run."""
+    """`--night 1`: 10,000 lines and 20 kills, half of them of the whole run."""
     only_by_night(request)
     night: float = request.config.getoption("--night")
     lines, kills = round(10_000 * night), max(2, round(20 * night))

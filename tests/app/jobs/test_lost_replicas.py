@@ -7,6 +7,7 @@ import os
 import random
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -30,9 +31,10 @@ GATEWAY = b"spawn_main"  # in the command line of the service's process that ask
 class Bench:
     """The service, the cluster, and what is killed of them."""
 
-    def __init__(self, nodes: Nodes, service: Killable) -> None:
+    def __init__(self, nodes: Nodes, service: Killable, given: tuple[str, ...]) -> None:
         self._nodes = nodes
         self.service = service
+        self.given = given  # of any service on this cluster
 
     def kill(self, kind: str) -> None:
         match kind:
@@ -64,7 +66,7 @@ def bench(
         way = nodes.connection
         given = ("--ray", way.address, "--token", str(way.token_file), "--pace", f"{PACE_SECONDS}")
         folder = tmp_path_factory.mktemp("lost")
-        yield Bench(nodes, stack.enter_context(killable(folder / "data", *given)))
+        yield Bench(nodes, stack.enter_context(killable(folder / "data", *given)), given)
 
 
 @pytest.mark.parametrize("kind", ["replica", "gateway", "host", "service"])
@@ -80,3 +82,13 @@ def test_nothing_is_lost(kind: str, bench: Bench, request: pytest.FixtureRequest
         f"{kind}: {len(times)} kills, done {min(times):.0f} to {max(times):.0f} s after them; "
         f"undisturbed all of it takes {alone:.0f} s"
     )
+
+
+def test_two_services_share_the_replicas(bench: Bench, tmp_path: Path):
+    """One of them is killed; each has the texts of its own jobs, and the other notices nothing."""
+    with killable(tmp_path / "other", *bench.given) as other, ThreadPoolExecutor(1) as threads:
+        undisturbed = (lambda: None, other, SECONDS_OF_SOUND, KILLS, 8)
+        its = threads.submit(seconds_after, *undisturbed)
+        disturbed = partial(bench.kill, "service"), bench.service, SECONDS_OF_SOUND, KILLS + 1, 8
+        took = seconds_after(*disturbed)
+        print(f"two services: done {took:.0f} s after the kill of one, {its.result():.0f} s")  # noqa: T201

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 
 import numpy as np
@@ -20,6 +20,7 @@ from decoding.cluster.gateway import Gateway, open_gateway
 from decoding.cluster.serve_decoder import Limits
 from decoding.errors import EngineFailed, PoisonClip, QueueFull, ReplicaLost, UnsupportedOption
 from decoding.process.engine_process import EngineProcess, Restarts
+from decoding.process.replicas import ReplicaSet
 from decoding.types import Decoder, DecodingOptions
 from tests.decoding import fakes
 from tests.decoding.cluster.three_nodes import Nodes, only_by_night, three_nodes
@@ -37,10 +38,11 @@ def engine() -> Decoder:
     return EngineProcess(partial(Summing, SECONDS), restarts=QUICK)
 
 
-def opened(nodes: Nodes, replicas: int = 3, clips: int = 1024) -> EngineProcess:
+def opened(nodes: Nodes, replicas: int = 3, clips: int = 1024, share: float = 1.0) -> EngineProcess:
     scaling = Scaling(replicas, replicas, gpus=0, look_seconds=0.5)
     application = Application("planted", engine, scaling)
-    return open_gateway(Gateway(nodes.connection, application, Limits(clips)), restarts=QUICK)
+    way = Gateway(nodes.connection, application, Limits(clips), share=share)
+    return open_gateway(way, restarts=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +169,19 @@ def test_a_dead_gateway_is_replaced_and_asks_again(shared: EngineProcess):
     assert {v: f.result(PATIENCE).text for v, f in futures.items()} == {
         v: expected(v) for v in futures
     }
+
+
+def test_several_gateways_are_one_engine(nodes: Nodes):
+    """One dies; what it had is asked again. Each counts half of the three slots, rounded up."""
+    gateways = [opened(nodes, share=1 / 2) for _ in range(2)]
+    with closing(ReplicaSet(gateways)) as decoder:
+        assert decoder.statistics().slots == 4
+        futures = {v: decoder.submit(clip(v), OPTIONS) for v in range(1, 201)}
+        futures[1].result(PATIENCE)
+        assert gateways[0].pid is not None
+        os.kill(gateways[0].pid, signal.SIGKILL)
+        told = {v: future.result(PATIENCE).text for v, future in futures.items()}
+        assert told == {v: expected(v) for v in futures}
 
 
 def test_replicas_come_and_go_with_the_queue(nodes: Nodes, request: pytest.FixtureRequest):
