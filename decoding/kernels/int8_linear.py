@@ -43,16 +43,19 @@ class Int8Linear:
         product = PackedProduct if kind.is_packed else Product
         self._product = product(quantise(whole, scale).to(torch.int8), scale[:, 0])
         self._bias = torch.zeros(len(whole)) if bias is None else bias.float().contiguous()
+        self._outputs, self._inputs = whole.shape
 
     def __call__(self, x: Tensor) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1]).float()
-        result = rows.new_empty(len(rows), len(self._bias))
-        if len(rows) <= ROWS_AT_ONCE:
-            self._multiply(rows, result)
+        """A step has so many of these that each call around the product counts."""
+        whole = x.float()
+        result = whole.new_empty(*x.shape[:-1], self._outputs)
+        if whole.numel() <= ROWS_AT_ONCE * self._inputs:
+            self._multiply(whole, result)
         else:
+            rows, results = whole.reshape(-1, self._inputs), result.view(-1, self._outputs)
             for at in range(0, len(rows), ROWS_AT_ONCE):
-                self._multiply(rows[at : at + ROWS_AT_ONCE], result[at : at + ROWS_AT_ONCE])
-        return result.view(*x.shape[:-1], -1).to(x.dtype)
+                self._multiply(rows[at : at + ROWS_AT_ONCE], results[at : at + ROWS_AT_ONCE])
+        return result if x.dtype == result.dtype else result.to(x.dtype)
 
     def _multiply(self, rows: Tensor, result: Tensor) -> None:
         steps, scales = quantise_rows(rows)
@@ -86,9 +89,10 @@ class PackedProduct:
             offsets = torch.zeros(len(scale), dtype=torch.int64)
             whole = torch._make_per_channel_quantized_tensor(weight, scale, offsets, 0)
             self._packed: Any = torch.ops.quantized.linear_prepack(whole, None)
+        self._multiply: Any = torch.ops.quantized.linear_dynamic.default
 
     def __call__(self, steps: Tensor) -> Tensor:
-        product: Tensor = torch.ops.quantized.linear_dynamic(steps, self._packed, False)
+        product: Tensor = self._multiply(steps, self._packed, False)
         return product
 
 

@@ -24,20 +24,22 @@ _MAGNITUDE = np.int32(0x7FFFFFFF)  # the bits of a number but for its sign
 
 
 def quantise_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """float32 rows [n, in] in steps of their scales, and the scales [n].
+    """float32 rows [.., in], n of them, in steps of their scales, and the scales [n].
 
     The steps are whole numbers up to LARGEST, kept as float32, [n + 1, in]: the row put below has
     both ends of a byte's range.
     """
-    steps = rows.new_empty(len(rows) + 1, rows.shape[1])
-    scales = rows.new_empty(len(rows))
-    _quantise_rows(rows.shape, rows.contiguous(), steps, scales, work=rows.numel())
+    work, width = rows.numel(), rows.shape[-1]
+    count = work // width
+    steps, scales = rows.new_empty(count + 1, width), rows.new_empty(count)
+    _quantise_rows((count, width), rows.contiguous(), steps, scales, work=work)
     return steps, scales
 
 
 def dequantise_rows(products: Tensor, scales: Tensor, bias: Tensor, result: Tensor) -> None:
-    """result [n, out] = products [n or more, out] x scales [n] + bias [out]."""
-    _dequantise_rows(result.shape, products, scales, bias, result, work=result.numel())
+    """result [.., out], n rows, = products [n or more, out] x scales [n] + bias [out]."""
+    work, width = result.numel(), result.shape[-1]
+    _dequantise_rows((work // width, width), products, scales, bias, result, work=work)
 
 
 @shared_loop()

@@ -57,12 +57,12 @@ class SharedLoop:
 
     def __call__(self, numbers: Sequence[int], *tensors: Tensor, work: int) -> None:
         sizes = array("q", numbers)
-        addresses = [sizes.buffer_info()[0], *(tensor.data_ptr() for tensor in tensors)]
+        addresses = [sizes.buffer_info()[0], *[tensor.data_ptr() for tensor in tensors]]
         pointers = array("Q", addresses)
         block = pointers.buffer_info()[0]
         threads = torch.get_num_threads() if work >= WORTH_SHARING else 1
-        run_in_pool = _pool()
-        if threads == 1 or run_in_pool is None:
+        run_in_pool = _pool() if threads > 1 else None
+        if run_in_pool is None:
             self._call(block)
         else:
             run_in_pool(self._body.address, block, threads, 0)

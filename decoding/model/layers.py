@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -68,14 +68,13 @@ class PackedLinear:
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._packed = torch.ops.mkldnn._reorder_linear_weight(weight)
+        self._multiply: Any = torch.ops.mkldnn._linear_pointwise.default
         self._bias = bias
 
     def __call__(self, x: Tensor) -> Tensor:
         if x.shape[-1] > MOST_INPUTS_OF_ONE_ROW and x.numel() == x.shape[-1]:
             return self(x.expand(*x.shape[:-2], 2, -1))[..., :1, :]
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x, self._packed, self._bias, "none", [], ""
-        )
+        product: Tensor = self._multiply(x, self._packed, self._bias, "none", [], "")
         return product
 
 
