@@ -175,7 +175,7 @@ def test_several_gateways_are_one_engine(nodes: Nodes):
     """One dies; what it had is asked again. Each counts half of the three slots, rounded up."""
     gateways = [opened(nodes, share=1 / 2) for _ in range(2)]
     with closing(ReplicaSet(gateways)) as decoder:
-        assert decoder.statistics().slots == 4
+        until(lambda: decoder.statistics().slots == 4, "all replicas run and are counted")
         futures = {v: decoder.submit(clip(v), OPTIONS) for v in range(1, 201)}
         futures[1].result(PATIENCE)
         assert gateways[0].pid is not None
