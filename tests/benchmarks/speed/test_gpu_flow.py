@@ -37,7 +37,7 @@ def test_a_card_that_did_nothing_idled_not() -> None:
 
 @pytest.mark.slow
 def test_flow_and_the_thread_on_a_cpu(tmp_path: Path) -> None:
-    told = lines(random_checkpoint("toy", tmp_path), "cpu", 2, 4, 1)
+    told = lines(random_checkpoint("toy", tmp_path), "cpu", 2, 60, 1)  # long enough to be sampled
     assert "ms a window with word times in a batch of 2" in told[0]
     assert any(line.endswith(" in batch.step") for line in told)
     assert "- cpu has no kernels to look at" in told
