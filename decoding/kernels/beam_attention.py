@@ -25,7 +25,7 @@ POSITIONS_AT_ONCE = 4
 # Sums may be made of parts, always the same ones. Infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
 
-_NUMBERS = 16  # the most that a loop is given
+MOST_NUMBERS = 16  # the most that a loop is given
 
 
 def supports(query: Tensor, positions: Tensor) -> bool:
@@ -52,8 +52,8 @@ def attend_unmasked(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 
     `query` [w, h, q, 64], `keys` and `values` [w, h, n, 64], as `supports_unmasked` takes them.
     """
-    read = _nothing_read(query)
-    numbers = (*_sizes(query, keys), *_place(query), *_place(keys), *_place(values))
+    read = nothing_read(query)
+    numbers = (*sizes_of(query, keys), *place_of(query), *place_of(keys), *place_of(values))
     _attend_unmasked(numbers, query, keys, values, read, work=query.numel() * keys.shape[2])
     return read.flatten(2)
 
@@ -64,24 +64,24 @@ def attend_masked(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> 
     The mask is added to the scores. Every query must see something.
     """
     windows, _, queries, _ = query.shape
-    read = _nothing_read(query)
+    read = nothing_read(query)
     seen = mask.expand(windows, 1, queries, keys.shape[2])
-    places = (*_place(query), *_place(keys), *_place(values), seen.stride(0), seen.stride(2))
-    numbers = (*_sizes(query, keys), *places)
+    places = (*place_of(query), *place_of(keys), *place_of(values), seen.stride(0), seen.stride(2))
+    numbers = (*sizes_of(query, keys), *places)
     _attend_masked(numbers, query, keys, values, seen, read, work=query.numel() * keys.shape[2])
     return read.flatten(2)
 
 
-def _nothing_read(query: Tensor) -> Tensor:
+def nothing_read(query: Tensor) -> Tensor:
     windows, heads, queries, _ = query.shape
     return query.new_empty(windows, queries, heads, WIDTH)
 
 
-def _sizes(query: Tensor, keys: Tensor) -> tuple[int, ...]:
+def sizes_of(query: Tensor, keys: Tensor) -> tuple[int, ...]:
     return *query.shape[:3], keys.shape[2]
 
 
-def _place(numbers: Tensor) -> tuple[int, ...]:
+def place_of(numbers: Tensor) -> tuple[int, ...]:
     """Elements between windows, heads and positions."""
     return numbers.stride()[:3]
 
@@ -95,7 +95,7 @@ def reach(windows: int, heads: int, positions: int, place: Any) -> Any:
 @compiled()
 def _given(block: Any) -> Any:
     """The numbers, and all memory of query, keys and values."""
-    given = carray(block[0], _NUMBERS, np.int64)
+    given = carray(block[0], MOST_NUMBERS, np.int64)
     windows, heads, queries, positions = given[0], given[1], given[2], given[3]
     query = carray(block[1], reach(windows, heads, queries, given[4:7]), np.float32)
     keys = carray(block[2], reach(windows, heads, positions, given[7:10]), np.float32)

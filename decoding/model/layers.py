@@ -94,15 +94,19 @@ class Precision:
     """`name` as users write it; `dtype` is what modules hand each other.
 
     `attention_dtype`: what attention over the sound is computed in and its keys and values are
-    kept in. `is_quantised`: linear layers have 8-bit weights. `has_eight_bit_audio`: those keys and
-    values are kept in 8 bits.
+    kept in. `is_quantised`: linear layers have 8-bit weights.
     """
 
     name: str
     dtype: torch.dtype
     attention_dtype: torch.dtype
     is_quantised: bool = False
-    has_eight_bit_audio: bool = False
+
+    @property
+    def has_eight_bit_audio(self) -> bool:
+        """Whether those keys and values are kept in 8 bits: where bfloat16 is multiplied, a
+        library's products are quick."""
+        return self.is_quantised and self.attention_dtype == torch.float32
 
 
 def _same(name: str, dtype: torch.dtype) -> Precision:
@@ -123,7 +127,6 @@ PRECISIONS = {
         torch.float32,
         torch.bfloat16 if has_bfloat16() else torch.float32,
         is_quantised=True,
-        has_eight_bit_audio=not has_bfloat16(),  # with it a library's products are quick
     ),
 }
 
