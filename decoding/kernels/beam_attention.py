@@ -73,16 +73,18 @@ def attend_masked(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> 
 
 
 def nothing_read(query: Tensor) -> Tensor:
+    """Room for what `query` [w, h, q, 64] reads: [w, q, h, 64]."""
     windows, heads, queries, _ = query.shape
     return query.new_empty(windows, queries, heads, WIDTH)
 
 
 def sizes_of(query: Tensor, keys: Tensor) -> tuple[int, ...]:
+    """w, h, q and n of `query` [w, h, q, 64] and `keys` [w, h, n, 64]."""
     return *query.shape[:3], keys.shape[2]
 
 
 def place_of(numbers: Tensor) -> tuple[int, ...]:
-    """Elements between windows, heads and positions."""
+    """Elements between windows, heads and positions of [w, h, n, 64]."""
     return numbers.stride()[:3]
 
 
