@@ -45,7 +45,7 @@ class SlotMemory:
         whole = nothing.long()
         sound = torch.int8 if model.has_eight_bit_audio else decoder.attention_dtype
         self.audio = nothing.to(sound)  # [layers, 2, room, heads, 1500, width]
-        self.audio_scale = nothing  # [layers, 2, room, heads] of those of 8 bits; else 0 heads
+        self.audio_scale = nothing  # [layers, 2, room, heads, width] of 8 bits; else 0 heads
         self.text = nothing.to(decoder.dtype)  # [layers, 2, room, heads, positions, width]
         self.mask = self.text  # [room, beams, positions] added to scores: what a beam may see
         self.bias = nothing  # [room, columns] added to logits
@@ -71,7 +71,9 @@ class SlotMemory:
         text_size = (self._heads, behind, self._head_width)
         self.audio = _larger(self.audio, (*self._layers, room, *size))
         scales = self._heads if self._model.has_eight_bit_audio else 0
-        self.audio_scale = _larger(self.audio_scale, (*self._layers, room, scales))
+        self.audio_scale = _larger(
+            self.audio_scale, (*self._layers, room, scales, self._head_width)
+        )
         if self.room:  # not what steps wrote where nobody was
             self.text, self.mask = self.text[..., :old, :], self.mask[..., :old]
         self.text = _larger(self.text, (*self._layers, room, *text_size))
@@ -182,7 +184,7 @@ class PlaceAlone:
 
 
 def _key_value(numbers: Tensor, scales: Tensor) -> AudioKeyValue:
-    """Of a layer's [2, w, heads, 1500, width] and [2, w, heads]."""
+    """Of a layer's [2, w, heads, 1500, width] and [2, w, heads, width]."""
     key, value = numbers
     if numbers.dtype != torch.int8:
         return key, value

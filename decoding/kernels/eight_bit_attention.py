@@ -62,8 +62,8 @@ def _attend(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
     query = carray(block[1], reach(windows, heads, queries, query_place), np.float32)
     keys = carray(block[2], reach(windows, heads, positions, place), np.int8)
     values = carray(block[3], reach(windows, heads, positions, values_place), np.int8)
-    key_scales = carray(block[4], (windows, heads), np.float32)
-    value_scales = carray(block[5], (windows, heads), np.float32)
+    key_scales = carray(block[4], (windows, heads, WIDTH), np.float32)
+    value_scales = carray(block[5], (windows, heads, WIDTH), np.float32)
     read = carray(block[6], (windows, queries, heads, WIDTH), np.float32)
     rows = -(-queries // QUERIES_AT_ONCE) * QUERIES_AT_ONCE  # the last ones may be of nobody
     asked = np.zeros((rows, WIDTH), np.float32)
@@ -80,7 +80,7 @@ def _attend(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
         for one in range(queries):
             row = query[begin + one * query_place[2] : begin + one * query_place[2] + WIDTH]
             for c in range(WIDTH):
-                asked[one, c] = row[c] * scale
+                asked[one, c] = row[c] * scale[c]
         start = window * place[0] + head * place[1]
         for one in range(0, rows, QUERIES_AT_ONCE):
             query0, query1, query2 = asked[one], asked[one + 1], asked[one + 2]
@@ -98,7 +98,7 @@ def _attend(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
                 weights[one, position], weights[one + 1, position] = total0, total1
                 weights[one + 2, position], weights[one + 3, position] = total2, total3
                 weights[one + 4, position] = total4
-        # 2. what the values weigh, so that the weights' sum is the values' scale
+        # 2. what the values weigh
         for one in range(queries):
             weight = weights[one]
             largest, total = np.float32(-np.inf), np.float32(0)
@@ -108,7 +108,7 @@ def _attend(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
                 exact = exponential(weight[position] - largest)
                 weight[position] = exact
                 total += exact
-            share = value_scales[window, head] / total
+            share = np.float32(1) / total
             for position in range(positions):
                 weight[position] *= share
             read[window, one, head] = 0
@@ -131,3 +131,8 @@ def _attend(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
                         + weight2 * value2[c]
                         + weight3 * value3[c]
                     )
+        scale = value_scales[window, head]
+        for one in range(queries):
+            sums = read[window, one, head]
+            for c in range(WIDTH):
+                sums[c] *= scale[c]

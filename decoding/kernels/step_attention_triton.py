@@ -28,7 +28,7 @@ def attend_once(
 
     `query` [w, h, q, 64] of at most 16 queries, `keys` and `values` [w, h, n, 64] of one layout;
     `mask` [w, 1, q, n], the same for all heads. `scales`: keys and values are whole numbers, each
-    head's times these [w, h], of one layout too.
+    channel's times these [w, h, 64], of one layout too.
     """
     windows, heads, queries, width = query.shape
     assert keys.stride() == values.stride(), "keys and values lie alike"
@@ -65,7 +65,9 @@ def _attend(  # type: ignore[no-untyped-def]
     asked = query + window * query_window + head * query_head
     asking = tl.load(asked + row[:, None] * query_row + column[None, :], mask=is_query, other=0.0)
     start = window * window_step + head * head_step
-    scale_at = window * scale_window + head * scale_head
+    scale_at = window * scale_window + head * scale_head + column
+    if HAS_SCALES:
+        asking = (asking * tl.load(key_scale + scale_at)[None, :]).to(asking.dtype)
     largest = tl.full((ROWS,), float("-inf"), tl.float32)
     total = tl.zeros((ROWS,), tl.float32)
     kept = tl.zeros((ROWS, WIDTH), tl.float32)
@@ -75,10 +77,7 @@ def _attend(  # type: ignore[no-untyped-def]
         is_there = at < positions
         place = start + at[:, None] * position_step + column[None, :]
         key = tl.load(keys + place, mask=is_there[:, None], other=0.0)
-        if HAS_SCALES:
-            score = tl.dot(asking, tl.trans(key.to(asking.dtype))) * tl.load(key_scale + scale_at)
-        else:
-            score = tl.dot(asking, tl.trans(key))
+        score = tl.dot(asking, tl.trans(key.to(asking.dtype)))
         if HAS_MASK:
             seen = mask + window * mask_window + row[:, None] * mask_row + at[None, :]
             score += tl.load(seen, mask=is_query & is_there[None, :], other=0.0).to(tl.float32)
@@ -95,6 +94,6 @@ def _attend(  # type: ignore[no-untyped-def]
     told = read + window * read_window + head * read_head
     result = kept / total[:, None]
     if HAS_SCALES:
-        result = result * tl.load(value_scale + scale_at)
+        result = result * tl.load(value_scale + scale_at)[None, :]
     result = result.to(read.dtype.element_ty)
     tl.store(told + row[:, None] * read_row + column[None, :], result, mask=is_query)

@@ -53,7 +53,7 @@ def test_keys_may_lie_in_something_longer():
     apart = [
         EightBits(
             torch.stack([one.numbers, one.numbers], 1)[:, 1],
-            torch.stack([one.scale, one.scale], -1)[..., 0],
+            torch.stack([one.scale, one.scale], 1)[:, 1],
         )
         for one in few
     ]

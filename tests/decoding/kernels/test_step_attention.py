@@ -113,7 +113,7 @@ def test_keys_and_values_of_8_bits_are_read_as_they_are(attend_once, windows, qu
     """By their scales, which lie among those of other windows."""
     query, *whole = made(windows, queries, positions, torch.float32)
     keys, values = (to_eight_bits(one * 3) for one in whole)
-    room = torch.full((2, windows + 2, 3), math.nan)
+    room = torch.full((2, windows + 2, 3, 64), math.nan)
     room[0, 1:-1], room[1, 1:-1] = keys.scale, values.scale
     scales = (room[0, 1:-1], room[1, 1:-1])
     found = attend_once(query, keys.numbers, values.numbers, scales=scales)
