@@ -18,6 +18,7 @@ from decoding.kernels.eight_bits import EightBitKeyValue
 from decoding.model.dimensions import Dimensions
 from decoding.model.layers import (
     FeedForward,
+    KeyValue,
     LayerNorm,
     Linear,
     Placement,
@@ -31,7 +32,6 @@ from decoding.model.logit_columns import LogitColumns
 PADDING = 0  # any token
 SUM_POSITIONS = 128  # summed in one product over text positions, on the CPU
 
-KeyValue = tuple[Tensor, Tensor]  # keys and values, each [w, heads, positions, head width]
 AudioKeyValue = KeyValue | EightBitKeyValue
 
 
