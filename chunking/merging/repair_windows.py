@@ -33,8 +33,8 @@ hears all of them as well."""
 ALIKE = 1.0
 """Two windows for one gap begin or end at least so many seconds apart: others are heard alike."""
 HEARD_BEHIND = 3.0
-"""Seconds of sound that a window hears behind what it is for. With 6 s, or all of 30 s, it brings no
-more words; 30 s take a processor twice as long."""
+"""Seconds of sound that a window hears behind what it is for. With 6 s, or all of 30 s, it brings
+no more words; 30 s take a processor twice as long."""
 
 BEHIND = 2 * TOLERANCE
 """Seconds behind a gap in which words of its window are looked at, to know those that follow it."""
