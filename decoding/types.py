@@ -32,8 +32,7 @@ class Clip:
     included; less goes first. `start`: where it lies in its recording, in seconds; of a group's
     clips the earliest goes first. `seed`: makes sampling reproducible (hash of audio and window).
     `needed_until`: in seconds from its start; text behind it is for nobody, and a hypothesis that
-    writes a timestamp there is finished. On a processor the silence behind such a clip is
-    heard coarsely, so that a short one takes a part of the time.
+    writes a timestamp there is finished.
     """
 
     samples: NDArray[np.int16] | NDArray[np.float32]

@@ -15,14 +15,11 @@ from chunking.merging.word_alignment import TOLERANCE
 from chunking.text.word_duration import is_overlong
 from chunking.types import RepairReason, RepairRequest, Span, Window, WindowKind, Word
 
-LONGEST_WINDOW = 30.0
 SPLIT_OVERLAP = 3.0
 SHORTEST_SPLIT = 8.0
 """A shorter window is not split again."""
 LEAD_IN = 0.3
 """A window for a gap begins this much before its speech."""
-SECOND_LEAD_IN = 6.0
-"""A second one so much, and hears what was said before."""
 LONGEST_GAP = 25.0
 """A longer gap becomes several requests."""
 
@@ -32,9 +29,8 @@ hears all of them as well."""
 
 ALIKE = 1.0
 """Two windows for one gap begin or end at least so many seconds apart: others are heard alike."""
-HEARD_BEHIND = 3.0
-"""Seconds of sound that a window hears behind what it is for. With 6 s, or all of 30 s, it brings
-no more words; 30 s take a processor twice as long."""
+SHORT_END = 5.0
+"""A second window that cannot begin elsewhere ends so soon behind its gap."""
 
 BEHIND = 2 * TOLERANCE
 """Seconds behind a gap in which words of its window are looked at, to know those that follow it."""
@@ -99,7 +95,7 @@ def seam_request(interval: Span, centre: float, bounds: Span, number: int) -> Re
 def gap_request(
     gap: Span, onset: float, attempt: int, bounds: Span, number: int
 ) -> RepairRequest | None:
-    """First a window from `onset` on, where speech begins, then one that begins some words before.
+    """First a window that begins at `onset`, where speech does, then one centred on the gap.
 
     A model that hears silence first tends to skip the words behind it. `bounds` is the recording.
     None if a second window could not differ from the first.
@@ -113,30 +109,25 @@ def gap_request(
 def hidden_request(
     hidden: Span, onset: float, attempt: int, bounds: Span, number: int
 ) -> RepairRequest | None:
-    """As for a gap, for words behind a stretched one."""
+    """As for a gap: first a window that begins at `onset`, then one centred on what is hidden."""
     window = _from_onset(hidden, onset, attempt, bounds)
-    if window is None:
-        return None
-    return _request(number, "hidden", window, hidden, needed_until=hidden.end + BEHIND)
+    return None if window is None else _request(number, "hidden", window, hidden)
 
 
 def _from_onset(gap: Span, onset: float, attempt: int, bounds: Span) -> Span | None:
-    first = _short(onset - LEAD_IN, gap, bounds)
+    start = max(onset - LEAD_IN, 0.0)
+    first = Span(start, min(start + LONGEST_WINDOW, bounds.end))
     if not attempt:
         return first
-    earliest = gap.end + HEARD_BEHIND - LONGEST_WINDOW  # the gap's end is to be heard as well
-    second = _short(max(onset - SECOND_LEAD_IN, earliest), gap, bounds)
-    if first.start - second.start >= ALIKE:
-        return second
+    centred = _around((gap.start + gap.end) / 2, bounds)
+    if abs(centred.start - first.start) >= ALIKE:
+        return centred
     # Where the recording has just begun, a window can only end elsewhere.
-    longest = Span(first.start, min(first.start + LONGEST_WINDOW, bounds.end))
-    return longest if longest.end - first.end >= ALIKE else None
+    short = Span(first.start, min(gap.end + SHORT_END, first.end))
+    return short if first.end - short.end >= ALIKE else None
 
 
-def _short(start: float, gap: Span, bounds: Span) -> Span:
-    """From `start` to a little behind the gap, but no longer than a window."""
-    start = max(start, bounds.start)
-    return Span(start, min(gap.end + HEARD_BEHIND, start + LONGEST_WINDOW, bounds.end))
+LONGEST_WINDOW = 30.0
 
 
 def _around(centre: float, bounds: Span) -> Span:

@@ -26,11 +26,9 @@ from decoding.engine.slot_memory import SlotMemory, UsedMemories
 from decoding.engine.slots import PrefilledWindow, SlotGroup
 from decoding.engine.token_suppression import TokenSuppression, TokenSuppressions
 from decoding.engine.window_request import Phase, WindowRequest
-from decoding.model.audio_encoder import frames_of
-from decoding.model.layers import KeyValue
 from decoding.model.loaded_model import LoadedModel
 from decoding.model.mel import LogMel
-from decoding.model.text_decoder import Audio, padded
+from decoding.model.text_decoder import Audio, KeyValue, padded
 
 TOLD = 3  # numbers of a window before its tokens: the place, the transcript's start, the last token
 
@@ -82,7 +80,6 @@ class Prefiller:
         self._memories = UsedMemories(self.runner)
         self._most_tokens = dims.n_text_ctx
         self._sound = torch.zeros(at_once, dims.n_mels, 2 * dims.n_audio_ctx, device=device)
-        self._frames: list[int] = []  # of each of these; what is behind them is silence
         told = at_once * (TOLD + self._most_tokens)
         self._told = torch.zeros(told, dtype=torch.int64, device=device)
         self._asked = AskedColumns.of(model)
@@ -95,7 +92,6 @@ class Prefiller:
         """The first half: what can be done before the language is known where it is not given."""
         sound = self._mel([one.clip.samples for one in requests])
         self._sound[: len(requests)].copy_(sound)
-        self._frames = [self._frames_of(one) for one in requests]
         self._suppress(requests, slot_group.memory, places)
         languages = None
         if self._asked.languages is not None and any(
@@ -154,12 +150,6 @@ class Prefiller:
         if len(rows) < count:
             kept = self._sound.index_select(0, send(rows, self._model.device))
             self._sound[: len(rows)].copy_(kept)
-            self._frames = [self._frames[row] for row in rows]
-
-    def _frames_of(self, request: WindowRequest) -> int:
-        """All of a window, but where a part of the text is wanted: then nobody compares it."""
-        dims, clip = self._model.dimensions, request.clip
-        return dims.n_audio_ctx if clip.needed_until is None else frames_of(clip.seconds, dims)
 
     def _run(
         self,
@@ -186,7 +176,7 @@ class Prefiller:
         places, ends, tokens = told[:, 0], told[:, 1:TOLD], told[:, TOLD:]
         audio: Audio = memory.audio_of(places)
         if shape.what != "prompt":
-            features = self._model.encoder(self._sound[: shape.windows], self._frames)
+            features = self._model.encoder(self._sound[: shape.windows])
             audio = _HeardAudio(self._model, features, memory, places)
         if shape.what == "sound and language":
             assert asked.languages is not None, "only models of several languages are asked"

@@ -16,9 +16,8 @@ from decoding.device.cuda_graphs import Runner
 from decoding.device.transfer import send
 from decoding.engine.memory import lasting
 from decoding.kernels.eight_bits import EightBitKeyValue, EightBits, to_eight_bits
-from decoding.model.layers import KeyValue
 from decoding.model.loaded_model import LoadedModel
-from decoding.model.text_decoder import AudioKeyValue
+from decoding.model.text_decoder import AudioKeyValue, KeyValue
 from decoding.search.state import SearchState
 
 UNSEEN = float("-inf")

@@ -15,8 +15,8 @@ from torch import Tensor
 from decoding.device.cuda_graphs import Runner, StepShape, in_parts
 from decoding.device.transfer import send_into
 from decoding.engine.slot_memory import UNSEEN, SlotMemory
-from decoding.model.layers import KeyValue
 from decoding.model.loaded_model import LoadedModel
+from decoding.model.text_decoder import KeyValue
 from decoding.search.beam_search import advance
 
 SAMPLING = (1, 4, 16, 64)  # windows that sample, in shapes that are recorded

@@ -1,6 +1,6 @@
 """Attention over whole windows, for the encoder: the fastest exact way for each device and type.
 
-No caches: the decoder's attention is in decoding/model/text_decoder.py.
+No masks and no caches: the decoder's attention is in decoding/model/text_decoder.py.
 """
 
 from __future__ import annotations
@@ -12,20 +12,16 @@ from torch import Tensor
 ROWS_AT_ONCE = 250  # queries; their scores stay in the core's own cache
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, emphasis: Tensor | None = None) -> Tensor:
-    """[w, heads, n, width] each, the scale folded into the query -> [w, n, heads x width].
-
-    `emphasis` [n] is added to everyone's scores.
-    """
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """[w, heads, n, width] each, the scale folded into the query -> [w, n, heads x width]."""
     windows, heads, count, width = query.shape
     if query.device.type == "cpu" and query.dtype == torch.bfloat16:
-        return _attend_in_parts(query, key, value, emphasis)
-    mask = None if emphasis is None else emphasis.to(query.dtype).expand(1, 1, count, count)
-    attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=1.0)
+        return _attend_in_parts(query, key, value)
+    attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)
     return attended.transpose(1, 2).reshape(windows, count, heads * width)
 
 
-def _attend_in_parts(query: Tensor, key: Tensor, value: Tensor, emphasis: Tensor | None) -> Tensor:
+def _attend_in_parts(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """One head, a few queries at a time: the fused routine is half as fast in bfloat16."""
     windows, heads, count, width = query.shape
     query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
@@ -35,8 +31,6 @@ def _attend_in_parts(query: Tensor, key: Tensor, value: Tensor, emphasis: Tensor
             keys, values = key[window, head].t(), value[window, head]
             for at in range(0, count, ROWS_AT_ONCE):
                 part = slice(at, at + ROWS_AT_ONCE)
-                scores = torch.matmul(query[window, head, part], keys)
-                if emphasis is not None:
-                    scores += emphasis
-                attended[window, part, head] = torch.matmul(scores.softmax(-1), values)
+                weights = torch.matmul(query[window, head, part], keys).softmax(-1)
+                attended[window, part, head] = torch.matmul(weights, values)
     return attended.view(windows, count, heads * width)

@@ -25,7 +25,6 @@ ROWS_AT_ONCE = 250  # of a feed-forward on the CPU: its wide middle stays in the
 NORM_EPSILON = 1e-5
 
 State = Mapping[str, Tensor]
-KeyValue = tuple[Tensor, Tensor]  # keys and values, each [w, heads, positions, head width]
 
 
 class Linear(Protocol):

@@ -18,7 +18,6 @@ from decoding.kernels.eight_bits import EightBitKeyValue
 from decoding.model.dimensions import Dimensions
 from decoding.model.layers import (
     FeedForward,
-    KeyValue,
     LayerNorm,
     Linear,
     Placement,
@@ -32,6 +31,7 @@ from decoding.model.logit_columns import LogitColumns
 PADDING = 0  # any token
 SUM_POSITIONS = 128  # summed in one product over text positions, on the CPU
 
+KeyValue = tuple[Tensor, Tensor]  # keys and values, each [w, heads, positions, head width]
 AudioKeyValue = KeyValue | EightBitKeyValue
 
 

@@ -47,23 +47,6 @@ def test_to_be_heard_later_changes_nothing(small, mixed, asks, slots):
     assert late.lent > 0
 
 
-@pytest.mark.parametrize("slots", [8, 3])
-def test_clips_of_which_a_part_is_needed_stand_beside_whole_ones(small, slots):
-    """Each has its own frames, also where one of them only wanted to know its language."""
-    several = DecodingOptions(sample_len=5)
-    options = [several, DecodingOptions(task="lang_id"), several, BRIEF, several, BRIEF]
-    needed = [None, 2.0, 2.0, 3.5, 25.0, None]
-    jobs = [
-        (at, noise(at, 28 if until == 25.0 else 6, needed_until=until), one)
-        for at, (until, one) in enumerate(zip(needed, options, strict=True))
-    ]
-    together = decode(small, jobs, slots, policy=THREE)
-    for at, clip, one in jobs:
-        assert together[at] == decode(small, [(at, clip, one)], 1)[at]
-    whole = decode(small, [(3, noise(3, 6), BRIEF)], 1)[3]
-    assert together[3].avg_logprob != whole.avg_logprob  # its silence is heard coarsely
-
-
 def test_nobody_waits_for_newcomers_while_others_step(small):
     late = Late(asks=5)
     batch = Batch(small, 4, side_stream=late)
