@@ -43,7 +43,7 @@ class SlotMemory:
         dims, decoder = model.dimensions, model.decoder
         nothing = torch.empty(0, device=model.device)
         whole = nothing.long()
-        sound = torch.int8 if model.has_eight_bit_audio else decoder.attention_dtype
+        sound = torch.int8 if model.has_eight_bit_audio else decoder.audio_dtype
         self.audio = nothing.to(sound)  # [layers, 2, room, heads, 1500, width]
         self.audio_scale = nothing  # [layers, 2, room, heads, width] of 8 bits; else 0 heads
         self.text = nothing.to(decoder.dtype)  # [layers, 2, room, heads, positions, width]

@@ -27,6 +27,7 @@ from decoding.kernels.beam_attention import (
 )
 from decoding.kernels.eight_bits import EightBits
 from decoding.kernels.exp import exponential
+from decoding.kernels.largest import largest_of
 from decoding.kernels.openmp import share_of, shared_loop
 
 QUERIES_AT_ONCE = 5  # the usual beams
@@ -101,9 +102,7 @@ def _attend(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
         # 2. what the values weigh
         for one in range(queries):
             weight = weights[one]
-            largest, total = np.float32(-np.inf), np.float32(0)
-            for position in range(positions):
-                largest = max(largest, weight[position])
+            largest, total = largest_of(weight), np.float32(0)
             for position in range(positions):
                 exact = exponential(weight[position] - largest)
                 weight[position] = exact

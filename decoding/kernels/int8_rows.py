@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numba import carray
 from torch import Tensor
 
+from decoding.kernels.compiled import compiled
 from decoding.kernels.openmp import share_of, shared_loop
 
 LARGEST = 127  # symmetric: -128 is not used
@@ -36,10 +38,30 @@ def quantise_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
     return steps, scales
 
 
+def quantise_rows_to_bytes(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The same whole numbers as int8 [n, in], with no row below, and the scales [n]. Of a row that
+    holds NaN they are any; its scale is NaN."""
+    work, width = rows.numel(), rows.shape[-1]
+    count = work // width
+    steps, scales = rows.new_empty(count, width, dtype=torch.int8), rows.new_empty(count)
+    _quantise_rows_to_bytes((count, width), rows.contiguous(), steps, scales, work=work)
+    return steps, scales
+
+
 def dequantise_rows(products: Tensor, scales: Tensor, bias: Tensor, result: Tensor) -> None:
     """result [.., out], n rows, = products [n or more, out] x scales [n] + bias [out]."""
     work, width = result.numel(), result.shape[-1]
     _dequantise_rows((work // width, width), products, scales, bias, result, work=work)
+
+
+@compiled()
+def _scale_of(bits: Any) -> Any:
+    """Of a row's bits: numbers without their signs are in the order of their bits, which are
+    compared many at a time; NaN is above all others and stays what it is."""
+    most = np.int32(0)
+    for c in range(len(bits)):
+        most = max(most, bits[c] & _MAGNITUDE)
+    return max(np.int32(most).view(np.float32) * _STEP, _FLOOR)
 
 
 @shared_loop()
@@ -50,16 +72,9 @@ def _quantise_rows(block: Any) -> None:
     bits = carray(block[1], (count, width), np.int32)
     steps = carray(block[2], (count + 1, width), np.float32)
     scales = carray(block[3], count, np.float32)
-    loudest = np.empty(1, np.int32)
     first, after = share_of(count)
     for row in range(first, after):
-        # Numbers without their signs are in the order of their bits, which are compared eight at
-        # a time; NaN is above all others and stays what it is.
-        most = np.int32(0)
-        for c in range(width):
-            most = max(most, bits[row, c] & _MAGNITUDE)
-        loudest[0] = most
-        scale = max(loudest.view(np.float32)[0] * _STEP, _FLOOR)
+        scale = _scale_of(bits[row])
         scales[row] = scale
         for c in range(width):
             steps[row, c] = (rows[row, c] / scale + _ROUND) - _ROUND
@@ -67,6 +82,22 @@ def _quantise_rows(block: Any) -> None:
         steps[count] = 0
         steps[count, 0] = LARGEST
         steps[count, 1] = -LARGEST - 1
+
+
+@shared_loop()
+def _quantise_rows_to_bytes(block: Any) -> None:
+    sizes = carray(block[0], 2, np.int64)
+    count, width = sizes[0], sizes[1]
+    rows = carray(block[1], (count, width), np.float32)
+    bits = carray(block[1], (count, width), np.int32)
+    steps = carray(block[2], (count, width), np.int8)
+    scales = carray(block[3], count, np.float32)
+    first, after = share_of(count)
+    for row in range(first, after):
+        scale = _scale_of(bits[row])
+        scales[row] = scale
+        for c in range(width):
+            steps[row, c] = np.int8((rows[row, c] / scale + _ROUND) - _ROUND)
 
 
 @shared_loop()

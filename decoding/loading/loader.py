@@ -67,7 +67,7 @@ def load_model(
         checkpoint.alignment_heads or default_heads(dims),
         placement.device,
         cuda_graphs,
-        chosen.has_eight_bit_audio,
+        chosen.is_quantised,
     )
 
 

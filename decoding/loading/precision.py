@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from decoding.kernels.int8_linear import X86, has_vnni
+from decoding.kernels.int8_linear import X86, has_tiles, has_vnni
 from decoding.model.layers import PRECISIONS, Precision
 
 LEAST_QUANTISED = 60_000_000
@@ -47,7 +47,7 @@ def choose(device: str, parameters: int) -> Choice:
         return Choice("fp32", "this processor has no quick products of bytes")
     if parameters < LEAST_QUANTISED:
         return Choice("fp32", "a model smaller than base keeps single precision")
-    instructions = "VNNI" if has_vnni() else "AVX2"
+    instructions = "AMX" if has_tiles() else "VNNI" if has_vnni() else "AVX2"
     return Choice("int8", f"this processor multiplies bytes with {instructions}")
 
 

@@ -49,8 +49,9 @@ class EncoderLayer:
 
     def __call__(self, x: Tensor) -> Tensor:
         windows, frames, _ = x.shape
-        merged = self.query_key_value(self.norm(x)).view(windows, frames, 3, self.heads, -1)
-        query, key, value = merged.permute(2, 0, 3, 1, 4).to(self.attention_dtype)
+        merged = self.query_key_value(self.norm(x)).to(self.attention_dtype)
+        merged = merged.view(windows, frames, 3, self.heads, -1)
+        query, key, value = merged.permute(2, 0, 3, 1, 4)
         x = x + self.out(attend(query, key, value).to(x.dtype))
         return self.feed_forward(x)
 

@@ -9,20 +9,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from decoding.kernels.int8_linear import has_tiles
+
 ROWS_AT_ONCE = 250  # queries; their scores stay in the core's own cache
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """[w, heads, n, width] each, the scale folded into the query -> [w, n, heads x width]."""
     windows, heads, count, width = query.shape
-    if query.device.type == "cpu" and query.dtype == torch.bfloat16:
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and not has_tiles():
         return _attend_in_parts(query, key, value)
     attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)
     return attended.transpose(1, 2).reshape(windows, count, heads * width)
 
 
 def _attend_in_parts(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """One head, a few queries at a time: the fused routine is half as fast in bfloat16."""
+    """One head, a few queries at a time: in bfloat16 without tiles (AMX) the fused routine is half
+    as fast, with them twice."""
     windows, heads, count, width = query.shape
     query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
     attended = query.new_empty(windows, count, heads, width)

@@ -93,24 +93,20 @@ def packs(weight: Tensor) -> bool:
 class Precision:
     """`name` as users write it; `dtype` is what modules hand each other.
 
-    `attention_dtype`: what attention over the sound is computed in and its keys and values are
-    kept in. `is_quantised`: linear layers have 8-bit weights.
+    `attention_dtype`: what the encoder's attention and convolutions are computed in. `audio_dtype`:
+    what the decoder's attention over the sound is computed in. `is_quantised`: linear layers have
+    8-bit weights, and the sound's keys and values are kept in 8 bits.
     """
 
     name: str
     dtype: torch.dtype
     attention_dtype: torch.dtype
+    audio_dtype: torch.dtype
     is_quantised: bool = False
-
-    @property
-    def has_eight_bit_audio(self) -> bool:
-        """Whether those keys and values are kept in 8 bits: where bfloat16 is multiplied, a
-        library's products are quick."""
-        return self.is_quantised and self.attention_dtype == torch.float32
 
 
 def _same(name: str, dtype: torch.dtype) -> Precision:
-    return Precision(name, dtype, dtype)
+    return Precision(name, dtype, dtype, dtype)
 
 
 def has_bfloat16() -> bool:
@@ -126,6 +122,7 @@ PRECISIONS = {
         "int8",
         torch.float32,
         torch.bfloat16 if has_bfloat16() else torch.float32,
+        torch.float32,
         is_quantised=True,
     ),
 }

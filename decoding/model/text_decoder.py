@@ -82,7 +82,7 @@ class DecoderLayer:
     what it reads is added to that."""
 
     heads: int
-    attention_dtype: torch.dtype
+    audio_dtype: torch.dtype
     text_norm: LayerNorm
     text_query_key_value: Linear
     text_out: Linear
@@ -102,7 +102,7 @@ class DecoderLayer:
         )
         return cls(
             heads,
-            placement.precision.attention_dtype,
+            placement.precision.audio_dtype,
             LayerNorm.load(state, f"{block}.attn_ln", placement),
             make_linear(*text, placement),
             output_projection(state, f"{block}.attn", placement),
@@ -117,7 +117,7 @@ class DecoderLayer:
         """Audio features [w, frames, d] -> keys and values of the cross-attention."""
         windows, frames, _ = features.shape
         merged = self.audio_key_value(features).view(windows, frames, 2, self.heads, -1)
-        key, value = merged.permute(2, 0, 3, 1, 4).to(self.attention_dtype)
+        key, value = merged.permute(2, 0, 3, 1, 4).to(self.audio_dtype)
         return key, value
 
     def self_attention(self, normed: Tensor, layer: int, cache: KVCache, mask: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class DecoderLayer:
         a probe is shown the scores [w, heads, q, frames]."""
         windows, count, size = normed.shape
         query = self.audio_query(normed).view(windows, count, self.heads, -1)
-        query = query.transpose(1, 2).to(self.attention_dtype)
+        query = query.transpose(1, 2).to(self.audio_dtype)
         if isinstance(audio, EightBitKeyValue):
             if probe is None and eight_bit_attention.supports(query, audio.keys):
                 return self.audio_out(eight_bit_attention.attend(query, audio.keys, audio.values))
@@ -192,7 +192,7 @@ class TextDecoder:
         self.columns = LogitColumns(dimensions, index).to(placement.device)
         self.logits = LogitHead(rows, self.columns, placement)
         self.dtype = placement.precision.dtype
-        self.attention_dtype = placement.precision.attention_dtype
+        self.audio_dtype = placement.precision.audio_dtype
 
     def cross_attention_kv(self, layer: int, features: Tensor) -> KeyValue:
         """Audio keys and values of one layer, from features [w, 1500, d]."""

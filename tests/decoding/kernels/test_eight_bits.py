@@ -9,7 +9,6 @@ import torch
 
 from decoding.kernels.eight_bits import to_eight_bits
 from decoding.loading.loader import load_model
-from decoding.model.layers import has_bfloat16
 from decoding.types import DecodingOptions
 from tests.decoding.decoding_alone import decode
 from tests.decoding.engine.test_batch import ONCE
@@ -65,10 +64,10 @@ def test_windows_keep_their_sound_in_8_bits(small):
 
 
 def test_beside_8_bit_weights_the_sound_has_8_bits_on_the_cpu(tmp_path):
-    """But where bfloat16 is multiplied; alone and together the same, words and retries too."""
+    """Alone and together the same, words and retries too."""
     path = save(random_model(3), tmp_path / "small.pt")
     model = load_model(str(path), precision="int8")
-    assert model.has_eight_bit_audio is not has_bfloat16()
+    assert model.has_eight_bit_audio
     assert not load_model(str(path), precision="fp32").has_eight_bit_audio
     climbing = DecodingOptions(**ONCE | {"temperatures": (0.0, 0.4), "logprob_threshold": 0.0})
     jobs = [(at, noise(at, 5), dataclasses.replace(climbing, sample_len=6)) for at in range(4)]

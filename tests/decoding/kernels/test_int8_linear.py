@@ -11,14 +11,18 @@ from decoding.kernels.int8_linear import (
     Int8Linear,
     Kind,
     PackedProduct,
-    Product,
+    PlainProduct,
+    Routine,
+    TiledProduct,
     adds_in_32_bits,
+    has_tiles,
     has_vnni,
     kind_for,
+    multiplies_tiles,
     quantise,
     scale_of,
 )
-from decoding.kernels.int8_rows import quantise_rows
+from decoding.kernels.int8_rows import quantise_rows, quantise_rows_to_bytes
 from decoding.model.encoder_attention import attend
 
 pytestmark = pytest.mark.instructions
@@ -66,15 +70,25 @@ def test_a_row_is_the_same_in_any_company(dtype: torch.dtype) -> None:
         assert torch.equal(linear(x[start:stop]), together[start:stop])
 
 
-@pytest.mark.parametrize("rows", [1, 5, 40])
+def routines() -> list[type]:
+    """Those that are exact on this processor."""
+    return [PlainProduct, PackedProduct, *([TiledProduct] if has_tiles() else [])]
+
+
+@pytest.mark.parametrize("rows", [1, 5, 40, 250])
 @pytest.mark.parametrize("inputs", [64, 384])
-def test_packed_product_is_the_plain_one(rows: int, inputs: int) -> None:
+def test_all_routines_give_the_same_bits(rows: int, inputs: int) -> None:
+    """Which one is taken may hang on a clock: no word does."""
     largest = kind_for(torch.empty(1000, 1000)).largest
     weight = torch.randint(-largest, largest + 1, (1000, inputs), dtype=torch.int8)
     scale = torch.rand(1000) + 0.01
     x = torch.randint(-LARGEST, LARGEST + 1, (rows, inputs)).float()
-    plain = Product(weight, scale)(framed(x))
-    assert torch.equal(PackedProduct(weight, scale)(framed(x))[:-1], plain)
+    x[:, 0] = LARGEST  # so that a step is worth one
+    exact = x.double().matmul(weight.double().t()).float() * scale
+    for routine in routines():
+        products, scales = routine(weight, scale)(x)
+        assert torch.equal(products[:rows], exact), routine
+        assert torch.equal(scales, torch.ones(rows)), routine
 
 
 @pytest.mark.parametrize("width", [2, 64, 83])
@@ -85,6 +99,9 @@ def test_steps_are_those_of_the_library(width: int) -> None:
     steps, scales = quantise_rows(x)
     assert torch.equal(scales[:, None], scale_of(x))
     assert torch.equal(steps, framed(quantise(x, scale_of(x))))
+    as_bytes, same_scales = quantise_rows_to_bytes(x)
+    assert torch.equal(as_bytes.float(), steps[:-1])
+    assert torch.equal(same_scales, scales)
 
 
 def test_a_number_that_is_none_spoils_its_own_row_alone() -> None:
@@ -93,6 +110,9 @@ def test_a_number_that_is_none_spoils_its_own_row_alone() -> None:
     steps, _ = quantise_rows(x)
     assert steps[1].isnan().all()
     assert torch.equal(steps[[0, 2]], quantise_rows(x[[0, 2]])[0][:-1])
+    found = Int8Linear(torch.randn(16, 64), None)(x)
+    assert found[1].isnan().all()
+    assert found[[0, 2]].isfinite().all()
 
 
 def test_no_sum_overflows() -> None:
@@ -100,25 +120,48 @@ def test_no_sum_overflows() -> None:
     largest = kind_for(torch.empty(1000, 1000)).largest
     weight = torch.tensor([1, -1], dtype=torch.int8)[:, None].expand(2, 256) * largest
     rows = torch.tensor([1.0, -1.0])[:, None].expand(2, 256) * LARGEST
-    product = PackedProduct(weight.contiguous(), torch.ones(2))(framed(rows))
-    assert torch.equal(product[:-1], rows.double().matmul(weight.double().t()).float())
+    wanted = rows.double().matmul(weight.double().t()).float()
+    for routine in routines():
+        products, _ = routine(weight.contiguous(), torch.ones(2))(rows)
+        assert torch.equal(products[:2], wanted), routine
 
 
 @pytest.mark.parametrize(
-    ("machine", "has_vnni", "small", "large"),
+    ("machine", "has_vnni", "has_tiles", "small", "large"),
     [
-        ("x86_64", True, Kind(LARGEST, False), Kind(LARGEST, True)),
-        ("x86_64", False, Kind(LARGEST_WITHOUT_VNNI, True), Kind(LARGEST_WITHOUT_VNNI, True)),
-        ("aarch64", False, Kind(LARGEST, False), Kind(LARGEST, False)),
+        ("x86_64", True, True, Kind(LARGEST, Routine.TILED), Kind(LARGEST, Routine.TILED)),
+        ("x86_64", True, False, Kind(LARGEST, Routine.PLAIN), Kind(LARGEST, Routine.PACKED)),
+        (
+            "x86_64",
+            False,
+            False,
+            Kind(LARGEST_WITHOUT_VNNI, Routine.PACKED),
+            Kind(LARGEST_WITHOUT_VNNI, Routine.PACKED),
+        ),
+        ("aarch64", False, False, Kind(LARGEST, Routine.PLAIN), Kind(LARGEST, Routine.PLAIN)),
     ],
 )
 def test_way_of_each_processor(
-    monkeypatch: pytest.MonkeyPatch, machine: str, has_vnni: bool, small: Kind, large: Kind
+    monkeypatch: pytest.MonkeyPatch,
+    machine: str,
+    has_vnni: bool,
+    has_tiles: bool,
+    small: Kind,
+    large: Kind,
 ) -> None:
     monkeypatch.setattr(int8_linear.platform, "machine", lambda: machine)
     monkeypatch.setattr(int8_linear, "has_vnni", lambda: has_vnni)
+    monkeypatch.setattr(int8_linear, "has_tiles", lambda: has_tiles)
     assert kind_for(torch.empty(10, 10)) == small
     assert kind_for(torch.empty(1000, 1000)) == large
+
+
+def test_tiles_are_left_where_they_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """oneDNN held to older instructions takes a plain loop for signed bytes."""
+    seconds = iter([1.0, 0.5, 1.0, 1000.0])
+    monkeypatch.setattr(int8_linear, "_seconds", lambda *_: next(seconds))
+    assert multiplies_tiles()
+    assert not multiplies_tiles()
 
 
 def test_bytes_are_trusted_where_their_sums_are_right(monkeypatch: pytest.MonkeyPatch) -> None:

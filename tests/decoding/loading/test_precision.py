@@ -33,10 +33,14 @@ def test_a_processor_takes_bytes_for_models_that_keep_their_words():
     assert "smaller than base" in choose("cpu", TINY).reason
 
 
-@pytest.mark.parametrize(("is_vnni", "named"), [(True, "VNNI"), (False, "AVX2")])
+@pytest.mark.parametrize(
+    ("has_vnni", "has_tiles", "named"),
+    [(True, True, "AMX"), (True, False, "VNNI"), (False, False, "AVX2")],
+)
 @pytest.mark.usefixtures("quick")
-def test_the_reason_names_the_instructions(monkeypatch, is_vnni, named):
-    monkeypatch.setattr(precision, "has_vnni", lambda: is_vnni)
+def test_the_reason_names_the_instructions(monkeypatch, has_vnni, has_tiles, named):
+    monkeypatch.setattr(precision, "has_vnni", lambda: has_vnni)
+    monkeypatch.setattr(precision, "has_tiles", lambda: has_tiles)
     assert named in choose("cpu", BASE).reason
 
 
