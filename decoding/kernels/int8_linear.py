@@ -88,7 +88,7 @@ class Product(Protocol):
 
 
 class PlainProduct:
-    """Weights as they are, quick where they are small: a call that knows no scales."""
+    """A `Product` of weights as they are, [out, in]: quick where they are small."""
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
         self._weight = weight.t()  # [in, out], not moved in memory
@@ -100,7 +100,7 @@ class PlainProduct:
 
 
 class PackedProduct:
-    """The same from weights that are laid out for being read once, as the vocabulary's are.
+    """The same of weights [out, in] that are laid out for being read once, as the vocabulary's are.
 
     The routine finds a scale and an offset for all rows from their least and greatest numbers. The
     row with both ends of the range, below, makes them 1 and 128 always: nothing is lost. What is
@@ -122,8 +122,8 @@ class PackedProduct:
 
 
 class TiledProduct:
-    """The same by oneDNN, from weights laid out for a processor that multiplies tiles of signed
-    bytes (AMX): up to three times as quick there as the others."""
+    """The same by oneDNN, of weights [out, in] laid out for a processor that multiplies tiles of
+    signed bytes (AMX): up to three times as quick there as the others."""
 
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
         self._packed = torch.ops.onednn.qlinear_prepack(weight, None)
