@@ -15,6 +15,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import inf
 
+from chunking.audit.looped_words import CROWD, SHORTEST_WORD, drop_looped
 from chunking.audit.speaking_rate import find_stretched, speaking_rates_of
 from chunking.spans import clip, subtract, total, unite, widen
 from chunking.text.word_duration import extent, is_overlong, longest_plausible
@@ -30,9 +31,6 @@ WORD_SLACK = 0.25
 TIMESTAMP_SLACK = 1.0
 """Timestamps are trusted to this many seconds; some models write whole seconds only."""
 INVENTED_DISTANCE = 0.5
-CROWD = 5
-SHORTEST_WORD = 0.05
-"""Nobody says `CROWD` words in a row at less than this many seconds each."""
 PAIRS = 4
 """So many different words in a row, each written twice, were written twice by mistake."""
 BRIDGE = 1.5
@@ -224,12 +222,14 @@ def _whereabouts(word: Word) -> Span:
 
 
 def drop_invented(piece: Piece, speech_spans: Sequence[Span]) -> Piece:
-    """`piece` without hallucinated words, those that lie where no detector finds speech.
+    """`piece` without hallucinated words: those that say its last ones again in no time, and those
+    that lie where no detector finds speech.
 
     `speech_spans`: sorted, disjoint spans of everything that any detector takes for speech; a word
     is dropped only if it is farther than `INVENTED_DISTANCE` from all of it.
     """
-    kept = tuple(word for word in piece.words if clip(speech_spans, _surroundings(word)))
+    words = drop_looped(piece.words)
+    kept = tuple(word for word in words if clip(speech_spans, _surroundings(word)))
     return piece if len(kept) == len(piece.words) else replace(piece, words=kept)
 
 

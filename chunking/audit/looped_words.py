@@ -1,0 +1,41 @@
+"""Words that a recogniser goes on writing where no sound is left: it says the last ones again.
+
+Alignment has no time for them, so that they stand on one spot at the end of their window. What is
+said twice takes as long as what is said once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chunking.text.word_keys import key
+from chunking.types import Word
+
+CROWD = 5
+SHORTEST_WORD = 0.05
+"""Nobody says `CROWD` words in a row at less than this many seconds each."""
+LONGEST_LOOP = 24
+"""Words of a loop at most; of two at least, for one word's repeats are hard to tell in time."""
+
+
+def drop_looped(words: Sequence[Word]) -> Sequence[Word]:
+    """A window's `words` without those at its end that say again, word for word and in no time of
+    their own, what stands before them."""
+    first = _first_without_time(words)
+    tail = len(words) - first
+    if tail < CROWD:
+        return words
+    names = [key(word.text) for word in words[max(0, first - LONGEST_LOOP) :]]
+    for length in range(2, len(names) - tail + 1):
+        loop = names[-tail - length : -tail]
+        if len(set(loop)) > 1 and names[-tail:] == names[-tail - length : -length]:
+            return words[:first]
+    return words
+
+
+def _first_without_time(words: Sequence[Word]) -> int:
+    """From which word on, to the end, all stand where there is no time for one."""
+    first = len(words)
+    while first and words[-1].end - words[first - 1].start < SHORTEST_WORD:
+        first -= 1
+    return first

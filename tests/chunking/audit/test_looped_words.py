@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chunking.audit.coverage import drop_invented
+from chunking.audit.looped_words import drop_looped
+from chunking.types import Piece, Span, Window, Word
+
+SAID = ["2", "3", "6", "0", "9", "7", "5", "2", "4"]
+
+
+def spoken(texts, *, start=0.0, seconds=0.5):
+    return tuple(
+        Word(f" {text},", start + seconds * at, start + seconds * (at + 1), 0.9, (), 0, at)
+        for at, text in enumerate(texts)
+    )
+
+
+def on_one_spot(texts, at):
+    return tuple(Word(f" {text},", at, at, 0.9, (), 0, 100 + n) for n, text in enumerate(texts))
+
+
+def test_a_loop_at_the_end_is_dropped():
+    """150 digits, the last eight of them written twice: the first of the second time has 0.3 s."""
+    said = spoken([*SAID, "3"])
+    piece = Piece(
+        Window(0, 0.0, 30.0), said + on_one_spot(["6", "0", "9", "7", "5", "2", "4"], said[-1].end)
+    )
+    assert drop_looped(piece.words) == said
+    assert drop_invented(piece, [Span(0.0, 30.0)]).words == said
+
+
+def test_it_may_be_written_many_times_and_otherwise():
+    said = spoken(["Thank", "you", "very", "much"])
+    again = on_one_spot(
+        ["thank", "YOU", "very,", "much", "thank", "you", "very", "much.", "Thank", "you"], 2.0
+    )
+    assert drop_looped(said + again) == said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        spoken(SAID * 2),  # said twice
+        spoken(SAID)
+        + on_one_spot(["1", "8", "1", "8", "1"], 4.5),  # other words, and they may be said
+        spoken(SAID) + on_one_spot(SAID[-4:], 4.5),  # too few to tell
+        spoken(SAID) + on_one_spot(SAID, 4.5) + spoken(["8"], start=5.0),  # not at the end
+        spoken(["no"] * 3) + on_one_spot(["no"] * 6, 1.5),
+        on_one_spot(SAID, 0.0),
+    ],
+)
+def test_all_else_stays(words):
+    assert drop_looped(words) == words
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=40), st.floats(0.06, 1.0))
+def test_what_took_its_time_stays(texts, seconds):
+    words = spoken(texts, seconds=seconds)
+    assert drop_looped(words) == words
