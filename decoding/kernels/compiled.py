@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 import numba
-from numba.core.codegen import get_host_cpu_features
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +27,6 @@ def compiled(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., An
         return kept(partial(numba.njit, function, nogil=True, fastmath=fastmath))
 
     return compile_later
-
-
-def use_whole_vectors() -> None:
-    """Let loops use vectors of 512 bits where the processor has AMX. LLVM prefers those of 256
-    there, for older processors' sake, which got slower with wider ones; what the environment says
-    goes first."""
-    if numba.config.CPU_FEATURES is None:
-        features = get_host_cpu_features()
-        if "+amx-tile" in features.split(","):
-            numba.config.CPU_FEATURES = f"{features},-prefer-256-bit"
-
-
-use_whole_vectors()
 
 
 def kept(compile_it: Callable[..., Any]) -> Any:
