@@ -64,6 +64,15 @@ def _scale_of(bits: Any) -> Any:
     return max(np.int32(most).view(np.float32) * _STEP, _FLOOR)
 
 
+@compiled()
+def _quantise(row: Any, bits: Any, steps: Any) -> Any:
+    """A row [in], whose bits are given too, in `steps` [in] of its scale, which is returned."""
+    scale = _scale_of(bits)
+    for c in range(len(row)):
+        steps[c] = (row[c] / scale + _ROUND) - _ROUND
+    return scale
+
+
 @shared_loop()
 def _quantise_rows(block: Any) -> None:
     sizes = carray(block[0], 2, np.int64)
@@ -74,10 +83,7 @@ def _quantise_rows(block: Any) -> None:
     scales = carray(block[3], count, np.float32)
     first, after = share_of(count)
     for row in range(first, after):
-        scale = _scale_of(bits[row])
-        scales[row] = scale
-        for c in range(width):
-            steps[row, c] = (rows[row, c] / scale + _ROUND) - _ROUND
+        scales[row] = _quantise(rows[row], bits[row], steps[row])
     if after == count:
         steps[count] = 0
         steps[count, 0] = LARGEST
@@ -94,10 +100,7 @@ def _quantise_rows_to_bytes(block: Any) -> None:
     scales = carray(block[3], count, np.float32)
     first, after = share_of(count)
     for row in range(first, after):
-        scale = _scale_of(bits[row])
-        scales[row] = scale
-        for c in range(width):
-            steps[row, c] = np.int8((rows[row, c] / scale + _ROUND) - _ROUND)
+        scales[row] = _quantise(rows[row], bits[row], steps[row])
 
 
 @shared_loop()
