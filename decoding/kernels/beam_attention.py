@@ -18,6 +18,7 @@ from torch import Tensor
 from decoding.kernels.compiled import compiled
 from decoding.kernels.exp import exponential
 from decoding.kernels.openmp import share_of, shared_loop
+from decoding.kernels.wide_vectors import take_wide_vectors
 
 WIDTH = 64  # of a head of every Whisper; known when the loops are compiled
 MOST_QUERIES = 16
@@ -107,6 +108,7 @@ def _given(block: Any) -> Any:
 
 @shared_loop(fastmath=FASTMATH)
 def _attend_unmasked(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
+    take_wide_vectors()
     given, (query, keys, values) = _given(block)
     windows, heads, queries, positions = given[0], given[1], given[2], given[3]
     query_place, place, values_place = given[4:7], given[7:10], given[10:13]
@@ -170,6 +172,7 @@ def _attend_unmasked(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
 
 @shared_loop(fastmath=FASTMATH)
 def _attend_masked(block: Any) -> None:
+    take_wide_vectors()
     given, (query, keys, values) = _given(block)
     windows, heads, queries, positions = given[0], given[1], given[2], given[3]
     query_place, place, values_place = given[4:7], given[7:10], given[10:13]

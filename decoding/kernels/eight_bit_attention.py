@@ -29,6 +29,7 @@ from decoding.kernels.eight_bits import EightBits
 from decoding.kernels.exp import exponential
 from decoding.kernels.largest import largest_of
 from decoding.kernels.openmp import share_of, shared_loop
+from decoding.kernels.wide_vectors import take_wide_vectors
 
 QUERIES_AT_ONCE = 5  # the usual beams
 
@@ -57,6 +58,7 @@ def attend(query: Tensor, keys: EightBits, values: EightBits) -> Tensor:
 
 @shared_loop(fastmath=FASTMATH)
 def _attend(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
+    take_wide_vectors()
     given = carray(block[0], MOST_NUMBERS, np.int64)
     windows, heads, queries, positions = given[0], given[1], given[2], given[3]
     query_place, place, values_place = given[4:7], given[7:10], given[10:13]

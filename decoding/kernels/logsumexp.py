@@ -16,6 +16,7 @@ from torch import Tensor
 from decoding.kernels.exp import exponential
 from decoding.kernels.openmp import share_of, shared_loop
 from decoding.kernels.triton_here import has_triton
+from decoding.kernels.wide_vectors import take_wide_vectors
 
 BLOCK = 64  # columns of a block, as far from each other as there are blocks
 
@@ -45,6 +46,7 @@ def block_maxima_and_logsumexp(logits: Tensor, length: int) -> tuple[Tensor, Ten
 
 @shared_loop()
 def _block_maxima_and_logsumexp(given: Any) -> None:
+    take_wide_vectors()
     sizes = carray(given[0], 4, np.int64)
     rows, columns, blocks, length = sizes[0], sizes[1], sizes[2], sizes[3]
     logits = carray(given[1], (rows, columns), np.float32)
