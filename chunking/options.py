@@ -85,8 +85,8 @@ class WindowOptions:
 class MergeOptions:
     """How overlapping windows become one list of words.
 
-    `repair_rounds`: how often windows may be decoded again for a seam, a gap or a truncated window;
-    what is still open then is in the coverage report.
+    `repair_rounds`: how often windows may be decoded again for a seam, a gap or a truncated window,
+    each counted by itself; what is still open then is in the coverage report.
     """
 
     repair_rounds: int = 2

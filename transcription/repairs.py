@@ -12,8 +12,8 @@ from transcription.progress import Progress
 class Repairs:
     """Called for the windows that are wanted now and have not been handed out before.
 
-    It ends: the merge asks at most `MergeOptions.repair_rounds` times for the same stretch, and so
-    often for halves of one in several languages.
+    It ends: the merge asks at most `MergeOptions.repair_rounds` times for the same seam, gap or
+    truncated stretch, and so often for halves of one in several languages.
     """
 
     def __init__(self, merger: Merger, progress: Progress) -> None:

@@ -44,7 +44,6 @@ class WordRun:
     before: tuple[Word, ...]
     after: tuple[Word, ...]
     gaps: tuple[Span, ...]
-    rounds: int
     by_grapheme: bool
 
 
@@ -87,7 +86,7 @@ def _fill_gap(
     words: tuple[Word, ...], settled: int, run: WordRun, gap: Span, context: Context
 ) -> tuple[tuple[Word, ...], RepairRequest | None]:
     unfilled = words
-    for attempt in range(context.rounds - run.rounds):
+    for attempt in range(context.rounds):
         if attempt and not _is_worth_more(words, unfilled, gap, context):
             break
         number = gap_number(gap.start, attempt)

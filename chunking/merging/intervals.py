@@ -31,24 +31,22 @@ class Section:
 
     words: tuple[Word, ...]
     end: float
-    rounds: int
     by_grapheme: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What the next interval must know: last words, up to where speech is accounted for, repairs.
+    """What the next interval must know: last words, and up to where speech is accounted for.
 
     `held`: an overlong last word, which leaves with what the next interval finds under it.
     """
 
     words: tuple[Word, ...]
     boundary: float
-    rounds: int
     held: tuple[Word, ...] = ()
 
 
-_START = Tail((), 0.0, 0)
+_START = Tail((), 0.0)
 
 
 @dataclass(eq=False, slots=True)
@@ -94,7 +92,7 @@ class Interval:
         first = first_from(side.words, start) if self.place else 0
         last = len(side.words) if end is None else first_from(side.words, end)
         end = max(start, context.duration) if end is None else end
-        return Section(side.words[first:last], end, side.rounds, side.by_grapheme)
+        return Section(side.words[first:last], end, side.by_grapheme)
 
     def _resolve_seam(self, context: Context) -> Section | Pending | None:
         left = self.left.side if self.left else None
@@ -102,20 +100,19 @@ class Interval:
         if left is None or right is None or not context.layout.knows_region(self.place):
             return None
         region = context.layout.region(self.place)
-        settled = resolve_seam(region, self.place, (left, right), context)
-        if isinstance(settled, Pending):
-            return settled
-        found, rounds = settled
+        found = resolve_seam(region, self.place, (left, right), context)
+        if isinstance(found, Pending):
+            return found
         between = region.left.index, region.right.index
         self.seam = Seam(*between, found.time, found.status, found.agreeing_words)
         by_grapheme = left.by_grapheme or right.by_grapheme
-        return Section(found.words, region.interval.end, rounds, by_grapheme)
+        return Section(found.words, region.interval.end, by_grapheme)
 
     def look_inside(self, section: Section, context: Context) -> WordRun:
         """Take the words, and find the gaps between them."""
         self.section = section
         if not section.words:
-            self.inside = WordRun((), (), (), (), 0, section.by_grapheme)
+            self.inside = WordRun((), (), (), (), section.by_grapheme)
             return self.inside
         is_last = self._is_last(context)
         self.tail = tail = _tail_of(section, is_last=is_last)
@@ -123,7 +120,7 @@ class Interval:
         end = max(tail.boundary, context.duration if is_last else 0.0, start)
         leaving = section.words[: len(section.words) - len(tail.held)]
         gaps = _find_gaps(section.words, Span(start, end), self._places, context)
-        self.inside = WordRun(leaving, (), (), gaps, section.rounds, section.by_grapheme)
+        self.inside = WordRun(leaving, (), (), gaps, section.by_grapheme)
         return self.inside
 
     def look_before(self, context: Context) -> WordRun | None:
@@ -146,7 +143,6 @@ class Interval:
             before=known.words[: len(known.words) - len(leaving)],
             after=section.words[:REMEMBERED],
             gaps=_find_gaps(words, region, places, context),
-            rounds=max(section.rounds, known.rounds),
             by_grapheme=section.by_grapheme,
         )
         return self.before
@@ -179,17 +175,16 @@ def _tail_of(section: Section, *, is_last: bool) -> Tail:
     """An overlong last word leaves the speech in it to what follows."""
     last = section.words[-1]
     if not is_overlong(last):
-        return Tail(section.words[-REMEMBERED:], last.end, section.rounds)
+        return Tail(section.words[-REMEMBERED:], last.end)
     held = () if is_last else (last,)
-    return Tail(section.words[-REMEMBERED:], last.start, section.rounds, held)
+    return Tail(section.words[-REMEMBERED:], last.start, held)
 
 
 def _tail_without_words(known: Tail, section: Section, *, is_last: bool) -> Tail:
     """Without words there is no end to a gap: the next one judges it, unless it gets too long."""
-    rounds = max(known.rounds, section.rounds)
     if not is_last and section.end - known.boundary <= LONGEST_GAP:
-        return Tail(known.words, known.boundary, rounds, known.held)
-    return Tail(known.words, max(section.end, known.boundary), rounds)
+        return Tail(known.words, known.boundary, known.held)
+    return Tail(known.words, max(section.end, known.boundary))
 
 
 def _find_gaps(

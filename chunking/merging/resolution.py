@@ -175,22 +175,21 @@ def _compare(
 
 def resolve_seam(
     seam_region: SeamRegion, place: int, sides: tuple[Side, Side], context: Context
-) -> tuple[JoinedSeam, int] | Pending:
-    """The words inside a seam's region and the rounds of repair that they took."""
+) -> JoinedSeam | Pending:
+    """The words inside a seam's region."""
     left, right = sides
     words = (
         left.words[first_from(left.words, seam_region.interval.start) :],
         right.words[: first_from(right.words, seam_region.interval.end)],
     )
-    rounds = max(left.rounds, right.rounds)
     if seam_region.overlap is None:
         middle = (seam_region.interval.start + seam_region.interval.end) / 2
-        return JoinedSeam(words[0] + words[1], middle, "silent"), rounds
+        return JoinedSeam(words[0] + words[1], middle, "silent")
     comparison = _compare(left, right, words, seam_region.overlap, context)
     found = join_at_seam(comparison)
     if not found.needs_repair or seam_region.overlap.duration < SHORTEST_REPAIRED_OVERLAP:
-        return found, rounds
-    for attempt in range(context.rounds - rounds):
+        return found
+    for attempt in range(context.rounds - max(left.rounds, right.rounds)):
         request = _seam_request(seam_region, found.time, context, place, attempt)
         if request.window.index not in context.answers:
             return Pending((request,))
@@ -200,8 +199,8 @@ def resolve_seam(
         around = left.words, right.words
         repaired = repair_seam(comparison, seam_region, around, found.time, clean(piece))
         if repaired is not None:
-            return repaired, rounds + attempt + 1
-    return found, context.rounds
+            return repaired
+    return found
 
 
 def _seam_request(

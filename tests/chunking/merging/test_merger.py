@@ -451,6 +451,25 @@ def test_a_seam_that_nobody_can_settle_stays_uncertain():
     assert merged.seams[0].status == "uncertain"
 
 
+def test_a_seam_that_nobody_can_settle_leaves_the_gaps_beside_it_to_be_heard():
+    """A window that passes over most of what it holds agrees with nobody, and leaves gaps."""
+    said = [word for word in chat(140, 2) if word.end < 55.0]
+    hole = Span(RIGHT.start - 4.5, RIGHT.start - 1.5)  # in the seam's region
+    left, right = disagreeing_pieces(said)
+    passed = tuple(word for word in left.words if not hole.start < word.start < hole.end)
+
+    def answer(window):
+        return hear(window, said if window.kind == "gap" else [])
+
+    merged, _, asked = run_all(
+        [replace(left, words=passed), right], answer, evidence=speech_of(said), duration=55.0
+    )
+    assert merged.seams[0].status == "uncertain"
+    assert [request.reason for request in asked] == ["seam", "seam", "gap"]
+    found = [word for word in merged.words if hole.start < word.start < hole.end]
+    assert texts(found) == [w.text for w in said if hole.start < w.start < hole.end]
+
+
 def test_rounds_of_merging_everything_anew():
     said = [word for word in chat(140, 2) if word.end < 55.0]
     for heard in (said, []):  # the first repair settles it; none does
