@@ -1,7 +1,7 @@
 """The anchored seam merge: many overlapping windows become one list of words.
 
     piece ─resolve_window─▶ side ─resolve_seam─▶ body, seam, body … ─fill_gaps─▶ words
-    ─MonotonicTimes─▶
+    ─drop_rests─▶ words ─MonotonicTimes─▶
 
 Everything below is a pure function of the pieces; this file only remembers what is settled and
 lets words go as soon as neither the next window nor a repair can change them. What has left is kept
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from chunking.merging.cut_words import drop_rests
 from chunking.merging.gap_repair import WordRun, fill_gaps
 from chunking.merging.intervals import Interval, Section
 from chunking.merging.resolution import Context, Pending
@@ -92,6 +93,7 @@ class Merger:
         self._oldest: Interval | None = None  # of those whose words have not all left
         self._open: dict[int, tuple[Interval, RepairRequest]] = {}  # number: (who asked, request)
         self._seams: list[Seam] = []
+        self._last: Word | None = None  # that has left, with its own times
         self._times = MonotonicTimes()
         self._words: Packed[Word] = Packed()
         self.extend(windows, is_whole=is_whole)
@@ -234,7 +236,9 @@ class Merger:
                 break
             self._oldest = oldest.right
             self._put_away(oldest)
-        done = tuple(self._times.push(words))
+        whole = tuple(drop_rests(words, self._last, self._pieces))
+        self._last = whole[-1] if whole else self._last
+        done = tuple(self._times.push(whole))
         self._words.extend(done)
         return done
 
