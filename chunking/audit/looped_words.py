@@ -1,12 +1,13 @@
-"""Words that a recogniser goes on writing where no sound is left: it says the last ones again.
+"""Words that a recogniser says again without hearing them again, so that they have no time.
 
-Alignment has no time for them, so that they stand on one spot at the end of their window. What is
-said twice takes as long as what is said once.
+It goes on writing where no sound is left: these stand on one spot at the end of their window. Or it
+says one word once too often. What is said twice takes as long as what is said once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress, pairwise
 
 from chunking.text.word_keys import key
 from chunking.types import Word
@@ -16,11 +17,15 @@ SHORTEST_WORD = 0.05
 """Nobody says `CROWD` words in a row at less than this many seconds each."""
 LONGEST_LOOP = 24
 """Words of a loop at most; of two at least, for one word's repeats are hard to tell in time."""
+NO_TIME = 0.02
+DOUBTFUL = 0.5
+"""One word's repeat has less time than alignment can give, and a lower probability."""
 
 
 def drop_looped(words: Sequence[Word]) -> Sequence[Word]:
-    """A window's `words` without those at its end that say again, word for word and in no time of
-    their own, what stands before them."""
+    """A window's `words` without those that say again, in no time of their own, what stands before
+    them: word for word at its end, one doubtful word anywhere."""
+    words = _without_stutter(words)
     first = _first_without_time(words)
     tail = len(words) - first
     if tail < CROWD:
@@ -39,3 +44,14 @@ def _first_without_time(words: Sequence[Word]) -> int:
     while first and words[-1].end - words[first - 1].start < SHORTEST_WORD:
         first -= 1
     return first
+
+
+def _without_stutter(words: Sequence[Word]) -> Sequence[Word]:
+    """`words` without the doubtful ones that only say again the word before, in no time."""
+    is_new = [True] + [
+        now.end - now.start >= NO_TIME
+        or now.probability >= DOUBTFUL
+        or key(now.text) != key(before.text)
+        for before, now in pairwise(words)
+    ]
+    return words if all(is_new) else tuple(compress(words, is_new))

@@ -57,6 +57,24 @@ def test_all_else_stays(words):
     assert drop_looped(words) == words
 
 
+def stutter(text, probability, seconds=0.0):
+    """A digit, `text` behind it for so many seconds, and two more."""
+    again = Word(f" {text},", 0.5, 0.5 + seconds, probability, (), 0, 100)
+    return (*spoken(["1"]), again, *spoken(["0", "1"], start=0.6))
+
+
+def test_a_doubtful_word_once_more_in_no_time_is_dropped():
+    """Three ones and a nought, of which four ones are written."""
+    assert drop_looped(stutter("1", 0.13)) == stutter("1", 0.13)[:1] + stutter("1", 0.13)[2:]
+
+
+@pytest.mark.parametrize(
+    "words", [stutter("1", 0.6), stutter("1", 0.13, seconds=0.04), stutter("7", 0.13)]
+)
+def test_one_that_may_be_said_stays(words):
+    assert drop_looped(words) == words
+
+
 @given(st.lists(st.sampled_from("abc"), max_size=40), st.floats(0.06, 1.0))
 def test_what_took_its_time_stays(texts, seconds):
     words = spoken(texts, seconds=seconds)
