@@ -165,7 +165,8 @@ def _record_step(state: SearchState, choice: Choice, layout: TokenLayout) -> Non
     lowest = torch.where(is_timestamp, choice.token - layout.timestamp_begin, lowest)
     previous = state.last_is_timestamp.gather(1, choice.source) | is_first
     is_text = choice.token < layout.eot
-    repeats = repetition.follow(state.repeats, choice.source, choice.token, is_text)
+    most = state.longest_loop
+    repeats = repetition.follow(state.repeats, choice.source, choice.token, is_text, most)
     keep = state.is_done[:, None]
     for kept, new in (
         (state.total, choice.total),
@@ -180,5 +181,5 @@ def _record_step(state: SearchState, choice: Choice, layout: TokenLayout) -> Non
     is_full = state.num_finished >= state.max_finished
     is_alive = state.total != IMPOSSIBLE
     is_extinct = ~is_alive.any(-1)
-    loops = repetition.is_over(state.repeats, is_alive, state.is_sampling, state.longest_loop)
+    loops = repetition.is_over(state.repeats, is_alive, state.is_sampling, most)
     state.is_done.logical_or_(is_full | is_extinct | loops | (state.time >= state.budget))

@@ -14,7 +14,7 @@ from decoding.search.state import IMPOSSIBLE, SearchState
 
 # What is read here of a search. The rest stays on the device.
 READ = (
-    "time", "total", "tokens", "parents", "beam_size", "budget", "max_finished",
+    "time", "total", "tokens", "parents", "beam_size", "budget", "max_finished", "is_sampling",
     "num_finished", "finished_total", "finished_time", "finished_beam", "finished_timestamp",
 )  # fmt: skip
 
@@ -105,11 +105,13 @@ def best_hypothesis(state: SearchState, length_penalty: float | None) -> Hypothe
     """The best ranked hypothesis of one window; `state` holds that window alone, on the host.
 
     Empty, and improbable, when the search found none. Hypotheses whose sum is not a number are
-    none.
+    none. Samples that loop, for which it was ended, are none either where another has finished:
+    it is as good as if it had been drawn alone, and loops are the likeliest of all.
     """
     ends = [end for end in _finished(state) if not math.isnan(end.total)]
     beam_size = int(state.beam_size[0])
-    if len(ends) < beam_size:
+    loops = bool(state.is_sampling[0]) and _has_room(state)
+    if len(ends) < beam_size and not (ends and loops):
         ends += _unfinished(state)[: beam_size - len(ends)]
     if not ends:
         is_finite = not any(map(math.isnan, state.total[0].tolist()))
