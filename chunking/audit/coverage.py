@@ -8,7 +8,6 @@ window wrote text between timestamps, so that words spread over a hole cannot hi
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -52,8 +51,11 @@ def audit(
     """
     speech_spans = clip(unite(evidence), Span(0.0, max(duration, 0.0)))
     rates = speaking_rates_of(pieces.values(), speech_spans)
-    stretched = find_stretched(merged.words, speech_spans, rates, certain)
-    found = _with_stretched(_bare(merged.words, speech_spans, _texts(pieces)), stretched)
+    bare = _bare(merged.words, speech_spans, _texts(pieces))
+    heard = speech_spans if certain is None else certain
+    under_words = subtract(heard, [span for span, _ in bare])
+    stretched = find_stretched(merged.words, speech_spans, rates, under_words)
+    found = _with_stretched(bare, stretched)
     return Coverage(
         speech_seconds=total(speech_spans),
         uncovered_seconds=sum(speech for _, speech in found),
@@ -104,13 +106,13 @@ def _bare(
 def _with_stretched(
     bare: Sequence[tuple[Span, float]], stretched: Sequence[tuple[Span, float]]
 ) -> list[tuple[Span, float]]:
-    """Both kinds in order; a stretched word that reaches into a bare stretch is told once."""
-    found = list(bare)
-    spans = [span for span, _ in bare]
-    for span, excess in stretched:
-        if not clip(spans, span):
-            insort(found, (span, excess))
-            insort(spans, span)
+    """Both kinds in order; a stretched word that reaches over a bare stretch is one with it."""
+    found: list[tuple[Span, float]] = []
+    for span, speech in sorted([*bare, *stretched]):
+        if found and span.start < found[-1][0].end:
+            last, before = found.pop()
+            span, speech = Span(last.start, max(last.end, span.end)), before + speech
+        found.append((span, speech))
     return found
 
 

@@ -103,6 +103,18 @@ def test_breath_behind_a_word_hides_no_words():
     assert [len(report) for report in reports] == [1, 1, 0]
 
 
+def test_a_stretched_word_before_speech_without_words_is_named_with_it():
+    said = spoken(TEXTS, per_letter=0.08)
+    kept = skip(said, 5, 9, 4)
+    heard = [*kept[:5], *(replace(w, start=w.start + 5, end=w.end + 5) for w in kept[5:])]
+    stretched, bare = heard[4], Span(heard[4].end + 2.0, heard[4].end + 4.0)
+    evidence = Span(1.0, stretched.end), bare, Span(heard[5].start, heard[-1].end)
+    report = report_on(heard, evidence)
+    assert report.uncovered == (Span(stretched.start, bare.end),)
+    hidden = sum(w.end - w.start for w in said[5:9])
+    assert report.uncovered_seconds == pytest.approx(bare.duration + hidden, abs=0.05)
+
+
 def test_where_there_is_no_word_the_second_detector_judges_alone():
     said = spoken(TEXTS)
     evidence = (Span(1.0, said[-1].end), Span(20.0, 23.0))
