@@ -23,6 +23,10 @@ NORMAL = 1.4826
 THREE_WORDS = 12
 """Letters. So much more speech than a word needs, and it hides words."""
 LEAST_SECONDS = 0.9
+"""At least so much of it, within the word's own time."""
+LEAST_SECONDS_BEHIND = 1.2
+"""The same where part of it lies behind the word: there a breath, a cry or an "um" has up to a
+second, and both detectors take it for speech."""
 LEAST_DEVIATIONS = 6.0
 PAUSE = 1.5
 """Nobody pauses so long inside a word: where a word lies across it, the alignment had lost its
@@ -69,8 +73,8 @@ def find_stretched(
     """(the speech that a word stands for, seconds of it that must be other words).
 
     `rates` are those of the windows that the words come from; where one is not known, nothing is
-    found. Of the speech, what lies in sorted, disjoint `certain` counts, if there is any such:
-    breath and crying behind a word are speech for `evidence` alone. In order of time.
+    found. Of the speech, which reaches to the next word, what lies in sorted, disjoint `certain`
+    counts, if there is any such: much breath is speech for `evidence` alone. In order of time.
     """
     found: list[tuple[Span, float]] = []
     for word, speech in _with_speech(words, evidence):
@@ -78,15 +82,18 @@ def find_stretched(
         if rate is None:
             continue
         counted = speech if certain is None else intersect(speech, certain)
-        excess = total(counted) - rate.per_letter * letters(word.text)
-        if excess >= _most(word, rate, evidence):
+        needed = rate.per_letter * letters(word.text)
+        inside = total(clip(counted, Span(word.start, word.end))) - needed
+        excess = total(counted) - needed
+        is_stretched = inside >= _most(word, rate, evidence, LEAST_SECONDS)
+        if is_stretched or excess >= _most(word, rate, evidence, LEAST_SECONDS_BEHIND):
             found.append((Span(speech[0].start, speech[-1].end), excess))
     return found
 
 
-def _most(word: Word, rate: SpeakingRate, evidence: Sequence[Span]) -> float:
-    """Seconds above its window's rate that `word` may take."""
-    most = max(THREE_WORDS * rate.per_letter, LEAST_SECONDS, LEAST_DEVIATIONS * rate.deviation)
+def _most(word: Word, rate: SpeakingRate, evidence: Sequence[Span], seconds: float) -> float:
+    """Seconds above its window's rate that `word` may take, at least `seconds` but for a pause."""
+    most = max(THREE_WORDS * rate.per_letter, seconds, LEAST_DEVIATIONS * rate.deviation)
     own = Span(word.start, word.end)
     return most / 2 if own.duration - total(clip(evidence, own)) >= PAUSE else most
 

@@ -115,6 +115,17 @@ def test_a_stretched_word_before_speech_without_words_is_named_with_it():
     assert report.uncovered_seconds == pytest.approx(bare.duration + hidden, abs=0.05)
 
 
+@pytest.mark.parametrize(("seconds", "named"), [(1.0, 0), (1.35, 1)])
+def test_breath_that_both_detectors_take_for_speech(seconds, named):
+    """Behind a word it is no speech of other words, until it is longer than a breath."""
+    said = spoken(TEXTS)
+    later = (replace(w, start=w.start + seconds, end=w.end + seconds) for w in said[5:])
+    heard = [*said[:5], *later]
+    assert len(report_on(heard, evidence_of(heard)).uncovered) == named
+    inside = [*said[:4], replace(said[4], end=heard[5].start), *heard[5:]]
+    assert len(report_on(inside, evidence_of(inside)).uncovered) == 1
+
+
 def test_where_there_is_no_word_the_second_detector_judges_alone():
     said = spoken(TEXTS)
     evidence = (Span(1.0, said[-1].end), Span(20.0, 23.0))
