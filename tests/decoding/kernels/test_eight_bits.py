@@ -26,6 +26,25 @@ def test_every_number_is_the_nearest():
     assert (few.numbers.abs().amax(-2) == 127).all()
 
 
+@pytest.mark.parametrize("windows", [1, 3])
+def test_on_the_cpu_the_bits_are_those_of_pytorch(windows):
+    """As the audio's keys and values come: merged, two in one tensor, heads behind frames."""
+    generator = torch.Generator().manual_seed(windows)
+    merged = torch.randn(windows, 30, 2 * 4 * 64, generator=generator) * 5
+    for whole in merged.view(windows, 30, 2, 4, 64).permute(2, 0, 3, 1, 4):
+        found, expected = to_eight_bits(whole), to_eight_bits(whole.double())
+        assert torch.equal(found.scale, expected.scale)
+        assert torch.equal(found.numbers, expected.numbers)
+
+
+def test_what_is_no_number_has_no_scale():
+    whole = torch.ones(1, 2, 4, 64)
+    whole[0, 1, 2, 5] = float("nan")
+    found = to_eight_bits(whole).scale
+    assert found[0, 1, 5].isnan()
+    assert found.isnan().sum() == 1
+
+
 def test_silence_stays_silence():
     assert torch.equal(
         to_eight_bits(torch.zeros(1, 2, 4, 64)).whole(torch.float16).float(),
