@@ -30,10 +30,29 @@ class LostRun:
 
 
 def lost_runs(heard: Heard) -> list[LostRun]:
-    """Every run of words that one system lost in one recording, however short."""
+    """Every run of words that one system lost in one recording, however short.
+
+    What it wrote as one word with the word beside it is heard: "KG60" of "k g 6 0".
+    """
     alignment = heard.file.score.alignment
     columns = {id(pair): number for number, pair in enumerate(alignment)}
-    return [_lost(heard, run, columns[id(run[0])]) for run in runs(alignment, "deletion")]
+    found = ((run, columns[id(run[0])]) for run in runs(alignment, "deletion"))
+    return [
+        _lost(heard, run, column)
+        for run, column in found
+        if not _is_written_as_one(run, alignment, column)
+    ]
+
+
+def _is_written_as_one(
+    run: Sequence[AlignedPair], alignment: Sequence[AlignedPair], column: int
+) -> bool:
+    lost = "".join(pair.reference or "" for pair in run)
+    before = alignment[column - 1] if column else None
+    after = next(iter(alignment[column + len(run) :]), None)
+    return (before is not None and before.hypothesis == (before.reference or "") + lost) or (
+        after is not None and after.hypothesis == lost + (after.reference or "")
+    )
 
 
 def _lost(heard: Heard, run: Sequence[AlignedPair], column: int) -> LostRun:

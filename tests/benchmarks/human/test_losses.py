@@ -29,6 +29,16 @@ def test_a_lost_run_lies_between_the_words_around_it() -> None:
     assert counted_runs(found) == [long]
 
 
+@pytest.mark.parametrize("place", [50, 53])
+def test_what_is_written_as_one_word_is_not_lost(place: int) -> None:
+    """Four words as the first or as the last of them, as an alignment may have it."""
+    words = without(50, 51, 52, 53)
+    words[place] = "".join(SAID[50:54])
+    assert lost_runs(listened(words)) == []
+    words[place] = "".join(SAID[50:53])
+    assert len(counted_runs(listened(words))) == 1
+
+
 def test_a_run_at_either_end_reaches_to_the_recordings() -> None:
     first, last = counted_runs(listened(without(0, 1, 2, 197, 198, 199)))
     assert (first.where, last.where) == (Span(0.0, 3.0), Span(196.8, 200.0))
