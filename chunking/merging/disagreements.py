@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import inf
 
 from chunking.merging.word_alignment import GUARD, Column
 from chunking.spans import clip
@@ -22,11 +23,12 @@ CREDIBLE = 0.5
 """Words that only one window has and no evidence judges are believed from this probability on."""
 LONE_RUN = 3
 LONE_HOLE = 0.8
-LONE_MORE = 2
-SURER = 0.1
 """So many words where the other side has nothing for so many seconds: it skipped them. Where a
-second detector hears each of them the seconds do not matter: words around a skip are stretched.
-A side with `LONE_MORE` words more, and `SURER` of them, heard what the other garbled."""
+second detector hears each of them the seconds do not matter: words around a skip are stretched."""
+SURER = 0.1
+LONE_MORE = 2
+"""A side that is so much surer of as many words or more heard them better, between two words that
+both have; before the first of these it has so many more: the other one garbled them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ def _hole(units: Sequence[Unit], place: range) -> float:
 
 
 def overrules(disagreement: Disagreement, comparison: SeamComparison) -> bool:
-    """Whether the side of the cut passed over words that the other side has in `disagreement`.
+    """Whether the side of the cut passed over words that the other side has in `disagreement`, or
+    is less sure of its own.
 
     A guard does not count here: words between two that both windows have were not cut by an edge.
     Different words count: to say the same ones again is a loop.
@@ -135,16 +138,21 @@ def overrules(disagreement: Disagreement, comparison: SeamComparison) -> bool:
     left = comparison.left[disagreement.left.start : disagreement.left.stop]
     right = comparison.right[disagreement.right.start : disagreement.right.stop]
     kept, other = (left, right) if disagreement.is_before_cut else (right, left)
-    if not kept and not disagreement.is_closed:
-        return False
     different = len({word.text.strip().casefold() for word in other})
-    if different - len(kept) < (LONE_MORE if kept else LONE_RUN):
+    if not other or different - len(kept) < _fewest_more(kept, disagreement):
         return False
     if _confidence(other) < (_confidence(kept) + SURER if kept else CREDIBLE):
         return False
     if comparison.evidence is None:
         return not kept and disagreement.hole >= LONE_HOLE
     return all(has_evidence(word, comparison.evidence) for word in other)
+
+
+def _fewest_more(kept: Sequence[Word], disagreement: Disagreement) -> float:
+    """How many words more than `kept` the other side must have to be believed."""
+    if disagreement.is_closed:
+        return 0 if kept else LONE_RUN
+    return LONE_MORE if kept else inf
 
 
 def _confidence(words: Sequence[Word]) -> float:

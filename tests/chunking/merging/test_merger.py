@@ -340,6 +340,39 @@ def test_a_longer_and_surer_hearing_is_believed():
         assert texts(merged.words) == ["see", "her", "shop", "at", "eight", "in", "the"]
 
 
+AROUND = [("see", 26.0), ("her", 26.4)], [("in", 27.8), ("the", 28.1)]
+
+
+def heard_between(window, words, probability):
+    """`words` between two pairs of words that both windows have, all of the same probability."""
+    timed = [(word, 26.8 + 0.2 * place) for place, word in enumerate(words)]
+    piece = heard_as(window, *AROUND[0], *timed, *AROUND[1])
+    unsure = [replace(word, probability=probability) for word in piece.words[2:-2]]
+    return replace(piece, words=(*piece.words[:2], *unsure, *piece.words[-2:]))
+
+
+@pytest.mark.parametrize("left_is_surer", [True, False])
+@pytest.mark.parametrize(
+    ("surer", "other", "by", "expected"),
+    [
+        (["missive"], ["mists"], 0.3, ["missive"]),
+        (["trying", "to", "do"], ["friends", "in"], 0.3, ["trying", "to", "do"]),
+        (["missive"], ["mists", "of"], 0.3, None),  # of two hearings the one with fewer words
+        (["missive"], ["mists"], 0.05, None),  # hardly surer
+        (["no", "no"], ["my", "word"], 0.3, None),  # a loop
+    ],
+)
+def test_who_is_surer_of_as_many_words_is_believed(left_is_surer, surer, other, by, expected):
+    """Wherever the cut lies; else its side decides, which is the same for both orders of sides."""
+    sides = (surer, 0.5 + by), (other, 0.5)
+    first, second = sides if left_is_surer else sides[::-1]
+    pieces = [heard_between(LEFT, *first), heard_between(RIGHT, *second)]
+    merged = merge(pieces, OPTIONS, evidence=[Span(25.5, 28.6)], duration=55.0)
+    is_left = merged.seams[0].time > 26.8
+    expected = expected or (first if is_left else second)[0]
+    assert texts(merged.words) == ["see", "her", *expected, "in", "the"]
+
+
 def test_a_loop_is_no_longer_hearing():
     left = heard_as(LEFT, ("so", 25.6), ("then", 26.0), ("we", 29.2), ("left", 29.6))
     again = [("again", 26.4 + 0.4 * n) for n in range(6)]
