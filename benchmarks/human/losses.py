@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from benchmarks.alignment import AlignedPair
@@ -32,7 +33,7 @@ class LostRun:
 def lost_runs(heard: Heard) -> list[LostRun]:
     """Every run of words that one system lost in one recording, however short.
 
-    What it wrote as one word with the word beside it is heard: "KG60" of "k g 6 0".
+    Words in a row that it wrote there in fewer are heard: "KG 60" of "k g 6 0".
     """
     alignment = heard.file.score.alignment
     columns = {id(pair): number for number, pair in enumerate(alignment)}
@@ -40,19 +41,18 @@ def lost_runs(heard: Heard) -> list[LostRun]:
     return [
         _lost(heard, run, column)
         for run, column in found
-        if not _is_written_as_one(run, alignment, column)
+        if len(run) < LOST_RUN or not _is_written_in_fewer(run, alignment, column)
     ]
 
 
-def _is_written_as_one(
+def _is_written_in_fewer(
     run: Sequence[AlignedPair], alignment: Sequence[AlignedPair], column: int
 ) -> bool:
-    lost = "".join(pair.reference or "" for pair in run)
-    before = alignment[column - 1] if column else None
-    after = next(iter(alignment[column + len(run) :]), None)
-    return (before is not None and before.hypothesis == (before.reference or "") + lost) or (
-        after is not None and after.hypothesis == lost + (after.reference or "")
-    )
+    """Whether the words beside `run`, up to the next right ones, hold its letters in a row."""
+    before = takewhile(lambda pair: pair.is_error, reversed(alignment[:column]))
+    after = takewhile(lambda pair: pair.is_error, alignment[column + len(run) :])
+    written = "".join(pair.hypothesis or "" for pair in (*reversed([*before]), *after))
+    return "".join(pair.reference or "" for pair in run) in written
 
 
 def _lost(heard: Heard, run: Sequence[AlignedPair], column: int) -> LostRun:

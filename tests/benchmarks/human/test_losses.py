@@ -30,13 +30,19 @@ def test_a_lost_run_lies_between_the_words_around_it() -> None:
 
 
 @pytest.mark.parametrize("place", [50, 53])
-def test_what_is_written_as_one_word_is_not_lost(place: int) -> None:
+def test_what_is_written_in_fewer_words_is_not_lost(place: int) -> None:
     """Four words as the first or as the last of them, as an alignment may have it."""
     words = without(50, 51, 52, 53)
     words[place] = "".join(SAID[50:54])
-    assert lost_runs(listened(words)) == []
-    words[place] = "".join(SAID[50:53])
+    assert counted_runs(listened(words)) == []
+    words[place] = "".join(SAID[50:52])
     assert len(counted_runs(listened(words))) == 1
+
+
+def test_two_words_for_five_hold_those_behind_too() -> None:
+    words = without(50, 51, 52, 53, 54)
+    words[50], words[51] = SAID[51] + SAID[52], SAID[53] + SAID[54]
+    assert counted_runs(listened(words)) == []
 
 
 def test_a_run_at_either_end_reaches_to_the_recordings() -> None:
