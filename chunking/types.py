@@ -41,6 +41,7 @@ class Window:
     is half of a truncated window, "mixed" half of one in which there may be several languages,
     "language" is decoded only for its language. `needed_until`: what
     is said behind it is asked of nobody, and may be left out; None: all of it is asked for.
+    `spoken_until`: somebody speaks until then, and the text is to reach as far; None: nobody knows.
     """
 
     index: int
@@ -48,6 +49,7 @@ class Window:
     end: float
     kind: WindowKind = "grid"
     needed_until: float | None = None
+    spoken_until: float | None = None
 
     @property
     def span(self) -> Span:

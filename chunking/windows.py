@@ -40,6 +40,11 @@ class Terrain:
         """Seconds of speech from `start` to `end`."""
         return total(clip(self.speech, Span(start, end))) if start < end else 0.0
 
+    def last_speech_in(self, start: float, end: float) -> float | None:
+        """Until when there is speech from `start` to `end`; None where there is none."""
+        spoken = clip(self.speech, Span(start, end))
+        return spoken[-1].end if spoken else None
+
     def island_behind(self, time: float) -> Span | None:
         """The first island that ends after `time`."""
         place = bisect_right(self.islands, time, key=lambda island: island.end)
@@ -131,7 +136,8 @@ class GridPlanner:
         if not self._is_fresh:  # a short last window begins earlier instead
             length = self._options.window * LAST_SHARE
             start = min(start, max(end - length, self._floor(self.windows)))
-        self.windows.append(Window(len(self.windows), start, end))
+        until = self._terrain.last_speech_in(start, end)
+        self.windows.append(Window(len(self.windows), start, end, spoken_until=until))
 
     @staticmethod
     def _floor(planned: Sequence[Window]) -> float:

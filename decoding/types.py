@@ -32,7 +32,8 @@ class Clip:
     included; less goes first. `start`: where it lies in its recording, in seconds; of a group's
     clips the earliest goes first. `seed`: makes sampling reproducible (hash of audio and window).
     `needed_until`: in seconds from its start; text behind it is for nobody, and a hypothesis that
-    writes a timestamp there is finished.
+    writes a timestamp there is finished. `spoken_until`: as far, somebody speaks; the first attempt
+    does not end its text behind a timestamp that lies well before. None: nobody knows.
     """
 
     samples: NDArray[np.int16] | NDArray[np.float32]
@@ -42,6 +43,7 @@ class Clip:
     start: float = 0.0
     seed: int = 0
     needed_until: float | None = None
+    spoken_until: float | None = None
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 1 or len(self.samples) > CLIP_SAMPLES:

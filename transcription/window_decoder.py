@@ -59,7 +59,8 @@ class EngineWindowDecoder:
                 windows_left=max(self.windows_left - position, 1),
                 start=window.start,
                 seed=seed_of(samples, window),
-                needed_until=_in_clip(window),
+                needed_until=_in_clip(window, window.needed_until),
+                spoken_until=_in_clip(window, window.spoken_until),
             )
             future = self._decoder.submit(clip, options.decoding)
             if options.decoding.task != "lang_id":
@@ -82,9 +83,9 @@ class EngineWindowDecoder:
         self._decoder.cancel(self._group)
 
 
-def _in_clip(window: Window) -> float | None:
-    """Until when its text is needed, in seconds from its start."""
-    return None if window.needed_until is None else window.needed_until - window.start
+def _in_clip(window: Window, time: float | None) -> float | None:
+    """A `time` on the recording's clock in seconds from the start of `window`."""
+    return None if time is None else time - window.start
 
 
 def seed_of(samples: NDArray[np.int16], window: Window) -> int:

@@ -7,6 +7,7 @@ happens to a sentence behind a long silence: they are laid out where timestamps 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -19,14 +20,22 @@ NO_TIME = 0.02
 LIKELY_LANGUAGE = 0.01
 SECONDS_PER_WORD = 0.05
 SECONDS_PER_LETTER = 0.065
+IMPROBABLE = -1.0
+"""Mean log probability of words, as openai-whisper's `logprob_threshold` of tokens: "And now we're
+going to ride again!" in noise has -2.3."""
+LEAST_PROBABILITY = 1e-4
 
 
 def place_words(decoded: Decoded, window: Window) -> Piece:
     """The piece of `window`: its words and timed text in seconds of the recording.
 
     A window judged to hold no speech has no words, whatever was decoded in it, nor has one of marks
-    alone (". . ." in music). `attempts` are the verdicts in order, the kept one moved to the end.
+    alone (". . ." in music). Improbable text at the end of one in which somebody speaks to the end
+    is left out: the model was made to write it. `attempts` are the verdicts in order, the kept one
+    moved to the end.
     """
+    if window.spoken_until is not None and decoded.temperature == 0.0:
+        decoded = without_improbable_end(decoded)
     is_speech = decoded.verdict != "no_speech" and _says_something(decoded)
     timed = decoded.timed_text if is_speech else ()
     return Piece(
@@ -53,17 +62,49 @@ def _says_something(decoded: Decoded) -> bool:
     return any(letter.isalnum() for letter in decoded.text)
 
 
-def _timed(decoded: Decoded) -> list[DecodedWord]:
-    """The words of `decoded`; runs of them without any time have some."""
-    words: list[DecodedWord] = []
+def without_improbable_end(decoded: Decoded) -> Decoded:
+    """`decoded` without the stretches at its end of which each is improbable as a whole, by the
+    threshold of openai-whisper; never without the first."""
+    stretches = _words_of_stretches(decoded)
+    kept = len(decoded.timed_text)
+    while kept > 1 and _is_improbable(stretches[kept - 1]):
+        kept -= 1
+    if kept >= len(decoded.timed_text):
+        return decoded
+    timed = decoded.timed_text[:kept]
+    return replace(
+        decoded,
+        text="".join(one.text for one in timed).strip(),
+        words=tuple(word for stretch in stretches[:kept] for word in stretch),
+        timed_text=timed,
+    )
+
+
+def _is_improbable(words: Sequence[DecodedWord]) -> bool:
+    logprobs = [math.log(max(word.probability, LEAST_PROBABILITY)) for word in words]
+    return bool(words) and sum(logprobs) / len(words) < IMPROBABLE
+
+
+def _words_of_stretches(decoded: Decoded) -> list[Sequence[DecodedWord]]:
+    """The words of each stretch of timed text, and behind them those that stand in none."""
+    found: list[Sequence[DecodedWord]] = []
     following = 0
     for stretch in decoded.timed_text:
         first, letters = following, 0
         while following < len(decoded.words) and letters < len(stretch.text):
             letters += len(decoded.words[following].text)
             following += 1
-        words += _lay_out(decoded.words[first:following], stretch)
-    return [*words, *decoded.words[following:]]
+        found.append(decoded.words[first:following])
+    return [*found, decoded.words[following:]]
+
+
+def _timed(decoded: Decoded) -> list[DecodedWord]:
+    """The words of `decoded`; runs of them without any time have some."""
+    *stretches, others = _words_of_stretches(decoded)
+    words: list[DecodedWord] = []
+    for stretch, within in zip(decoded.timed_text, stretches, strict=True):
+        words += _lay_out(within, stretch)
+    return [*words, *others]
 
 
 def _lay_out(words: Sequence[DecodedWord], stretch: TimedText) -> list[DecodedWord]:

@@ -191,8 +191,8 @@ def key_of(recording: Recording, group: Sequence[Window], options: Transcription
     whole = hashlib.sha256(f"{recording.channel}\n".encode())
     for window in group:
         whole.update(recording.fingerprint(window.span))
-        until = "" if window.needed_until is None else f" {window.needed_until!r}"
-        asked = f"{window.index} {window.start!r} {window.end!r} {window.kind}{until}\n"
+        until = f"{window.needed_until!r} {window.spoken_until!r}"
+        asked = f"{window.index} {window.start!r} {window.end!r} {window.kind} {until}\n"
         whole.update(asked.encode())
     whole.update(encode_options(options).encode())
     return whole.hexdigest()

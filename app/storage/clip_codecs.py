@@ -25,6 +25,7 @@ class Request:
     seed: int
     needed_until: float | None
     dtype: Literal["<i2", "<f4"]
+    spoken_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ _ERRORS = {
 
 def encode_request(clip: Clip, options: DecodingOptions) -> str:
     dtype: Literal["<i2", "<f4"] = "<i2" if clip.samples.dtype == np.int16 else "<f4"
-    request = Request(options, clip.seed, clip.needed_until, dtype)
+    request = Request(options, clip.seed, clip.needed_until, dtype, clip.spoken_until)
     return _REQUEST.dump_json(request).decode()
 
 

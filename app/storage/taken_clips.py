@@ -219,5 +219,6 @@ def _taken(row: Any, samples: bytes) -> TakenClip:
         start=row.start,
         seed=request.seed,
         needed_until=request.needed_until,
+        spoken_until=request.spoken_until,
     )
     return TakenClip(_key(row), clip, request.options, row.is_suspect)

@@ -32,6 +32,9 @@ SEED_MASK = 2**64 - 1
 LONGEST_LOOP = 64
 """Text tokens: what repeats more of them in a row is a loop, and another attempt begins. A window
 of clear speech has 60 to 110 in all."""
+UNWRITTEN = 1.0
+"""Seconds of speech that may follow on the last timestamp: Whisper's times and those of a detector
+differ by as much."""
 
 
 def due_temperature(request: WindowRequest) -> float:
@@ -75,6 +78,7 @@ def plan_attempt(request: WindowRequest, n_text_ctx: int) -> Plan:
         has_timestamps=not options.without_timestamps,
         uniforms=_uniforms(request, budget, beams) if is_sampling else None,
         stop_timestamp=_stop_timestamp(request),
+        earliest_end=0 if is_sampling else _earliest_end(request),
         longest_loop=_longest_loop(request),
     )
 
@@ -83,6 +87,18 @@ def _stop_timestamp(request: WindowRequest) -> int:
     """The first timestamp, as an offset, behind which nobody needs the text."""
     until = request.clip.needed_until
     return NO_TIMESTAMP if until is None else max(math.ceil(until / SECONDS_PER_TIMESTAMP), 0)
+
+
+def _earliest_end(request: WindowRequest) -> int:
+    """The first timestamp, as an offset, behind which the text may end.
+
+    Whisper leaves the sentence that a window's end cuts to the next window, and now and then more;
+    made to go on, it writes it. What it then writes in vain, the attempts after this one may leave.
+    """
+    until = request.clip.spoken_until
+    if until is None:
+        return 0
+    return max(math.ceil((until - UNWRITTEN) / SECONDS_PER_TIMESTAMP), 0)
 
 
 def _longest_loop(request: WindowRequest) -> int:

@@ -20,7 +20,7 @@ from decoding.model.text_decoder import KeyValue
 from decoding.search.beam_search import advance
 
 SAMPLING = (1, 4, 16, 64)  # windows that sample, in shapes that are recorded
-TOLD = 2 + 8  # numbers of a beginning: the place, the prompt's length, and the plan's
+TOLD = 2 + 9  # numbers of a beginning: the place, the prompt's length, and the plan's
 
 
 @dataclass(frozen=True, slots=True)

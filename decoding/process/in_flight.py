@@ -66,6 +66,7 @@ class InFlight:
                 start=clip.start,
                 seed=clip.seed,
                 needed_until=clip.needed_until,
+                spoken_until=clip.spoken_until,
                 options=options,
             )
             entry = InFlightClip(request)

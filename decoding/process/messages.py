@@ -27,6 +27,7 @@ class Request:
     start: float
     seed: int
     needed_until: float | None
+    spoken_until: float | None
     options: DecodingOptions
 
 

@@ -86,6 +86,7 @@ class _EngineService:
             start=request.start,
             seed=request.seed,
             needed_until=request.needed_until,
+            spoken_until=request.spoken_until,
         )
         try:
             future = self._decoder.submit(clip, request.options)

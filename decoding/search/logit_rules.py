@@ -56,13 +56,16 @@ def score(logits: Tensor, state: SearchState, layout: TokenLayout, count: int) -
     offsets = torch.arange(rest.shape[-1] - signs, device=logits.device)
     forbidden = (offsets < lowest[..., None]) | pair_closed[..., None]
     rest[..., signs:].masked_fill_(forbidden, NEVER)
-    # 2. the text is only read
+    # 2. where text may not end yet it goes on, but there may be none at all
+    is_early = last & (state.lowest_timestamp[:, :beams] < state.earliest_end[:, None])
+    rest[..., 0].masked_fill_(is_early & (state.time > 1)[:, None], NEVER)
+    # 3. the text is only read
     largest, text_sum = block_maxima_and_logsumexp(logits, layout.eot)
     best, token = _best_of_text(text, largest, count)
     text_sum = _with_mass(text_sum, logits[..., layout.end :])
     text_off = pair_open[..., None]
     text_sum = text_sum.masked_fill(pair_open, NEVER)
-    # 3. when all timestamps together are likelier than any other token, a timestamp it is
+    # 4. when all timestamps together are likelier than any other token, a timestamp it is
     timestamp_sum = rest[..., signs:].logsumexp(-1)
     other_sum = rest[..., :signs].logsumexp(-1)
     top_text = best[..., 0].masked_fill(pair_open, NEVER)
@@ -72,7 +75,7 @@ def score(logits: Tensor, state: SearchState, layout: TokenLayout, count: int) -
     everything = torch.logaddexp(torch.logaddexp(text_sum, other_sum), timestamp_sum)
     normaliser = torch.where(forced, timestamp_sum, everything)
     normaliser = normaliser.masked_fill(normaliser == NEVER, 0.0)  # all forbidden: not "no number"
-    # 4. the best of both parts
+    # 5. the best of both parts
     value, at = torch.cat([best.masked_fill(text_off, NEVER), rest], -1).topk(count, -1)
     tokens = torch.where(
         at < best.shape[-1],

@@ -24,8 +24,9 @@ class Plan:
     """How one attempt on one window is searched. `uniforms` [steps, beams] drive the sampling.
 
     `stop_timestamp`: as an offset; a hypothesis that writes this timestamp or a later one has ended
-    with it, as if end-of-text stood behind it. `longest_loop`: a search that repeats more tokens
-    than that in a row is ended.
+    with it, as if end-of-text stood behind it. `earliest_end`: as an offset; end-of-text stands
+    behind no earlier timestamp, unless there is no text. `longest_loop`: a search that repeats more
+    tokens than that in a row is ended.
     """
 
     beam_size: int
@@ -35,6 +36,7 @@ class Plan:
     has_timestamps: bool
     uniforms: Tensor | None = None
     stop_timestamp: int = NO_TIMESTAMP
+    earliest_end: int = 0
     longest_loop: int = ANY_LOOP
 
     @property
@@ -45,7 +47,7 @@ class Plan:
     def numbers(self) -> tuple[float, ...]:
         """All but the uniforms, as `SearchState.start` takes them."""
         sizes = (self.beam_size, self.max_finished, self.budget)
-        ends = (self.stop_timestamp, self.longest_loop)
+        ends = (self.stop_timestamp, self.earliest_end, self.longest_loop)
         return (*sizes, *ends, self.temperature, self.is_sampling, self.has_timestamps)
 
 
@@ -77,6 +79,7 @@ class SearchState:
     max_finished: Tensor  # [w]
     budget: Tensor  # [w]
     stop_timestamp: Tensor  # [w] as an offset
+    earliest_end: Tensor  # [w] as an offset
     longest_loop: Tensor  # [w] tokens
     temperature: Tensor  # [w]
     is_sampling: Tensor  # [w]
@@ -101,7 +104,7 @@ class SearchState:
             repetition.begin(windows, beams, device),
             whole(steps, beams), whole(steps, beams),
             real(finished), whole(finished), whole(finished), whole(finished), whole(),
-            whole(), whole(), whole(), whole(), whole(), real(), truth(), truth(),
+            whole(), whole(), whole(), whole(), whole(), whole(), real(), truth(), truth(),
             torch.zeros(windows, steps, beams, dtype=torch.float64, device=device),
         )  # fmt: skip
 
@@ -125,17 +128,18 @@ class SearchState:
             getattr(self, field.name).index_copy_(0, windows, getattr(others, field.name))
 
     def start(self, plans: Tensor) -> None:
-        """Every window forgets what it held and begins anew; `plans` [w, 8] are `Plan.numbers`."""
+        """Every window forgets what it held and begins anew; `plans` [w, 9] are `Plan.numbers`."""
         for field in fields(self):
             if field.name not in ("tokens", "parents", "uniforms"):
                 getattr(self, field.name).zero_()
         self.lowest_timestamp.fill_(-1)
         sizes = (self.beam_size, self.max_finished, self.budget)
-        told = (*sizes, self.stop_timestamp, self.longest_loop, self.temperature)
-        for kept, new in zip(told, plans[:, :6].unbind(1), strict=True):
+        ends = (self.stop_timestamp, self.earliest_end, self.longest_loop)
+        told = (*sizes, *ends, self.temperature)
+        for kept, new in zip(told, plans[:, :7].unbind(1), strict=True):
             kept.copy_(new)
-        self.is_sampling.copy_(plans[:, 6] > 0)
-        self.has_timestamps.copy_(plans[:, 7] > 0)
+        self.is_sampling.copy_(plans[:, 7] > 0)
+        self.has_timestamps.copy_(plans[:, 8] > 0)
         begun = torch.where(self.is_sampling, self.beam_size, 1)
         beam = torch.arange(self.total.shape[1], device=self.total.device)
         self.total.masked_fill_(beam >= begun[:, None], IMPOSSIBLE)

@@ -50,7 +50,8 @@ def test_nobody_speaks_and_silence_is_kept():
 
 
 def test_short_recording_is_one_window():
-    assert plan_windows((Span(2, 9),), 12.0, WindowOptions()) == (Window(0, 0.0, 12.0),)
+    (window,) = plan_windows((Span(2, 9),), 12.0, WindowOptions())
+    assert window == Window(0, 0.0, 12.0, spoken_until=9)
 
 
 def test_grid_of_speech_without_pauses():
@@ -73,6 +74,14 @@ def test_last_window_does_not_meet_the_one_before_the_previous():
     assert [(w.start, w.end) for w in windows] == [(0, 20), (12, 32), (24, 38)]
     windows = plan_windows(EVERYWHERE, 33.0, WindowOptions(20.0, 8.0))
     assert [(w.start, w.end) for w in windows] == [(0, 20), (12, 32), (20, 33)]
+
+
+def test_a_window_knows_until_when_somebody_speaks_in_it():
+    speech = (Span(1, 20), Span(40, 69))
+    windows = plan_windows(speech, 80.0, WindowOptions())
+    assert [(w.end, w.spoken_until) for w in windows] == [(20.5, 20), (69.5, 69)]
+    (silent,) = plan_windows((), 20.0, WindowOptions(), skip_silence=False)
+    assert silent.spoken_until is None
 
 
 def test_long_silence_is_skipped():

@@ -156,7 +156,8 @@ class Summing(OneByOne):
         if first == STRANGE:
             raise StrangeError("strange", threading.Lock())
         total = int(clip.samples.sum(dtype=np.float64))
-        until = "" if clip.needed_until is None else f" until {clip.needed_until}"
+        told = {"needed": clip.needed_until, "spoken": clip.spoken_until}
+        until = "".join(f" {what} until {time}" for what, time in told.items() if time is not None)
         return decoded(f"{total} {clip.seed} {options.language}{until}")
 
 

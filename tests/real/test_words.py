@@ -92,3 +92,17 @@ def test_text_that_nobody_needs_is_not_written(base, until):
     for ours, theirs in zip(brief.words, needed, strict=False):
         assert ours.text == theirs.text
         assert abs(ours.start - theirs.start) <= FRAME_SECONDS + ROUNDING_SECONDS
+
+
+def test_speech_is_written_to_the_end_of_a_window_that_cuts_it(base):
+    """Left alone, the model leaves the sentence that the end cuts out, or more."""
+    options = DecodingOptions(language="en", temperatures=(0.0,))
+    left_out = 0
+    for start in (0.0, 25.0, 50.0, 75.0, 100.0):
+        samples = window_of("human/us-weekly-address/address.mp3", start)
+        free = base.engine.submit(Clip(samples), options).result()
+        told = base.engine.submit(Clip(samples, spoken_until=30.0), options).result()
+        assert told.timed_text[-1].end >= 29.0
+        assert len(told.words) >= len(free.words) - 1
+        left_out += len(told.words) - len(free.words) > 3
+    assert left_out

@@ -69,6 +69,13 @@ def test_a_clip_is_told_until_when_its_text_is_needed(recording):
     assert [clip.needed_until for clip in decoder.clips] == [None, 1.5]
 
 
+def test_a_clip_is_told_until_when_somebody_speaks(recording):
+    decoder = HeldDecoder()
+    windows = [Window(0, 1.0, 3.0, spoken_until=2.75), Window(1, 2.0, 3.0)]
+    EngineWindowDecoder(decoder, group="g").submit(recording, windows, TranscriptionOptions())
+    assert [clip.spoken_until for clip in decoder.clips] == [1.75, None]
+
+
 def test_one_failed_window_fails_the_group(recording):
     decoder = HeldDecoder()
     future = EngineWindowDecoder(decoder, group="g").submit(

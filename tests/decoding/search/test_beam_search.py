@@ -22,7 +22,7 @@ from benchmarks.speed.search_equality import (
     openai_search,
     run_together,
 )
-from decoding.search.hypotheses import best_hypothesis
+from decoding.search.hypotheses import Hypothesis, best_hypothesis
 from decoding.search.state import Plan
 
 
@@ -118,6 +118,33 @@ def test_samples_stop_too():
     tokens = stopped(case, 12, temperature=0.001, uniforms=uniforms)
     assert tokens[-1] >= TIMESTAMPS + 12
     assert not any(token >= TIMESTAMPS + 12 for token in tokens[:-1])
+
+
+def made_to_go_on(case: Case, offset: int, **more: object) -> Hypothesis:
+    """What is found where text may not end behind a timestamp before `offset`."""
+    plan = replace(case.plan, earliest_end=offset, **more)
+    return best_hypothesis(run_together([case], [plan], 5).rows(0, 1), None)
+
+
+def test_text_goes_on_behind_a_timestamp_that_is_too_early_to_end():
+    """It ends behind a later one, or behind text, whose end nobody wrote; or there is none."""
+
+    def is_early(tokens: tuple[int, ...]) -> bool:
+        return len(tokens) > 1 and TIMESTAMPS <= tokens[-1] < TIMESTAMPS + 30
+
+    cases = [Case(seed, eot_bonus=6.0, timestamp_bonus=1.0, budget=60) for seed in range(40)]
+    assert sum(is_early(openai_search(case)[0]) for case in cases) > 4
+    found = [made_to_go_on(case, 30).tokens for case in cases]
+    assert not any(is_early(tokens) for tokens in found)
+    assert any(len(tokens) == 1 for tokens in found)
+
+
+def test_text_that_ends_late_enough_is_as_it_was():
+    for seed in range(12):
+        case = Case(seed, beam_size=1, timestamp_bonus=3.0)
+        whole = openai_search(case)[0]
+        stamps = [token - TIMESTAMPS for token in whole if token >= TIMESTAMPS]
+        assert made_to_go_on(case, min(stamps)).tokens == whole
 
 
 def sampling_plan(samples: int, budget: int, temperature: float, seed: int) -> Plan:
