@@ -16,6 +16,7 @@ import torch
 from numba import carray
 from torch import Tensor
 
+from decoding.kernels.float_bits import MAGNITUDE, ROUND
 from decoding.kernels.openmp import share_of, shared_loop
 
 LARGEST = 127
@@ -23,8 +24,6 @@ SMALLEST_SCALE = 1e-20  # of a channel that is silent
 
 _LARGEST = np.float32(LARGEST)
 _SMALLEST = np.float32(SMALLEST_SCALE)
-_ROUND = np.float32(1.5 * 2**23)  # added and taken away again, it leaves a whole number
-_MAGNITUDE = np.int32(0x7FFFFFFF)  # the bits of a number but for its sign
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +86,7 @@ def _to_eight_bits(block: Any) -> None:
         for position in range(positions):
             row = bits[start + position * given[6] : start + position * given[6] + width]
             for c in range(width):
-                largest[c] = max(largest[c], row[c] & _MAGNITUDE)
+                largest[c] = max(largest[c], row[c] & MAGNITUDE)
         scale = scales[item]
         for c in range(width):
             scale[c] = max(np.int32(largest[c]).view(np.float32), _SMALLEST) / _LARGEST
@@ -96,4 +95,4 @@ def _to_eight_bits(block: Any) -> None:
             real = whole[start + position * given[6] : start + position * given[6] + width]
             few = numbers[item, position]
             for c in range(width):
-                few[c] = (real[c] / scale[c] + _ROUND) - _ROUND
+                few[c] = (real[c] / scale[c] + ROUND) - ROUND

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from decoding.kernels.compiled import compiled
+from decoding.kernels.float_bits import ROUND
 
 LEAST = np.float32(-87.0)  # below, the result is zero
 
 _PER_OCTAVE = np.float32(1.4426950408889634)
-_ROUND = np.float32(1.5 * 2**23)  # added and taken away again, it leaves a whole number
 _OCTAVE = np.float32(0.693359375)  # log 2 in two parts, the first exact when multiplied
 _REST_OF_OCTAVE = np.float32(-2.12194440e-4)
 _MANTISSA = np.int32(23)
@@ -38,8 +38,8 @@ _C5, _C4, _C3, _C2, _C1, _C0 = (
 def exponential(x: Any) -> Any:
     """e to the x of a float32 that is not above 88. NaN stays NaN, minus infinity gives zero."""
     bounded = LEAST if x < LEAST else x
-    shifted = np.float32(bounded * _PER_OCTAVE + _ROUND)
-    octaves = shifted - _ROUND
+    shifted = np.float32(bounded * _PER_OCTAVE + ROUND)
+    octaves = shifted - ROUND
     y = bounded - octaves * _OCTAVE - octaves * _REST_OF_OCTAVE
     p = ((((_C5 * y + _C4) * y + _C3) * y + _C2) * y + _C1) * y + _C0
     bits = np.int32((shifted.view(np.int32) << _MANTISSA) + _ONE)

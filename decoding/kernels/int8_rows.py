@@ -14,6 +14,7 @@ from numba import carray
 from torch import Tensor
 
 from decoding.kernels.compiled import compiled
+from decoding.kernels.float_bits import MAGNITUDE, ROUND
 from decoding.kernels.openmp import share_of, shared_loop
 
 LARGEST = 127  # symmetric: -128 is not used
@@ -21,8 +22,6 @@ SMALLEST_SCALE = 1e-12  # of a row of zeros
 
 _STEP = np.float32(1.0 / LARGEST)
 _FLOOR = np.float32(SMALLEST_SCALE)
-_ROUND = np.float32(1.5 * 2**23)  # added and taken away again, it leaves a whole number
-_MAGNITUDE = np.int32(0x7FFFFFFF)  # the bits of a number but for its sign
 
 
 def quantise_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,7 +59,7 @@ def _scale_of(bits: Any) -> Any:
     compared many at a time; NaN is above all others and stays what it is."""
     most = np.int32(0)
     for c in range(len(bits)):
-        most = max(most, bits[c] & _MAGNITUDE)
+        most = max(most, bits[c] & MAGNITUDE)
     return max(np.int32(most).view(np.float32) * _STEP, _FLOOR)
 
 
@@ -69,7 +68,7 @@ def _quantise(row: Any, bits: Any, steps: Any) -> Any:
     """A row [in], whose bits are given too, in `steps` [in] of its scale, which is returned."""
     scale = _scale_of(bits)
     for c in range(len(row)):
-        steps[c] = (row[c] / scale + _ROUND) - _ROUND
+        steps[c] = (row[c] / scale + ROUND) - ROUND
     return scale
 
 

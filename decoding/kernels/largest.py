@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from decoding.kernels.compiled import compiled
+from decoding.kernels.float_bits import MAGNITUDE
 
-_MAGNITUDE = np.int32(0x7FFFFFFF)  # the bits of a number but for its sign
 _SIGN = np.int32(31)
 
 
@@ -29,4 +29,4 @@ def largest_of(numbers: Any) -> Any:
 @compiled()
 def _in_order(bits: Any) -> Any:
     """In the order of the numbers: below zero bits are turned. Twice, they are as before."""
-    return np.int32(bits ^ ((bits >> _SIGN) & _MAGNITUDE))
+    return np.int32(bits ^ ((bits >> _SIGN) & MAGNITUDE))
