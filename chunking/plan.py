@@ -8,13 +8,14 @@ Decodes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from typing import Protocol
 
 from chunking.chains import Chain, first_window, lay_chains, next_window
 from chunking.options import WindowOptions
 from chunking.types import Piece, Span, Window
-from chunking.windows import GridPlanner, Terrain, lay_grid, lay_terrain
+from chunking.windows import GridPlanner, Terrain, lay_grid, lay_terrain, with_speech
 
 UNSETTLED = 40.0
 """Seconds before the end of what was read in which no window lies: a short silence may still end
@@ -182,6 +183,8 @@ class ChainPlan:
     def _add(self, number: int, span: Span) -> None:
         links = self._chains[number]
         window = Window(number * self._stride + len(links.windows), span.start, span.end)
+        # The next one begins where this one stops writing, and that is up to the model.
+        window = replace(with_speech(window, self._terrain.speech), spoken_until=None)
         links.windows.append(window)
         self._ready.append(window)
 

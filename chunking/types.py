@@ -41,7 +41,8 @@ class Window:
     is half of a truncated window, "mixed" half of one in which there may be several languages,
     "language" is decoded only for its language. `needed_until`: what
     is said behind it is asked of nobody, and may be left out; None: all of it is asked for.
-    `spoken_until`: somebody speaks until then, and the text is to reach as far; None: nobody knows.
+    `spoken_until`: somebody speaks until then, and the text is to reach as far; `spoken_seconds`:
+    for so long, in all that is asked for; None: nobody knows.
     """
 
     index: int
@@ -50,6 +51,7 @@ class Window:
     kind: WindowKind = "grid"
     needed_until: float | None = None
     spoken_until: float | None = None
+    spoken_seconds: float | None = None
 
     @property
     def span(self) -> Span:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from chunking.options import WindowOptions
@@ -39,11 +39,6 @@ class Terrain:
     def speech_in(self, start: float, end: float) -> float:
         """Seconds of speech from `start` to `end`."""
         return total(clip(self.speech, Span(start, end))) if start < end else 0.0
-
-    def last_speech_in(self, start: float, end: float) -> float | None:
-        """Until when there is speech from `start` to `end`; None where there is none."""
-        spoken = clip(self.speech, Span(start, end))
-        return spoken[-1].end if spoken else None
 
     def island_behind(self, time: float) -> Span | None:
         """The first island that ends after `time`."""
@@ -88,6 +83,14 @@ def lay_terrain(
     if islands and duration <= options.window and options.phase == 0.0:
         islands = (whole,)
     return Terrain(islands, spans, gaps(spans, whole))
+
+
+def with_speech(window: Window, speech: Sequence[Span]) -> Window:
+    """`window`, told of the sorted, disjoint spans of `speech` in what is asked of it."""
+    until = window.end if window.needed_until is None else min(window.end, window.needed_until)
+    spoken = clip(speech, Span(window.start, max(until, window.start)))
+    last = spoken[-1].end if spoken else None
+    return replace(window, spoken_until=last, spoken_seconds=total(spoken))
 
 
 def lay_grid(terrain: Terrain, options: WindowOptions) -> tuple[Window, ...]:
@@ -136,8 +139,8 @@ class GridPlanner:
         if not self._is_fresh:  # a short last window begins earlier instead
             length = self._options.window * LAST_SHARE
             start = min(start, max(end - length, self._floor(self.windows)))
-        until = self._terrain.last_speech_in(start, end)
-        self.windows.append(Window(len(self.windows), start, end, spoken_until=until))
+        window = Window(len(self.windows), start, end)
+        self.windows.append(with_speech(window, self._terrain.speech))
 
     @staticmethod
     def _floor(planned: Sequence[Window]) -> float:

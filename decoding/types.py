@@ -19,7 +19,7 @@ CLIP_SECONDS = 30.0
 CLIP_SAMPLES = int(CLIP_SECONDS * SAMPLE_RATE)
 
 Task = Literal["transcribe", "translate", "lang_id", "voice_activity"]
-Verdict = Literal["accepted", "no_speech", "repetitive", "improbable"]
+Verdict = Literal["accepted", "no_speech", "repetitive", "improbable", "sparse"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,8 @@ class Clip:
     clips the earliest goes first. `seed`: makes sampling reproducible (hash of audio and window).
     `needed_until`: in seconds from its start; text behind it is for nobody, and a hypothesis that
     writes a timestamp there is finished. `spoken_until`: as far, somebody speaks; the first attempt
-    does not end its text behind a timestamp that lies well before. None: nobody knows.
+    does not end its text behind a timestamp that lies well before. `spoken_seconds`: for so long,
+    in all that is needed; hardly any text for them is tried again. None: nobody knows.
     """
 
     samples: NDArray[np.int16] | NDArray[np.float32]
@@ -44,6 +45,7 @@ class Clip:
     seed: int = 0
     needed_until: float | None = None
     spoken_until: float | None = None
+    spoken_seconds: float | None = None
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 1 or len(self.samples) > CLIP_SAMPLES:

@@ -61,6 +61,7 @@ class EngineWindowDecoder:
                 seed=seed_of(samples, window),
                 needed_until=_in_clip(window, window.needed_until),
                 spoken_until=_in_clip(window, window.spoken_until),
+                spoken_seconds=window.spoken_seconds,
             )
             future = self._decoder.submit(clip, options.decoding)
             if options.decoding.task != "lang_id":

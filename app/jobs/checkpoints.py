@@ -191,8 +191,8 @@ def key_of(recording: Recording, group: Sequence[Window], options: Transcription
     whole = hashlib.sha256(f"{recording.channel}\n".encode())
     for window in group:
         whole.update(recording.fingerprint(window.span))
-        until = f"{window.needed_until!r} {window.spoken_until!r}"
-        asked = f"{window.index} {window.start!r} {window.end!r} {window.kind} {until}\n"
-        whole.update(asked.encode())
+        asked = f"{window.index} {window.start!r} {window.end!r} {window.kind}"
+        heard = f"{window.needed_until!r} {window.spoken_until!r} {window.spoken_seconds!r}"
+        whole.update(f"{asked} {heard}\n".encode())
     whole.update(encode_options(options).encode())
     return whole.hexdigest()

@@ -41,6 +41,7 @@ const REASONS = /** @type {Record<string, string>} */ ({
   truncated: "Decoded again: a window was cut short",
   mixed: "Decoded again in parts: several languages",
   repetitive: "Decoded again: the text repeated itself",
+  sparse: "Decoded again: hardly any text for the speech in it",
   improbable: "Decoded again: the text was improbable",
 });
 

@@ -26,6 +26,7 @@ class Request:
     needed_until: float | None
     dtype: Literal["<i2", "<f4"]
     spoken_until: float | None = None
+    spoken_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,14 @@ _ERRORS = {
 
 def encode_request(clip: Clip, options: DecodingOptions) -> str:
     dtype: Literal["<i2", "<f4"] = "<i2" if clip.samples.dtype == np.int16 else "<f4"
-    request = Request(options, clip.seed, clip.needed_until, dtype, clip.spoken_until)
+    request = Request(
+        options,
+        clip.seed,
+        clip.needed_until,
+        dtype,
+        clip.spoken_until,
+        clip.spoken_seconds,
+    )
     return _REQUEST.dump_json(request).decode()
 
 

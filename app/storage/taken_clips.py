@@ -220,5 +220,6 @@ def _taken(row: Any, samples: bytes) -> TakenClip:
         seed=request.seed,
         needed_until=request.needed_until,
         spoken_until=request.spoken_until,
+        spoken_seconds=request.spoken_seconds,
     )
     return TakenClip(_key(row), clip, request.options, row.is_suspect)

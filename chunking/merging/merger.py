@@ -24,6 +24,7 @@ from chunking.options import MergeOptions
 from chunking.packed import Packed
 from chunking.spans import clip, intersect, unite
 from chunking.types import Merged, Piece, RepairRequest, Seam, Span, Window, Word
+from chunking.windows import with_speech
 
 
 def merge(
@@ -225,7 +226,11 @@ class Merger:
             self._ask(interval, fill_gaps(run, self._context).requests)
 
     def _ask(self, interval: Interval, requests: Sequence[RepairRequest]) -> None:
-        self._open.update((request.window.index, (interval, request)) for request in requests)
+        for request in requests:
+            if self._context.certain is not None:
+                window = with_speech(request.window, self._context.certain)
+                request = replace(request, window=window)
+            self._open[request.window.index] = interval, request
 
     def _let_go(self) -> tuple[Word, ...]:
         """Words, in order, that nothing can change any more."""

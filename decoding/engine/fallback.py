@@ -19,6 +19,7 @@ from decoding.engine.quality import (
     is_doubtful,
     is_echo,
     is_final,
+    is_sparse,
     judge,
 )
 from decoding.engine.window_request import WindowRequest
@@ -26,7 +27,7 @@ from decoding.model.vocabulary import SECONDS_PER_TIMESTAMP, Vocabulary
 from decoding.search.hypotheses import Hypothesis
 from decoding.search.state import ANY_LOOP, NO_TIMESTAMP, Plan
 from decoding.timing.words import split_at_timestamps, timed_text
-from decoding.types import Attempt, Decoded
+from decoding.types import Attempt, Decoded, Verdict
 
 SEED_MASK = 2**64 - 1
 LONGEST_LOOP = 64
@@ -139,9 +140,22 @@ def judge_attempt(
         verdict = "no_speech"
     elif hypothesis.is_loop and verdict != "no_speech":
         verdict = "repetitive"
+    elif verdict == "accepted":
+        verdict = _of_accepted(request, hypothesis.avg_logprob, num_tokens)
     attempt = Attempt(due_temperature(request), hypothesis.avg_logprob, ratio, verdict)
     request.tried.append((attempt, hypothesis))
     return is_last or is_final(verdict)
+
+
+def _of_accepted(request: WindowRequest, avg_logprob: float, num_tokens: int) -> Verdict:
+    """The verdict on what is accepted by all other rules: it may pass over nearly all that is said.
+
+    What is found after that counts if it is more probable: warmth finds something in any noise.
+    """
+    if is_sparse(num_tokens, request.clip.spoken_seconds):
+        return "sparse"
+    sparse = [tried.avg_logprob for tried in request.attempts if tried.verdict == "sparse"]
+    return "improbable" if sparse and avg_logprob < max(sparse) else "accepted"
 
 
 def _text_before(request: WindowRequest) -> str:

@@ -67,6 +67,7 @@ class InFlight:
                 seed=clip.seed,
                 needed_until=clip.needed_until,
                 spoken_until=clip.spoken_until,
+                spoken_seconds=clip.spoken_seconds,
                 options=options,
             )
             entry = InFlightClip(request)

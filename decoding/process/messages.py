@@ -28,6 +28,7 @@ class Request:
     seed: int
     needed_until: float | None
     spoken_until: float | None
+    spoken_seconds: float | None
     options: DecodingOptions
 
 

@@ -87,6 +87,7 @@ class _EngineService:
             seed=request.seed,
             needed_until=request.needed_until,
             spoken_until=request.spoken_until,
+            spoken_seconds=request.spoken_seconds,
         )
         try:
             future = self._decoder.submit(clip, request.options)

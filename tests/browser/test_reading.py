@@ -149,7 +149,7 @@ def test_unsure_words_count_beside_full_coverage(
     expect(page.locator("#places .place")).to_have_count(0)
 
 
-REASONS = (*get_args(get_type_hints(RepairRequest)["reason"]), "repetitive", "improbable")
+REASONS = (*get_args(get_type_hints(RepairRequest)["reason"]), "repetitive", "improbable", "sparse")
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -64,6 +64,13 @@ def chain_options(draw):
     return WindowOptions(window, overlap, phase, "chains", chain, back_off)
 
 
+def test_a_window_of_a_chain_is_left_to_stop_writing_where_it_likes():
+    plan = plan_of(chat(100, 3), ONE_CHAIN)
+    (first,) = plan.take_ready()
+    assert first.spoken_until is None
+    assert first.spoken_seconds > 20.0
+
+
 @settings(max_examples=60)
 @given(chain_options(), st.integers(0, 10_000), st.floats(0.0, 4.0), st.booleans())
 def test_what_was_said_comes_back_once(options, seed, early, skip_silence):
@@ -237,7 +244,7 @@ def test_nothing_said_nothing_planned():
 
 def test_a_short_recording_is_one_window():
     plan = plan_for((Span(2.0, 9.0),), 12.0, ONE_CHAIN)
-    assert plan.take_ready() == [Window(0, 0.0, 12.0)]
+    assert plan.take_ready() == [Window(0, 0.0, 12.0, spoken_seconds=7.0)]
 
 
 def test_without_skipping_all_of_a_recording_is_heard():

@@ -26,6 +26,7 @@ def test_whatever_changes_what_is_decoded_changes_the_key(tmp_path: Path) -> Non
         replace(asked, kind="gap"),
         replace(asked, needed_until=1.5),
         replace(asked, spoken_until=1.5),
+        replace(asked, spoken_seconds=1.5),
     )
     options = TranscriptionOptions()
     german = replace(options, decoding=DecodingOptions(language="de"))

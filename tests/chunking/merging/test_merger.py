@@ -648,6 +648,23 @@ def test_of_minutes_of_music_only_what_both_detectors_hear_is_asked_for(heard, p
     assert asked[0].start == 0.0
 
 
+@pytest.mark.parametrize("speech", [None, [Span(2.0, 9.0)]])
+def test_a_repair_is_told_of_the_speech_that_both_detectors_hear_in_it(speech):
+    """As far as it is asked for; and of none where there is one detector alone."""
+    merger = Merger(
+        [Window(0, 0.0, 30.0)],
+        OPTIONS,
+        evidence=[Span(3.0, 8.0), Span(15.0, 20.0)],
+        speech=speech,
+        duration=30.0,
+    )
+    merger.add(Piece(Window(0, 0.0, 30.0), ()))
+    window = merger.requests()[0].window
+    assert window.needed_until < 15.0
+    told = (8.0, 5.0) if speech else (None, None)
+    assert (window.spoken_until, window.spoken_seconds) == told
+
+
 @pytest.mark.parametrize(
     ("pause", "hole", "windows"),
     [

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from decoding.engine.fallback import (
     LONGEST_LOOP,
+    UNWRITTEN,
     best_result,
     drop_looping_text,
     due_beams,
@@ -164,6 +166,41 @@ def test_a_loop_is_written_to_its_end_only_where_it_would_be_kept(small):
     assert plan_attempt(one, CONTEXT).longest_loop == ANY_LOOP
     kept = request(compression_ratio_threshold=None)
     assert plan_attempt(kept, CONTEXT).longest_loop == ANY_LOOP
+
+
+def spoken(seconds, until=None, **options):
+    one = request(**options)
+    one.clip = replace(one.clip, spoken_seconds=seconds, spoken_until=until)
+    return one
+
+
+def test_hardly_any_text_for_much_speech_is_tried_again(small):
+    one = spoken(25.0)
+    assert tried(small.vocabulary, one, GOOD) == [False]
+    assert one.attempts[0].verdict == "sparse"
+    long = Hypothesis(tuple(range(1000, 1030)), -1.0, is_truncated=False)
+    assert tried(small.vocabulary, one, long) == [True]
+    assert best_result(one, small.vocabulary).tokens == long.tokens
+    for seconds in (None, 2.5):
+        assert tried(small.vocabulary, spoken(seconds), GOOD) == [True]
+
+
+def test_what_is_found_after_sparse_text_counts_if_it_is_more_probable(small):
+    """Warmth finds something in any noise."""
+    made_up = Hypothesis(tuple(range(1000, 1030)), -20.0, is_truncated=False)
+    one = spoken(25.0)
+    assert tried(small.vocabulary, one, GOOD, made_up, GOOD) == [False, False, True]
+    assert [attempt.verdict for attempt in one.attempts] == ["sparse", "improbable", "sparse"]
+    assert best_result(one, small.vocabulary).tokens == GOOD.tokens
+
+
+def test_the_first_attempt_writes_until_nobody_speaks_any_more(small):
+    one = spoken(25.0, until=29.0)
+    assert plan_attempt(one, CONTEXT).earliest_end == (29.0 - UNWRITTEN) / 0.02
+    tried(small.vocabulary, one, POOR)
+    assert plan_attempt(one, CONTEXT).earliest_end == 0
+    assert plan_attempt(spoken(0.5, until=0.7), CONTEXT).earliest_end == 0
+    assert plan_attempt(request(), CONTEXT).earliest_end == 0
 
 
 @pytest.mark.parametrize(("no_speech", "verdict"), [(0.0, "repetitive"), (0.9, "no_speech")])

@@ -13,6 +13,7 @@ from decoding.engine.quality import (
     compression_ratio,
     is_echo,
     is_final,
+    is_sparse,
     judge,
 )
 from decoding.engine.window_request import WindowRequest
@@ -168,6 +169,27 @@ def test_among_failures_the_likeliest_that_is_no_loop():
         attempt(0.4, -1.1, 1.3, "improbable"),
         attempt(1.0, -3.0, 1.0, "improbable"),
     ]
+    assert best_attempt(tried) == 2
+
+
+@pytest.mark.parametrize(
+    ("num_tokens", "seconds", "expected"),
+    [
+        (13, 19.5, True),  # eleven words, the rest of a window passed over
+        (10, 26.0, True),  # "CHAPTER XVI CHAPTER XVI"
+        (49, 25.2, False),  # a third was passed over: heard again as a gap
+        (1, 7.0, False),  # an answer, and breath
+        (0, None, False),
+    ],
+)
+def test_text_is_sparse_for_much_more_speech(num_tokens, seconds, expected):
+    assert is_sparse(num_tokens, seconds) is expected
+
+
+def test_sparse_text_is_kept_where_nothing_better_is_found():
+    tried = [attempt(0.0, -0.4, 1.0, "sparse"), attempt(0.2, -0.9, 1.2, "improbable")]
+    assert best_attempt(tried) == 0
+    tried.append(attempt(0.4, -0.3, 1.2, "accepted"))
     assert best_attempt(tried) == 2
 
 
