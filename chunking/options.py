@@ -8,6 +8,8 @@ from typing import Literal, Self, get_args
 PlanKind = Literal["grid", "chains"]
 MIN_CHAIN = 30.0
 """Seconds; a shorter chain is a window."""
+LARGEST_SHARE = 1 / 6
+"""Of a window that the overlap takes if nobody says how much: of short ones, less than 3 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class WindowOptions:
     """
 
     window: float = 30.0
-    overlap: float = 5.0
+    overlap: float = 3.0
     phase: float = 0.0
     plan: PlanKind = "grid"
     chain: float | None = 300.0
@@ -62,7 +64,7 @@ class WindowOptions:
         plan: PlanKind | None = None,
         chain: float | None = None,
     ) -> Self:
-        """Windows of `window` seconds; a shorter one overlaps by the same share if not told.
+        """Windows of `window` seconds; short ones overlap by a sixth of them if not told.
 
         Raises ValueError for a `chain` where the plan has none, and for what the class does not
         allow.
@@ -74,7 +76,7 @@ class WindowOptions:
         share = min(max(window, 0.0) / default.window, 1.0)
         return cls(
             window,
-            default.overlap * share if overlap is None else overlap,
+            min(default.overlap, max(window, 0.0) * LARGEST_SHARE) if overlap is None else overlap,
             plan=plan,
             chain=default.chain if chain is None else chain,
             back_off=default.back_off * share,

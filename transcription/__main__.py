@@ -149,8 +149,8 @@ def run(
     overlap: Annotated[
         float | None,
         typer.Option(
-            help="Seconds that windows share; a sixth of the window (5) if not given. 10 is the "
-            "quality mode and costs a quarter more time.",
+            help="Seconds that windows share; 3, or a sixth of a shorter window, if not given. "
+            "With 10 it takes a third longer, for as many errors.",
             rich_help_panel=WINDOWS,
         ),
     ] = None,

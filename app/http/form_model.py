@@ -95,7 +95,7 @@ class TranscriptionForm(BaseModel):
     length_penalty: Annotated[float | None, number(ge=0, le=1)] = SEARCH.length_penalty
     window: Annotated[float, number(ge=1, le=30)] = CUT.window
     overlap: Annotated[float | None, number(ge=0)] = Field(
-        None, description="Seconds; a sixth of the window if not given."
+        None, description="Seconds; 3, or a sixth of a shorter window, if not given."
     )
     plan: Annotated[PlanKind, one_of(get_args(PlanKind))] = CUT.plan
     chain: Annotated[float | None, number(ge=MIN_CHAIN)] = Field(

@@ -26,9 +26,16 @@ def test_impossible_windows(options, message):
 
 
 @pytest.mark.parametrize(
-    ("given", "overlap"), [((30.0,), 5.0), ((12.0,), 2.0), ((12.0, 0.0), 0.0), ((30.0, 10.0), 10.0)]
+    ("given", "overlap"),
+    [
+        ((30.0,), 3.0),
+        ((18.0,), 3.0),
+        ((12.0,), 2.0),
+        ((12.0, 0.0), 0.0),
+        ((30.0, 10.0), 10.0),
+    ],
 )
-def test_a_short_window_overlaps_by_the_same_share(given, overlap):
+def test_a_short_window_overlaps_by_a_sixth(given, overlap):
     back_off = given[0] / 12
     assert WindowOptions.of(*given) == WindowOptions(given[0], overlap, back_off=back_off)
 
