@@ -109,7 +109,7 @@ def simulate(
     recordings: Sequence[Sequence[SpokenWord]],
     *,
     regimes: Sequence[Regime] = REGIMES,
-    overlaps: Sequence[float] = (5.0,),
+    overlaps: Sequence[float] = (WindowOptions().overlap,),
     seed: int = 0,
     source: str = "made-up speech",
 ) -> Report:
@@ -282,7 +282,8 @@ def command(
             speak(hours * 3600 / count, seed + n, repeat_every=stress) for n in range(count)
         ]
         source = "made-up speech with repeated words" if repeats else "made-up speech"
-    report = simulate(recordings, overlaps=overlap or (5.0,), seed=seed, source=source)
+    overlaps = overlap or (WindowOptions().overlap,)
+    report = simulate(recordings, overlaps=overlaps, seed=seed, source=source)
     if json_file is not None:
         json_file.write_text(report.to_json(), encoding="utf-8")
     typer.echo(report.to_text())

@@ -1,9 +1,9 @@
 """Windows that follow the writing: each begins a little before where the last one stopped.
 
-Whisper does not write the sentence that a window's end cuts, so a fixed grid hears most overlaps
-once. A recording is several chains of such windows side by side; where they lie depends on the
-recording and the options alone, so that the same pieces lead to the same windows. It never looks at
-sound or text, only at where text was written.
+Left alone, Whisper does not write the sentence that a window's end cuts: here the next window hears
+it, where one of a grid is made to write it. A recording is several chains of such windows side by
+side; where they lie depends on the recording and the options alone, so that the same pieces lead to
+the same windows. It never looks at sound or text, only at where text was written.
 """
 
 from __future__ import annotations

@@ -25,9 +25,17 @@ there, and a repair of a window reaches past it by as much as a window."""
 class Plan(Protocol):
     """Planned windows as far as they are known."""
 
-    def extend(self, speech: Sequence[Span], seconds: float, *, is_whole: bool) -> None:
+    def extend(
+        self,
+        speech: Sequence[Span],
+        seconds: float,
+        *,
+        is_whole: bool,
+        agreed: Sequence[Span] | None = None,
+    ) -> None:
         """The first `seconds` of the recording were read, and hold this `speech`; its last spans
-        may still change unless that `is_whole`."""
+        may still change unless that `is_whole`. `agreed`: speech that another detector hears too,
+        of which windows are told; None without one."""
         ...
 
     @property
@@ -67,11 +75,16 @@ def empty_plan(options: WindowOptions, *, skip_silence: bool = True) -> Plan:
 
 
 def plan_for(
-    speech: Sequence[Span], duration: float, options: WindowOptions, *, skip_silence: bool = True
+    speech: Sequence[Span],
+    duration: float,
+    options: WindowOptions,
+    *,
+    skip_silence: bool = True,
+    agreed: Sequence[Span] | None = None,
 ) -> Plan:
     """The same over the `speech` of a whole recording of `duration` seconds."""
     plan = empty_plan(options, skip_silence=skip_silence)
-    plan.extend(speech, duration, is_whole=True)
+    plan.extend(speech, duration, is_whole=True, agreed=agreed)
     return plan
 
 
@@ -94,8 +107,17 @@ class GridPlan:
     def grid(self) -> Sequence[Window]:
         return self._planner.windows
 
-    def extend(self, speech: Sequence[Span], seconds: float, *, is_whole: bool) -> None:
-        terrain = lay_terrain(speech, seconds, self._options, skip_silence=self._skip_silence)
+    def extend(
+        self,
+        speech: Sequence[Span],
+        seconds: float,
+        *,
+        is_whole: bool,
+        agreed: Sequence[Span] | None = None,
+    ) -> None:
+        terrain = lay_terrain(
+            speech, seconds, self._options, skip_silence=self._skip_silence, agreed=agreed
+        )
         self._planner.advance(terrain, inf if is_whole else seconds - UNSETTLED)
         self.is_whole = is_whole
 
@@ -127,10 +149,19 @@ class ChainPlan:
         self._known: list[Window] = []
         self._telling = self._told = 0  # the chain whose windows are told now, and how many were
 
-    def extend(self, speech: Sequence[Span], seconds: float, *, is_whole: bool) -> None:
+    def extend(
+        self,
+        speech: Sequence[Span],
+        seconds: float,
+        *,
+        is_whole: bool,
+        agreed: Sequence[Span] | None = None,
+    ) -> None:
         if not is_whole:
             return
-        self._terrain = lay_terrain(speech, seconds, self._options, skip_silence=self._skip_silence)
+        self._terrain = lay_terrain(
+            speech, seconds, self._options, skip_silence=self._skip_silence, agreed=agreed
+        )
         self.grid = lay_grid(self._terrain, self._options)
         self._chains = [_Links(chain) for chain in lay_chains(self._terrain, self._options)]
         self._stride = self._most_windows()
@@ -184,7 +215,7 @@ class ChainPlan:
         links = self._chains[number]
         window = Window(number * self._stride + len(links.windows), span.start, span.end)
         # The next one begins where this one stops writing, and that is up to the model.
-        window = replace(with_speech(window, self._terrain.speech), spoken_until=None)
+        window = replace(with_speech(window, self._terrain.agreed), spoken_until=None)
         links.windows.append(window)
         self._ready.append(window)
 

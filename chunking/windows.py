@@ -20,8 +20,8 @@ MARGIN = 0.5
 SHORTEST_SKIP = 3.0
 """A silence is skipped when this much remains of it after the margins."""
 LAST_SHARE = 2 / 3
-"""A short last window begins earlier until it has this part of a window, and no more: one that is
-full where the speech ends is taken for cut off, and its last sentence is not written."""
+"""A short last window begins earlier until it has this part of a window, and no more: Whisper takes
+one that is full where the speech ends for cut off, and would leave its last sentence."""
 EDGE_SLACK = 1.0
 """An edge moves at most this far to lie in a pause."""
 CLEAR = 0.1
@@ -30,11 +30,13 @@ CLEAR = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Terrain:
-    """Where windows may lie: `islands` are worth hearing, `speech` tells pauses in them."""
+    """Where windows may lie: `islands` are worth hearing, `speech` tells pauses in them. Of what
+    several detectors `agreed` on windows are told; None without."""
 
     islands: tuple[Span, ...]
     speech: tuple[Span, ...]
     pauses: tuple[Span, ...]
+    agreed: tuple[Span, ...] | None = None
 
     def speech_in(self, start: float, end: float) -> float:
         """Seconds of speech from `start` to `end`."""
@@ -59,20 +61,32 @@ class Terrain:
 
 
 def plan_windows(
-    speech: Sequence[Span], duration: float, options: WindowOptions, *, skip_silence: bool = True
+    speech: Sequence[Span],
+    duration: float,
+    options: WindowOptions,
+    *,
+    skip_silence: bool = True,
+    agreed: Sequence[Span] | None = None,
 ) -> tuple[Window, ...]:
     """Windows that cover all speech of a recording of `duration` seconds, in order.
 
     Neighbours share at least `options.overlap` seconds, or none at all where a silence between
     them is skipped (their seam is then "silent"). The window after the next never reaches back
     into a window, so seams are independent of each other. Without `skip_silence` the whole
-    recording is covered and `speech` only says where the pauses are.
+    recording is covered and `speech` only says where the pauses are. They are told of the speech
+    that several detectors `agreed` on.
     """
-    return lay_grid(lay_terrain(speech, duration, options, skip_silence=skip_silence), options)
+    terrain = lay_terrain(speech, duration, options, skip_silence=skip_silence, agreed=agreed)
+    return lay_grid(terrain, options)
 
 
 def lay_terrain(
-    speech: Sequence[Span], duration: float, options: WindowOptions, *, skip_silence: bool = True
+    speech: Sequence[Span],
+    duration: float,
+    options: WindowOptions,
+    *,
+    skip_silence: bool = True,
+    agreed: Sequence[Span] | None = None,
 ) -> Terrain:
     """What there is to hear; what one window can hear whole is one island, silence and all."""
     if duration <= 0.0:
@@ -82,11 +96,13 @@ def lay_terrain(
     islands = _find_islands(spans, whole) if skip_silence else (whole,)
     if islands and duration <= options.window and options.phase == 0.0:
         islands = (whole,)
-    return Terrain(islands, spans, gaps(spans, whole))
+    return Terrain(islands, spans, gaps(spans, whole), None if agreed is None else tuple(agreed))
 
 
-def with_speech(window: Window, speech: Sequence[Span]) -> Window:
-    """`window`, told of the sorted, disjoint spans of `speech` in what is asked of it."""
+def with_speech(window: Window, speech: Sequence[Span] | None) -> Window:
+    """`window`, told of the sorted, disjoint spans of `speech` in what is asked of it, if known."""
+    if speech is None:
+        return window
     until = window.end if window.needed_until is None else min(window.end, window.needed_until)
     spoken = clip(speech, Span(window.start, max(until, window.start)))
     last = spoken[-1].end if spoken else None
@@ -140,7 +156,7 @@ class GridPlanner:
             length = self._options.window * LAST_SHARE
             start = min(start, max(end - length, self._floor(self.windows)))
         window = Window(len(self.windows), start, end)
-        self.windows.append(with_speech(window, self._terrain.speech))
+        self.windows.append(with_speech(window, self._terrain.agreed))
 
     @staticmethod
     def _floor(planned: Sequence[Window]) -> float:

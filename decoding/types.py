@@ -17,6 +17,9 @@ SAMPLE_RATE = 16_000
 FULL_SCALE = 32_768.0  # of 16-bit samples; sound in floating point is 1.0 there
 CLIP_SECONDS = 30.0
 CLIP_SAMPLES = int(CLIP_SECONDS * SAMPLE_RATE)
+UNWRITTEN = 1.0
+"""Seconds of speech that may follow on a text's last timestamp: Whisper's times and those of a
+detector of speech differ by as much."""
 
 Task = Literal["transcribe", "translate", "lang_id", "voice_activity"]
 Verdict = Literal["accepted", "no_speech", "repetitive", "improbable", "sparse"]
@@ -32,8 +35,8 @@ class Clip:
     included; less goes first. `start`: where it lies in its recording, in seconds; of a group's
     clips the earliest goes first. `seed`: makes sampling reproducible (hash of audio and window).
     `needed_until`: in seconds from its start; text behind it is for nobody, and a hypothesis that
-    writes a timestamp there is finished. `spoken_until`: as far, somebody speaks; the first attempt
-    does not end its text behind a timestamp that lies well before. `spoken_seconds`: for so long,
+    writes a timestamp there is finished. `spoken_until`: as far, somebody speaks; at temperature
+    zero no text ends behind a timestamp that lies well before. `spoken_seconds`: for so long,
     in all that is needed; hardly any text for them is tried again. None: nobody knows.
     """
 

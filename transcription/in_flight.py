@@ -49,7 +49,7 @@ def decode_windows(
     is not prompted by it, for it may lie anywhere.
     """
     waiting, in_flight = _begin(options, windows.model.device)
-    previous = ""
+    previous: Piece | None = None
     while True:
         waiting.add_planned(plan.take_ready())
         while not track.is_whole and in_flight.wants(waiting.windows):
@@ -63,12 +63,13 @@ def decode_windows(
                 in_flight.add(group, _done(opening))
                 opening = ()
                 continue
-            before = previous if group.windows[0].kind == "grid" else ""
+            first = group.windows[0]
+            before = _text_to_pass_on(previous, first) if first.kind == "grid" else ""
             prompted = _prompted(options, before)
             in_flight.add(group, windows.submit(track.recording, group.windows, prompted))
         for piece in in_flight.land():
             if piece.window.kind == "grid":
-                previous = _text_to_pass_on(piece)
+                previous = piece
                 plan.hear(piece)
             yield piece
         waiting.add_repairs(repairs())
@@ -174,8 +175,12 @@ def _prompted(options: TranscriptionOptions, previous: str) -> TranscriptionOpti
     return replace(options, decoding=replace(options.decoding, prompt=prompt))
 
 
-def _text_to_pass_on(piece: Piece) -> str:
-    """As in openai-whisper, text of a window that needed a temperature above 0.5 prompts nobody."""
-    if piece.temperature > TRUSTED_TEMPERATURE:
+def _text_to_pass_on(piece: Piece | None, window: Window) -> str:
+    """What was said before `window`: what both hear it would take for said already.
+
+    As in openai-whisper, text of a window that needed a temperature above 0.5 prompts nobody.
+    """
+    if piece is None or piece.temperature > TRUSTED_TEMPERATURE:
         return ""
-    return "".join(word.text for word in piece.words).strip()[-PREVIOUS_TEXT_CHARACTERS:]
+    before = "".join(word.text for word in piece.words if word.end <= window.start)
+    return before.strip()[-PREVIOUS_TEXT_CHARACTERS:]

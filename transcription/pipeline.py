@@ -66,7 +66,8 @@ def transcribe_track(
 
     def know_more() -> None:
         heard = track.detected
-        plan.extend(heard.speech, track.seconds, is_whole=track.is_whole)
+        agreed = heard.agreed if skip_silence else None
+        plan.extend(heard.speech, track.seconds, is_whole=track.is_whole, agreed=agreed)
         merger.listen(heard.evidence, heard.speech if skip_silence else None, track.seconds)
         merger.extend(plan.windows, is_whole=plan.is_whole)
         if track.is_whole:

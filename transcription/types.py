@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from chunking.spans import clip, unite
+from chunking.spans import clip, intersect, unite
 from chunking.types import Coverage, Piece, Segment, Span, Window, Word
 from decoding.types import SAMPLE_RATE, ModelCard
 
@@ -68,6 +68,11 @@ class DetectedSpeech:
     def anything(self) -> tuple[Span, ...]:
         """Everything that either of them takes for speech."""
         return unite((*self.speech, *self.evidence))
+
+    @property
+    def agreed(self) -> tuple[Span, ...]:
+        """What both of them take for speech."""
+        return intersect(self.speech, self.evidence)
 
     def before(self, time: float) -> DetectedSpeech:
         """What is found before `time`."""

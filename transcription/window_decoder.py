@@ -49,7 +49,7 @@ class EngineWindowDecoder:
         self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions
     ) -> Future[tuple[Piece, ...]]:
         """Submit every window at once; the future holds their pieces in the same order."""
-        gathered = _Gathered(windows)
+        gathered = _Gathered(windows, options)
         for position, window in enumerate(windows):
             samples = recording.read(window.span)
             clip = Clip(
@@ -98,9 +98,10 @@ def seed_of(samples: NDArray[np.int16], window: Window) -> int:
 class _Gathered:
     """Collects the results of several futures into one, which fails as the first of them fails."""
 
-    def __init__(self, windows: Sequence[Window]) -> None:
+    def __init__(self, windows: Sequence[Window], options: TranscriptionOptions) -> None:
         self.future: Future[tuple[Piece, ...]] = Future()
         self._windows = windows
+        self._threshold = options.decoding.logprob_threshold
         self._decoded: list[Decoded | None] = [None] * len(windows)
         self._lock = threading.Lock()
         self._missing = len(windows)
@@ -134,7 +135,11 @@ class _Gathered:
 
     def _pieces(self) -> tuple[Piece, ...]:
         pairs = zip(self._decoded, self._windows, strict=True)
-        return tuple(place_words(decoded, window) for decoded, window in pairs if decoded)
+        return tuple(
+            place_words(decoded, window, logprob_threshold=self._threshold)
+            for decoded, window in pairs
+            if decoded
+        )
 
 
 class _Receiver:

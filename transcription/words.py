@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from chunking.types import Piece, Span, Window, Word
-from decoding.types import Decoded, DecodedWord, TimedText
+from decoding.types import UNWRITTEN, Decoded, DecodedWord, TimedText
 
 FEWEST_TIMELESS = 3
 """So many words in a row without time have been lost by the alignment; one or two may be short."""
@@ -20,22 +20,22 @@ NO_TIME = 0.02
 LIKELY_LANGUAGE = 0.01
 SECONDS_PER_WORD = 0.05
 SECONDS_PER_LETTER = 0.065
-IMPROBABLE = -1.0
-"""Mean log probability of words, as openai-whisper's `logprob_threshold` of tokens: "And now we're
-going to ride again!" in noise has -2.3."""
 LEAST_PROBABILITY = 1e-4
 
 
-def place_words(decoded: Decoded, window: Window) -> Piece:
+def place_words(
+    decoded: Decoded, window: Window, *, logprob_threshold: float | None = None
+) -> Piece:
     """The piece of `window`: its words and timed text in seconds of the recording.
 
     A window judged to hold no speech has no words, whatever was decoded in it, nor has one of marks
-    alone (". . ." in music). Improbable text at the end of one in which somebody speaks to the end
-    is left out: the model was made to write it. `attempts` are the verdicts in order, the kept one
-    moved to the end.
+    alone (". . ." in music). Of what the model was made to write, because somebody speaks on, text
+    at the end that is less probable than `logprob_threshold` is left out. `attempts` are the
+    verdicts in order, the kept one moved to the end.
     """
-    if window.spoken_until is not None and decoded.temperature == 0.0:
-        decoded = without_improbable_end(decoded)
+    is_forced = window.spoken_until is not None and decoded.temperature == 0.0
+    if is_forced and decoded.verdict == "accepted" and logprob_threshold is not None:
+        decoded = _without_improbable_end(decoded, window, logprob_threshold)
     is_speech = decoded.verdict != "no_speech" and _says_something(decoded)
     timed = decoded.timed_text if is_speech else ()
     return Piece(
@@ -62,12 +62,16 @@ def _says_something(decoded: Decoded) -> bool:
     return any(letter.isalnum() for letter in decoded.text)
 
 
-def without_improbable_end(decoded: Decoded) -> Decoded:
-    """`decoded` without the stretches at its end of which each is improbable as a whole, by the
-    threshold of openai-whisper; never without the first."""
+def _without_improbable_end(decoded: Decoded, window: Window, threshold: float) -> Decoded:
+    """`decoded` without the stretches at its end of which each is improbable as a whole, and before
+    which the model might have ended: "And now we're going to ride again!" in noise has -2.3."""
+    assert window.spoken_until is not None  # else nobody was made to write
+    first_end = window.spoken_until - window.start - UNWRITTEN
     stretches = _words_of_stretches(decoded)
     kept = len(decoded.timed_text)
-    while kept > 1 and _is_improbable(stretches[kept - 1]):
+    while kept > 1 and decoded.timed_text[kept - 2].end < first_end:
+        if _mean_logprob(stretches[kept - 1]) >= threshold:
+            break
         kept -= 1
     if kept >= len(decoded.timed_text):
         return decoded
@@ -80,9 +84,9 @@ def without_improbable_end(decoded: Decoded) -> Decoded:
     )
 
 
-def _is_improbable(words: Sequence[DecodedWord]) -> bool:
+def _mean_logprob(words: Sequence[DecodedWord]) -> float:
     logprobs = [math.log(max(word.probability, LEAST_PROBABILITY)) for word in words]
-    return bool(words) and sum(logprobs) / len(words) < IMPROBABLE
+    return sum(logprobs) / max(len(words), 1)
 
 
 def _words_of_stretches(decoded: Decoded) -> list[Sequence[DecodedWord]]:

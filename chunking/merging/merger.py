@@ -227,10 +227,8 @@ class Merger:
 
     def _ask(self, interval: Interval, requests: Sequence[RepairRequest]) -> None:
         for request in requests:
-            if self._context.certain is not None:
-                window = with_speech(request.window, self._context.certain)
-                request = replace(request, window=window)
-            self._open[request.window.index] = interval, request
+            told = replace(request, window=with_speech(request.window, self._context.certain))
+            self._open[request.window.index] = interval, told
 
     def _let_go(self) -> tuple[Word, ...]:
         """Words, in order, that nothing can change any more."""

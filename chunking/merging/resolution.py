@@ -24,6 +24,7 @@ from chunking.merging.seam_cut import JoinedSeam, join_at_seam
 from chunking.merging.seam_regions import Layout, SeamRegion, first_from
 from chunking.merging.seam_repair import repair_seam
 from chunking.merging.word_alignment import TOLERANCE
+from chunking.text.grapheme_words import from_graphemes, to_graphemes
 from chunking.text.word_keys import SPACELESS_LANGUAGES
 from chunking.types import Piece, RepairRequest, Span, Window, Word
 
@@ -152,7 +153,8 @@ def _resolve_half(
             tuple(r for half in (left, right) if isinstance(half, Pending) for r in half.requests)
         )
     overlap = Span(requests[1].window.start, requests[0].window.end)
-    joined = join_at_seam(_compare(left, right, (left.words, right.words), overlap, context))
+    comparison = _compare(left, right, (left.words, right.words), overlap, context)
+    joined = _whole(join_at_seam(comparison))
     return Side(joined.words, left.by_grapheme, max(left.rounds, right.rounds))
 
 
@@ -163,14 +165,20 @@ def _compare(
     overlap: Span,
     context: Context,
 ) -> SeamComparison:
+    by_grapheme = left.by_grapheme or right.by_grapheme
     return SeamComparison(
-        words[0],
-        words[1],
+        to_graphemes(words[0]) if by_grapheme else words[0],
+        to_graphemes(words[1]) if by_grapheme else words[1],
         overlap,
         aim=(overlap.start + overlap.end) / 2,
-        by_grapheme=left.by_grapheme or right.by_grapheme,
+        by_grapheme=by_grapheme,
         evidence=context.evidence,
     )
+
+
+def _whole(joined: JoinedSeam) -> JoinedSeam:
+    """`joined` with characters as words again."""
+    return replace(joined, words=from_graphemes(joined.words))
 
 
 def resolve_seam(
@@ -188,7 +196,7 @@ def resolve_seam(
     comparison = _compare(left, right, words, seam_region.overlap, context)
     found = join_at_seam(comparison)
     if not found.needs_repair or seam_region.overlap.duration < SHORTEST_REPAIRED_OVERLAP:
-        return found
+        return _whole(found)
     for attempt in range(context.rounds - max(left.rounds, right.rounds)):
         request = _seam_request(seam_region, found.time, context, place, attempt)
         if request.window.index not in context.answers:
@@ -196,11 +204,12 @@ def resolve_seam(
         piece = context.answers[request.window.index]
         if piece is None:
             break
-        around = left.words, right.words
-        repaired = repair_seam(comparison, seam_region, around, found.time, clean(piece))
+        around, heard = (left.words, right.words), clean(piece)
+        heard = to_graphemes(heard) if comparison.by_grapheme else heard
+        repaired = repair_seam(comparison, seam_region, around, found.time, heard)
         if repaired is not None:
-            return repaired
-    return found
+            return _whole(repaired)
+    return _whole(found)
 
 
 def _seam_request(

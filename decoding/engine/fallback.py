@@ -27,15 +27,12 @@ from decoding.model.vocabulary import SECONDS_PER_TIMESTAMP, Vocabulary
 from decoding.search.hypotheses import Hypothesis
 from decoding.search.state import ANY_LOOP, NO_TIMESTAMP, Plan
 from decoding.timing.words import split_at_timestamps, timed_text
-from decoding.types import Attempt, Decoded, Verdict
+from decoding.types import UNWRITTEN, Attempt, Decoded, Verdict
 
 SEED_MASK = 2**64 - 1
 LONGEST_LOOP = 64
 """Text tokens: what repeats more of them in a row is a loop, and another attempt begins. A window
 of clear speech has 60 to 110 in all."""
-UNWRITTEN = 1.0
-"""Seconds of speech that may follow on the last timestamp: Whisper's times and those of a detector
-differ by as much."""
 
 
 def due_temperature(request: WindowRequest) -> float:
@@ -94,7 +91,7 @@ def _earliest_end(request: WindowRequest) -> int:
     """The first timestamp, as an offset, behind which the text may end.
 
     Whisper leaves the sentence that a window's end cuts to the next window, and now and then more;
-    made to go on, it writes it. What it then writes in vain, the attempts after this one may leave.
+    made to go on, it writes it. Attempts that sample may leave it again.
     """
     until = request.clip.spoken_until
     if until is None:
@@ -140,22 +137,29 @@ def judge_attempt(
         verdict = "no_speech"
     elif hypothesis.is_loop and verdict != "no_speech":
         verdict = "repetitive"
-    elif verdict == "accepted":
-        verdict = _of_accepted(request, hypothesis.avg_logprob, num_tokens)
+    elif verdict == "accepted" and not hypothesis.is_truncated:
+        verdict = _judge_by_speech(request, hypothesis.avg_logprob, num_tokens)
+    if verdict == "no_speech" and _sparse_logprobs(request):
+        verdict = "improbable"  # there was some: nothing that follows makes it silence
     attempt = Attempt(due_temperature(request), hypothesis.avg_logprob, ratio, verdict)
     request.tried.append((attempt, hypothesis))
     return is_last or is_final(verdict)
 
 
-def _of_accepted(request: WindowRequest, avg_logprob: float, num_tokens: int) -> Verdict:
-    """The verdict on what is accepted by all other rules: it may pass over nearly all that is said.
+def _judge_by_speech(request: WindowRequest, avg_logprob: float, num_tokens: int) -> Verdict:
+    """The verdict on what all other rules accept: it may pass over nearly all that is said.
 
     What is found after that counts if it is more probable: warmth finds something in any noise.
     """
     if is_sparse(num_tokens, request.clip.spoken_seconds):
         return "sparse"
-    sparse = [tried.avg_logprob for tried in request.attempts if tried.verdict == "sparse"]
-    return "improbable" if sparse and avg_logprob < max(sparse) else "accepted"
+    least = max(_sparse_logprobs(request), default=-math.inf)
+    return "accepted" if avg_logprob >= least else "improbable"
+
+
+def _sparse_logprobs(request: WindowRequest) -> list[float]:
+    """Of the attempts that found hardly any text."""
+    return [tried.avg_logprob for tried in request.attempts if tried.verdict == "sparse"]
 
 
 def _text_before(request: WindowRequest) -> str:

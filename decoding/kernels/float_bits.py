@@ -1,4 +1,8 @@
-"""What loops know of the bits of a float32 number, so that many are treated at a time."""
+"""What loops know of the bits of a float32 number, so that many are treated at a time.
+
+Decides nothing. Compiled loops keep what they were compiled with: whoever changes a constant here
+touches the files of those that use it.
+"""
 
 from __future__ import annotations
 

@@ -119,4 +119,4 @@ def test_command_writes_the_same_figures_twice(tmp_path):
     assert result.exit_code == 0, result.output
     rows = json.loads(file.read_text())["rows"]
     for row in rows:
-        assert f"| {row['regime']} | 5 | {row['method']} | {row['wer']:.2f} |" in result.output
+        assert f"| {row['regime']} | 3 | {row['method']} | {row['wer']:.2f} |" in result.output

@@ -65,8 +65,8 @@ def chain_options(draw):
 
 
 def test_a_window_of_a_chain_is_left_to_stop_writing_where_it_likes():
-    plan = plan_of(chat(100, 3), ONE_CHAIN)
-    (first,) = plan.take_ready()
+    said = chat(100, 3)
+    (first,) = plan_of(said, ONE_CHAIN, agreed=speech_of(said)).take_ready()
     assert first.spoken_until is None
     assert first.spoken_seconds > 20.0
 
@@ -244,7 +244,7 @@ def test_nothing_said_nothing_planned():
 
 def test_a_short_recording_is_one_window():
     plan = plan_for((Span(2.0, 9.0),), 12.0, ONE_CHAIN)
-    assert plan.take_ready() == [Window(0, 0.0, 12.0, spoken_seconds=7.0)]
+    assert plan.take_ready() == [Window(0, 0.0, 12.0)]
 
 
 def test_without_skipping_all_of_a_recording_is_heard():

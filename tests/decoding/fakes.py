@@ -156,8 +156,9 @@ class Summing(OneByOne):
         if first == STRANGE:
             raise StrangeError("strange", threading.Lock())
         total = int(clip.samples.sum(dtype=np.float64))
-        told = {"needed": clip.needed_until, "spoken": clip.spoken_until}
-        until = "".join(f" {what} until {time}" for what, time in told.items() if time is not None)
+        until = "" if clip.needed_until is None else f" needed until {clip.needed_until}"
+        if clip.spoken_until is not None:
+            until = f"{until} spoken until {clip.spoken_until}, {clip.spoken_seconds} s"
         return decoded(f"{total} {clip.seed} {options.language}{until}")
 
 

@@ -70,8 +70,13 @@ class PromptWindows:
 
 
 def spoken(window: Window) -> Piece:
-    text = f" word{window.index}"
-    return Piece(window, (Word(text, window.start, window.end, 1.0, (1,), window.index, 0),))
+    """A word at its start, and one that the next window hears too."""
+    said = (f" word{window.index}", window.start), (" both", window.end - 1.0)
+    words = (
+        Word(text, start, start + 1.0, 1.0, (1,), window.index, place)
+        for place, (text, start) in enumerate(said)
+    )
+    return Piece(window, tuple(words))
 
 
 def plan(count: int) -> list[Window]:

@@ -1,4 +1,5 @@
 from concurrent.futures import CancelledError, Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,14 @@ import pytest
 
 from chunking.types import Window
 from decoding.errors import EngineFailed
-from decoding.types import Decoded, DecodedWord, DecodingOptions, EngineStatistics, ModelCard
+from decoding.types import (
+    Decoded,
+    DecodedWord,
+    DecodingOptions,
+    EngineStatistics,
+    ModelCard,
+    TimedText,
+)
 from transcription.options import TranscriptionOptions
 from transcription.types import Recording
 from transcription.window_decoder import EngineWindowDecoder, seed_of
@@ -69,11 +77,29 @@ def test_a_clip_is_told_until_when_its_text_is_needed(recording):
     assert [clip.needed_until for clip in decoder.clips] == [None, 1.5]
 
 
-def test_a_clip_is_told_until_when_somebody_speaks(recording):
+def test_a_clip_is_told_of_the_speech_in_it(recording):
     decoder = HeldDecoder()
-    windows = [Window(0, 1.0, 3.0, spoken_until=2.75), Window(1, 2.0, 3.0)]
+    windows = [Window(0, 1.0, 3.0, spoken_until=2.75, spoken_seconds=1.5), Window(1, 2.0, 3.0)]
     EngineWindowDecoder(decoder, group="g").submit(recording, windows, TranscriptionOptions())
-    assert [clip.spoken_until for clip in decoder.clips] == [1.75, None]
+    told = [(clip.spoken_until, clip.spoken_seconds) for clip in decoder.clips]
+    assert told == [(1.75, 1.5), (None, None)]
+
+
+def test_improbable_text_is_left_out_by_the_threshold_of_the_options(recording):
+    """Of a window that was made to write it."""
+    words = (DecodedWord(" a", 0.1, 0.4, 0.9, (1,)), DecodedWord(" b", 0.6, 0.9, 0.2, (2,)))
+    timed = (TimedText(0.0, 0.5, " a"), TimedText(0.5, 1.0, " b"))
+    found = replace(heard("a"), text="a b", words=words, timed_text=timed)
+    for threshold, expected in ((-1.0, 1), (-2.0, 2), (None, 2)):
+        decoder = HeldDecoder()
+        options = replace(
+            TranscriptionOptions(), decoding=DecodingOptions(logprob_threshold=threshold)
+        )
+        window = Window(0, 0.0, 2.0, spoken_until=2.0)
+        future = EngineWindowDecoder(decoder, group="g").submit(recording, [window], options)
+        decoder.futures[0].set_result(found)
+        (piece,) = future.result(1)
+        assert len(piece.words) == expected
 
 
 def test_one_failed_window_fails_the_group(recording):

@@ -53,31 +53,41 @@ def test_words_know_where_they_come_from():
     assert piece.words[0].probability == 0.9
 
 
-def spoken_to_the_end(*stretches, temperature=0.0):
-    """Texts with the probabilities of their words, where somebody speaks until the end."""
+def spoken_to_the_end(*stretches, until=129.0, threshold=-1.0, **of_decoded):
+    """Texts of a second each with the probabilities of their words; somebody speaks on."""
     words = [DecodedWord(f" {text}", 0.5, 1.0, p, (7,)) for text, *ps in stretches for p in ps]
-    timed = [TimedText(0.0, 2.0, f" {text}" * len(ps)) for text, *ps in stretches]
-    text = "".join(one.text for one in timed)
-    decoded = replace(DECODED, text=text, words=tuple(words), timed_text=tuple(timed))
-    piece = place_words(
-        replace(decoded, temperature=temperature), replace(WINDOW, spoken_until=129.0)
+    timed = tuple(
+        TimedText(second, second + 1.0, f" {text}" * len(ps))
+        for second, (text, *ps) in enumerate(stretches)
     )
+    text = "".join(one.text for one in timed)
+    decoded = replace(DECODED, text=text, words=tuple(words), timed_text=timed, **of_decoded)
+    window = replace(WINDOW, spoken_until=until)
+    piece = place_words(decoded, window, logprob_threshold=threshold)
     assert len(piece.timed_text) == len({w.text for w in piece.words})
     return "".join(w.text for w in piece.words)
 
 
-def test_what_a_window_writes_to_its_end_counts_if_it_is_probable():
+def test_what_a_model_is_made_to_write_counts_if_it_is_probable():
     assert spoken_to_the_end(("a", 0.9, 0.9), ("b", 0.1, 0.3), ("c", 0.2)) == " a a"
     assert spoken_to_the_end(("a", 0.9), ("b", 0.2, 0.2), ("c", 0.3, 0.7)) == " a b b c c"
     assert spoken_to_the_end(("a", 0.1), ("b", 0.0)) == " a"  # the first was its own choice
-    assert spoken_to_the_end(("a", 0.9), ("b", 0.1), temperature=0.2) == " a b"
+    assert spoken_to_the_end(("a", 0.9), ("b", 0.2), threshold=-2.0) == " a b"
 
 
-def test_improbable_words_stay_where_nobody_made_a_window_write_them():
-    timed = tuple(TimedText(0.0, 2.0, text) for text in (" Hello", " there."))
-    doubted = tuple(replace(one, probability=0.1) for one in DECODED.words)
-    piece = place_words(replace(DECODED, words=doubted, timed_text=timed), WINDOW)
-    assert len(piece.words) == len(piece.timed_text) == 2
+@pytest.mark.parametrize(
+    "left_alone",
+    [
+        {"temperature": 0.2},
+        {"until": 102.5},  # nobody speaks long enough behind the first second
+        {"until": None},
+        {"attempts": (attempt(0.0, "improbable"),)},
+        {"threshold": None},
+    ],
+)
+def test_improbable_words_stay_where_nobody_made_a_model_write_them(left_alone):
+    assert spoken_to_the_end(("a", 0.9), ("b", 0.1), ("c", 0.1), **left_alone).startswith(" a b")
+    assert spoken_to_the_end(("a", 0.9), ("b", 0.1)) == " a"
 
 
 def test_likely_languages_are_kept():

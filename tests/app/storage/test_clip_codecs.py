@@ -73,20 +73,22 @@ def test_what_is_no_outcome_is_a_failed_engine_and_never_run(written):
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])
 def test_a_request_is_what_was_asked(dtype):
     options = DecodingOptions(language="en", prompt="Über", temperatures=(0.0, 0.3))
-    asked = replace(clip(7, dtype=dtype), seed=2**63 + 1, needed_until=29.7, spoken_until=29.9)
+    told = {"needed_until": 29.7, "spoken_until": 29.9, "spoken_seconds": 17.1}
+    asked = replace(clip(7, dtype=dtype), seed=2**63 + 1, **told)
     request = decode_request(encode_request(asked, options))
     assert request.options == options
-    asked_for = request.seed, request.needed_until, request.spoken_until
-    assert asked_for == (2**63 + 1, 29.7, 29.9)
+    assert request.seed == 2**63 + 1
+    assert {name: getattr(request, name) for name in told} == told
     samples = np.frombuffer(encode_samples(asked), request.dtype)
     assert samples.tolist() == asked.samples.tolist()
 
 
-def test_a_request_of_an_older_service_says_nothing_of_speech():
-    """Both may share one queue while a cluster is renewed."""
-    written = json.loads(encode_request(replace(clip(7), spoken_until=1.0), DecodingOptions()))
-    del written["spoken_until"]
-    assert decode_request(json.dumps(written)).spoken_until is None
+def test_a_request_that_says_nothing_of_speech_is_read():
+    """As it lay in the queue when its service was renewed."""
+    written = json.loads(encode_request(clip(7), DecodingOptions()))
+    del written["spoken_until"], written["spoken_seconds"]
+    request = decode_request(json.dumps(written))
+    assert (request.spoken_until, request.spoken_seconds) == (None, None)
 
 
 def test_a_card_comes_back():

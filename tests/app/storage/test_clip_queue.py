@@ -73,9 +73,11 @@ def numbers(taken: list[TakenClip]) -> list[int]:
 
 def test_a_clip_goes_to_a_worker_and_its_answer_to_the_service(make: Make):
     service, worker = make(AskedClips), make(TakenClips)
-    asked = clip(7, group="job")
+    told = {"needed_until": 2.5, "spoken_until": 2.0, "spoken_seconds": 1.5}
+    asked = replace(clip(7, group="job"), **told)
     service.put([AskedClip(3, asked, OPTIONS)])
     (taken,) = take(worker)
+    assert {name: getattr(taken.clip, name) for name in told} == told
     assert taken.clip.samples.tolist() == asked.samples.tolist()
     assert taken.clip.samples.dtype == asked.samples.dtype
     assert (taken.clip.caller, taken.clip.seed) == ("someone", 7)

@@ -10,7 +10,6 @@ import torch
 
 from decoding.engine.fallback import (
     LONGEST_LOOP,
-    UNWRITTEN,
     best_result,
     drop_looping_text,
     due_beams,
@@ -23,7 +22,7 @@ from decoding.engine.quality import Sounds
 from decoding.engine.window_request import WindowRequest
 from decoding.search.hypotheses import Hypothesis
 from decoding.search.state import ANY_LOOP
-from decoding.types import DecodingOptions
+from decoding.types import UNWRITTEN, DecodingOptions
 from tests.decoding.noise import noise
 
 CONTEXT = 64
@@ -192,6 +191,24 @@ def test_what_is_found_after_sparse_text_counts_if_it_is_more_probable(small):
     assert tried(small.vocabulary, one, GOOD, made_up, GOOD) == [False, False, True]
     assert [attempt.verdict for attempt in one.attempts] == ["sparse", "improbable", "sparse"]
     assert best_result(one, small.vocabulary).tokens == GOOD.tokens
+
+
+@pytest.mark.parametrize("sounds", [Sounds(0.3, 0.6), Sounds(0.65, 0.3)])
+def test_sparse_text_is_not_made_silence_by_what_is_tried_after_it(small, sounds):
+    one = spoken(25.0)
+    sparse = Hypothesis(tuple(range(1000, 1018)), -7.0, is_truncated=False)
+    verdicts = []
+    for found in (sparse, POOR, POOR):
+        judge_attempt(one, found, sounds, small.vocabulary)
+        verdicts.append(one.attempts[-1].verdict)
+    assert verdicts == ["sparse", "improbable", "improbable"]
+    assert best_result(one, small.vocabulary).tokens == sparse.tokens
+
+
+def test_text_that_was_cut_short_is_not_sparse(small):
+    """It is truncated, and the merge asks for its halves."""
+    cut = replace(GOOD, is_truncated=True)
+    assert tried(small.vocabulary, spoken(25.0), cut) == [True]
 
 
 def test_the_first_attempt_writes_until_nobody_speaks_any_more(small):

@@ -69,8 +69,9 @@ def test_float_samples_arrive_exactly(shared: EngineProcess) -> None:
 def test_what_a_clip_needs_is_told_too(shared: EngineProcess) -> None:
     brief = replace(clip(3), needed_until=2.5)
     assert shared.submit(brief, OPTIONS).result(10).text == f"{expected(3)} needed until 2.5"
-    spoken = replace(clip(3), spoken_until=1.5)
-    assert shared.submit(spoken, OPTIONS).result(10).text == f"{expected(3)} spoken until 1.5"
+    spoken = replace(clip(3), spoken_until=1.5, spoken_seconds=0.5)
+    heard = shared.submit(spoken, OPTIONS).result(10).text
+    assert heard == f"{expected(3)} spoken until 1.5, 0.5 s"
 
 
 def test_errors_keep_their_class_and_words(shared: EngineProcess) -> None:
