@@ -8,7 +8,6 @@ Decodes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import inf
 from typing import Protocol
 
@@ -215,7 +214,7 @@ class ChainPlan:
         links = self._chains[number]
         window = Window(number * self._stride + len(links.windows), span.start, span.end)
         # The next one begins where this one stops writing, and that is up to the model.
-        window = replace(with_speech(window, self._terrain.agreed), spoken_until=None)
+        window = with_speech(window, self._terrain.agreed)
         links.windows.append(window)
         self._ready.append(window)
 

@@ -24,6 +24,8 @@ LAST_SHARE = 2 / 3
 one that is full where the speech ends for cut off, and would leave its last sentence."""
 EDGE_SLACK = 1.0
 """An edge moves at most this far to lie in a pause."""
+SPOKEN_SHARE = 0.5
+"""Of a window's time until the last of its speech; in music with voices a third was found."""
 CLEAR = 0.1
 """Seconds without speech on either side of a cut between words."""
 
@@ -99,14 +101,21 @@ def lay_terrain(
     return Terrain(islands, spans, gaps(spans, whole), None if agreed is None else tuple(agreed))
 
 
-def with_speech(window: Window, speech: Sequence[Span] | None) -> Window:
-    """`window`, told of the sorted, disjoint spans of `speech` in what is asked of it, if known."""
+def with_speech(
+    window: Window, speech: Sequence[Span] | None, *, to_its_end: bool = False
+) -> Window:
+    """`window`, told of the sorted, disjoint spans of `speech` in what is asked of it, if known.
+
+    If it is to be written `to_its_end`, also until when that is; but not in music, in which
+    detectors hear a voice now and then.
+    """
     if speech is None:
         return window
     until = window.end if window.needed_until is None else min(window.end, window.needed_until)
     spoken = clip(speech, Span(window.start, max(until, window.start)))
-    last = spoken[-1].end if spoken else None
-    return replace(window, spoken_until=last, spoken_seconds=total(spoken))
+    seconds, last = total(spoken), spoken[-1].end if spoken else window.start
+    is_spoken = to_its_end and spoken and seconds >= SPOKEN_SHARE * (last - window.start)
+    return replace(window, spoken_until=last if is_spoken else None, spoken_seconds=seconds)
 
 
 def lay_grid(terrain: Terrain, options: WindowOptions) -> tuple[Window, ...]:
@@ -156,7 +165,7 @@ class GridPlanner:
             length = self._options.window * LAST_SHARE
             start = min(start, max(end - length, self._floor(self.windows)))
         window = Window(len(self.windows), start, end)
-        self.windows.append(with_speech(window, self._terrain.agreed))
+        self.windows.append(with_speech(window, self._terrain.agreed, to_its_end=True))
 
     @staticmethod
     def _floor(planned: Sequence[Window]) -> float:

@@ -226,6 +226,7 @@ class Merger:
             self._ask(interval, fill_gaps(run, self._context).requests)
 
     def _ask(self, interval: Interval, requests: Sequence[RepairRequest]) -> None:
+        # Not to its end: of a gap that is music, a model that is made to write on writes "Music".
         for request in requests:
             told = replace(request, window=with_speech(request.window, self._context.certain))
             self._open[request.window.index] = interval, told

@@ -87,6 +87,15 @@ def test_a_window_is_told_how_long_and_until_when_somebody_speaks_in_it():
     assert (untold.spoken_until, untold.spoken_seconds) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("speech", "until"), [((Span(0, 2), Span(12, 15)), None), ((Span(6, 15),), 15)]
+)
+def test_where_little_is_spoken_nobody_is_made_to_write_to_the_end(speech, until):
+    (window,) = plan_windows(speech, 20.0, WindowOptions(), agreed=speech)
+    assert window.spoken_until == until
+    assert window.spoken_seconds > 4.0
+
+
 def test_long_silence_is_skipped():
     speech = (Span(1, 20), Span(600, 640))
     windows = plan_windows(speech, 700.0, WindowOptions())

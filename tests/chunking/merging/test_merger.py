@@ -661,8 +661,8 @@ def test_a_repair_is_told_of_the_speech_that_both_detectors_hear_in_it(speech):
     merger.add(Piece(Window(0, 0.0, 30.0), ()))
     window = merger.requests()[0].window
     assert window.needed_until < 15.0
-    told = (8.0, 5.0) if speech else (None, None)
-    assert (window.spoken_until, window.spoken_seconds) == told
+    assert window.spoken_seconds == (5.0 if speech else None)
+    assert window.spoken_until is None  # it may stop where it likes
 
 
 @pytest.mark.parametrize(
