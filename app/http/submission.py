@@ -32,10 +32,13 @@ from app.service import Service
 from app.storage.codecs import decode_options, encode_options
 from app.storage.folders import PRIVATE_FOLDER, JobFolder
 from app.storage.store import Job, Kind
+from chunking.options import WindowOptions
 from decoding.types import Task
+from transcription.options import TranscriptionOptions
 
 MAX_IDEMPOTENCY_KEY = 255
 SECONDS_PER_WAITING_JOB = 5.0  # what Retry-After supposes
+FORMER_OVERLAP = 5.0  # of the longest windows, if nobody said how much
 
 
 class Receive(Protocol):
@@ -225,7 +228,7 @@ def _asks_the_same(service: Service, known: Job, taken: Taken) -> bool:
     An earlier release may have made it, which wrote fewer options down: those that it did not know
     count as not given, and its fingerprint is of what it wrote.
     """
-    if decode_options(known.options) != taken.asked.options:
+    if not _are_same_options(decode_options(known.options), taken.asked.options):
         return False
     return known.fingerprint == _fingerprint(service, taken, known.options)
 
@@ -240,3 +243,12 @@ def _check_queue(service: Service, caller: str, kind: Kind) -> None:
     if store.count_unfinished(caller, kind) >= settings.queued_jobs_per_key:
         message = f"This key has {settings.queued_jobs_per_key} unfinished jobs; let some end."
         raise too_busy(message, SECONDS_PER_WAITING_JOB * settings.queued_jobs_per_key)
+
+
+def _are_same_options(known: TranscriptionOptions, asked: TranscriptionOptions) -> bool:
+    """Whether the same was asked for; perhaps of a release whose windows shared a sixth of them."""
+    windows = asked.windows
+    if windows.overlap != WindowOptions.of(windows.window).overlap:
+        return known == asked
+    sixth = FORMER_OVERLAP * (windows.window / WindowOptions().window)
+    return known in (asked, replace(asked, windows=replace(windows, overlap=sixth)))

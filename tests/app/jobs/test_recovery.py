@@ -224,7 +224,7 @@ def test_chains_go_on_where_a_crash_interrupted_them(start: Start, tmp_path: Pat
 
     first, second = tmp_path / "first", tmp_path / "second"
     decoder = Stopping(free_windows=12)
-    params = {"vad": "false", "plan": "chains", "chain": "60", "language": "en"}
+    params = {"vad": "false", "plan": "chains", "chain": "60", "overlap": "5", "language": "en"}
     with ExitStack() as stack:
         running = start(decoder, transcribe, data_dir=first, until=stack)
         with running.client() as client:
@@ -303,6 +303,6 @@ def test_values_that_cannot_be_honoured(pairs: list[tuple[str, str]]):
     assert caught.value.param
 
 
-def test_a_shorter_window_overlaps_by_the_same_share():
+def test_a_short_window_overlaps_by_a_sixth():
     windows = read_form(Fields([("window", "12")]), CARD).options.windows
     assert (windows.window, windows.overlap) == (12.0, 2.0)

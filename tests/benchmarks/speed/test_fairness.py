@@ -19,7 +19,7 @@ def test_requests_are_the_same_always_and_as_long_as_told() -> None:
     assert len(requests) == 200
     assert sum(request.is_short for request in requests) == 180
     assert max(len(request.windows) for request in requests if request.is_short) <= 3
-    assert [len(r.windows) for r in requests].count(72) == 4
+    assert [len(r.windows) for r in requests].count(67) == 4
     assert [request.is_short for request in requests[:20]] != [True] * 20
 
 

@@ -32,6 +32,20 @@ def test_characters_that_stand_together_are_the_word_they_were():
     assert [w.end for w in back] == pytest.approx([w.end for w in WORDS])
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (" 漢w57", [" 漢w57"]),
+        ("我用iPhone。好", ["我", "用iPhone。", "好"]),
+        ("東京", ["東", "京"]),
+        ("hello", ["hello"]),
+        ("", [""]),
+    ],
+)
+def test_other_scripts_blanks_and_signs_stay_with_a_character(text, parts):
+    assert [p.text for p in to_graphemes([word(text, 0.0, 1.0, 0)])] == parts
+
+
 def test_a_word_of_which_a_seam_takes_a_part_is_that_part():
     left, right = to_graphemes(WORDS)[:1], to_graphemes([word("京去", 1.5, 2.5, 7)])
     assert [w.text for w in from_graphemes([*left, *right])] == ["北", "京去"]
