@@ -115,7 +115,7 @@ def finish(child: Child, limits: ChildLimits) -> Outcome:
         raise CorruptAudio(TOO_LONG) from error
     if outcome.complaints:
         log.debug("ffmpeg ended with %d: %r", outcome.status, outcome.complaints)
-    if outcome.status == -signal.SIGKILL and outcome.processor_seconds >= limits.allowance:
+    if outcome.status == -signal.SIGKILL and limits.is_spent(outcome):
         raise CorruptAudio(TOO_LONG)
     is_told = outcome.status == TOLD_TO_END and not outcome.complaints
     if is_told or outcome.status in (*SIGNALS_FROM_OUTSIDE, *COMMANDS_NOT_STARTED):

@@ -84,14 +84,15 @@ class ChildLimits:
     stall_seconds: float = 60.0
     least_bytes_per_second: float = 0.0
 
-    @property
-    def allowance(self) -> float:
-        """Processor seconds from which on a killed child was ended by this limit.
+    def is_spent(self, outcome: Outcome) -> bool:
+        """Whether a killed child has used up its processor seconds; else somebody else ended it.
 
-        Far below it: what the system counts against the limit and what it reports afterwards
-        differ, by up to three tenths on busy virtual processors.
+        The system counts whole ticks against the limit and reports afterwards what really ran. On
+        busy virtual processors far less has run (under six tenths was seen); but no child on one
+        processor gets more ticks than time goes by.
         """
-        return 0.6 * self.processor_seconds
+        is_late = outcome.seconds >= 0.9 * self.processor_seconds
+        return is_late and outcome.processor_seconds >= 0.25 * self.processor_seconds
 
 
 LIMITS_OF_A_CHECK = ChildLimits(processor_seconds=30, wait_seconds=60.0, stall_seconds=60.0)
@@ -103,12 +104,13 @@ class ChildStuck(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: exit status (negative: the signal), what it complained about, and the
-    processor seconds that it took."""
+    """How a run ended: exit status (negative: the signal), what it complained about, the processor
+    seconds that it took and the seconds that went by meanwhile."""
 
     status: int
     complaints: str
     processor_seconds: float = 0.0
+    seconds: float = 0.0
 
 
 def check_ffmpeg(ffmpeg: Path | None = None) -> None:
@@ -194,6 +196,7 @@ class Child:
         self._waited_in_vain = 0.0  # since the last byte of output
         self._given_bytes = 0
         self._complaints = bytearray()
+        self._began = time.monotonic()
         self._process = subprocess.Popen(
             (*launcher, *_dies_with_parent(), *command),
             stdin=subprocess.DEVNULL,
@@ -262,8 +265,9 @@ class Child:
             status = self._process.wait(max(left, 0.1))
         except subprocess.TimeoutExpired as error:
             raise ChildStuck("the child closed its output and did not end") from error
-        seconds = _seconds_of_the_dead() - before  # those of others that ended just now with it
-        return Outcome(status, self._complaints.decode("utf-8", "replace"), seconds)
+        busy = _seconds_of_the_dead() - before  # those of others that ended just now with it
+        complaints = self._complaints.decode("utf-8", "replace")
+        return Outcome(status, complaints, busy, time.monotonic() - self._began)
 
     def kill(self) -> None:
         """End the child and all it started; harmless when it has ended."""

@@ -203,12 +203,27 @@ def _join_without_anchor(comparison: SeamComparison) -> JoinedSeam:
     core = comparison.core
     left_has = [word for word in left if core.start <= focus(word) <= core.end]
     right_has = [word for word in right if core.start <= focus(word) <= core.end]
-    if left_has and right_has:
+    if (left_has and right_has) or _contradict(comparison):
         return _join_at_pause(comparison)
     if left_has or right_has:
         return _join_one_sided(comparison, core, left_has or right_has)
     time = _cut_time(left, right, comparison.aim)
     return JoinedSeam(_split_at(left, right, time), time, "silent")
+
+
+def _contradict(comparison: SeamComparison) -> bool:
+    """Whether different words are said at the same time: one outside of a guard, or several.
+
+    A pause may fill the core and leave all words to the guards; a single one there is what an edge
+    made of a word.
+    """
+    sides = comparison.left, comparison.right
+    for words, others in (sides, sides[::-1]):
+        met = [a for a in words if any(a.start < b.end and b.start < a.end for b in others)]
+        core = comparison.core
+        if len(met) >= FEWEST_ANCHORS or any(core.start <= focus(w) <= core.end for w in met):
+            return True
+    return False
 
 
 def _join_at_pause(comparison: SeamComparison) -> JoinedSeam:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from transcription.errors import (
     UnsupportedMedia,
     UnsupportedRequest,
 )
-from transcription.ffmpeg import Child, ChildLimits, bundled_ffmpeg, check_ffmpeg
+from transcription.ffmpeg import Child, ChildLimits, Outcome, bundled_ffmpeg, check_ffmpeg
 
 SECRET_HZ = 1000
 
@@ -489,6 +490,16 @@ def test_a_file_that_takes_all_processor_time_is_to_blame_itself(put, room, tmp_
     busy = stand_in(tmp_path, f"{LOOK}\nwhile :; do :; done")
     with pytest.raises(CorruptAudio, match="too long"):
         decode_audio(source, room, limits=limits, ffmpeg=busy)
+
+
+@pytest.mark.parametrize(
+    ("busy", "went_by", "is_spent"),
+    [(1.0, 1.1, True), (0.5, 1.1, True), (0.1, 50.0, False), (0.4, 0.5, False)],
+)
+def test_a_killed_decoder_has_used_up_its_time_or_was_ended_by_others(busy, went_by, is_spent):
+    """Ticks that a busy machine counted against it need not be time in which it ran."""
+    outcome = Outcome(-signal.SIGKILL, "", busy, went_by)
+    assert ChildLimits(processor_seconds=1).is_spent(outcome) == is_spent
 
 
 def test_ffmpeg_is_checked_before_it_is_needed(tmp_path):
