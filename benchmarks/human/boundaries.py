@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.human.study import Heard, rules_for
-from benchmarks.timing import times_of_words
+from benchmarks.human.study import Heard
 
 CLOSE_SECONDS: Final = 0.1
 
@@ -53,16 +52,12 @@ def boundaries_of(recordings: Iterable[Heard]) -> Boundaries:
 
 
 def _distances(heard: Heard) -> list[tuple[float, float]]:
-    item = heard.recording.item
-    if not item.words:
-        return []
-    normalizer = rules_for(heard.recording)
-    said = times_of_words(normalizer.words(item.reference), item.words, normalizer)
     found = []
     for pair in heard.file.score.alignment:
         if pair.operation != "hit" or pair.hypothesis_index is None:
             continue
-        reference, own = said[pair.position], heard.times[pair.hypothesis_index]
+        reference = heard.reference_times[pair.position]
+        own = heard.times[pair.hypothesis_index]
         if reference is not None and own is not None:
             found.append((abs(reference.start - own.start), abs(reference.end - own.end)))
     return found

@@ -19,7 +19,8 @@ SLACK_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LostRun:
-    """Reference words in a row that were not heard, between `where` two others were."""
+    """Reference words in a row that were not heard. `where` they were said, if the corpus says so;
+    else between the words around them that were heard."""
 
     positions: tuple[int, ...]
     words: str
@@ -56,16 +57,28 @@ def _is_written_in_fewer(
 
 
 def _lost(heard: Heard, run: Sequence[AlignedPair], column: int) -> LostRun:
+    positions = tuple(pair.position for pair in run)
+    return LostRun(
+        positions,
+        " ".join(pair.reference or "" for pair in run),
+        _said(heard, positions) or _between(heard, run, column),
+    )
+
+
+def _said(heard: Heard, positions: Sequence[int]) -> Span | None:
+    """When the corpus says that these words were said."""
+    times = [time for place in positions if (time := heard.reference_times[place]) is not None]
+    return Span(min(t.start for t in times), max(t.end for t in times)) if times else None
+
+
+def _between(heard: Heard, run: Sequence[AlignedPair], column: int) -> Span:
+    """Between the words that were heard before `run` and behind it."""
     alignment = heard.file.score.alignment
     before = _nearest(heard, reversed(alignment[:column]))
     after = _nearest(heard, alignment[column + len(run) :])
     start = 0.0 if before is None else before.end
     end = heard.record.duration if after is None else after.start
-    return LostRun(
-        tuple(pair.position for pair in run),
-        " ".join(pair.reference or "" for pair in run),
-        Span(min(start, end), max(start, end)),
-    )
+    return Span(min(start, end), max(start, end))
 
 
 def _nearest(heard: Heard, pairs: Iterable[AlignedPair]) -> Span | None:

@@ -25,11 +25,13 @@ LONG_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One recording as one system heard it. `times` are those of the words that were heard."""
+    """One recording as one system heard it. `times` are those of the words that were heard;
+    `reference_times` those of the reference's words, where the corpus gives them."""
 
     recording: HumanRecording
     file: FileEvaluation
     times: Times
+    reference_times: Times
 
     @property
     def record(self) -> FileRecord:
@@ -99,12 +101,13 @@ def _reason(system: SystemRecord) -> str:
 def heard_in(recording: HumanRecording, record: FileRecord) -> Heard:
     """Scores one recording with the rules of its language."""
     normalizer = rules_for(recording)
-    heard = record.heard
+    heard, item = record.heard, recording.item
     assert heard is not None
     return Heard(
         recording,
         evaluate_file(record, normalizer),
         times_of_words(normalizer.words(heard.text), heard.words, normalizer),
+        times_of_words(normalizer.words(item.reference), item.words, normalizer),
     )
 
 

@@ -147,7 +147,11 @@ def _cases(study: Study) -> Table:
             ]
             where = f"{clock(run.where.start)} to {clock(run.where.end)}"
             rows.append((name, where, run.words[:80], ", ".join(hearers) or "nobody"))
-    return Table("What we lost", ("Recording", "Where", "Words", "Heard by"), tuple(rows), texts=4)
+    note = (
+        "When the corpus says that they were said, else between the words around that were heard."
+    )
+    columns = "Recording", "Where", "Words", "Heard by"
+    return Table("What we lost", columns, tuple(rows), note, texts=4)
 
 
 def _holes(study: Study) -> Table:

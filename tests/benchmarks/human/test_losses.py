@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.formats.types import TimedWord
 from benchmarks.human.losses import (
     Holes,
     counted_runs,
@@ -27,6 +28,15 @@ def test_a_lost_run_lies_between_the_words_around_it() -> None:
     assert long.positions == (50, 51, 52)
     assert (long.where, short.where) == (Span(49.8, 53.0), Span(89.8, 91.0))
     assert counted_runs(found) == [long]
+
+
+def test_a_lost_run_lies_where_the_corpus_says() -> None:
+    """An alignment of words that repeat may find them elsewhere; some of them have no time."""
+    words = tuple(TimedWord(SAID[n], n - 4.0, n - 3.2) for n in (49, 50, 52, 53))
+    one = recording("a", words=words)
+    (found,) = plant_study([one], {"ours": [heard(without(50, 51, 52, 90))]}).ours.heard.values()
+    long, untimed = lost_runs(found)
+    assert (long.where, untimed.where) == (Span(46.0, 48.8), Span(89.8, 91.0))
 
 
 @pytest.mark.parametrize("place", [50, 53])
