@@ -68,7 +68,7 @@ def transcribe_track(
         heard = track.detected
         agreed = heard.agreed if skip_silence else None
         plan.extend(heard.speech, track.seconds, is_whole=track.is_whole, agreed=agreed)
-        merger.listen(heard.evidence, heard.speech if skip_silence else None, track.seconds)
+        merger.listen(heard.evidence, agreed, track.seconds)
         merger.extend(plan.windows, is_whole=plan.is_whole)
         if track.is_whole:
             progress.measured(track.seconds, len(plan.grid))

@@ -58,12 +58,12 @@ class FilledRun:
 
 def is_certain(gap: Span, context: Context) -> bool:
     """Whether there is enough speech in `gap` for a window of its own."""
-    return context.certain is None or _certain_seconds(gap, context) >= SHORTEST_CERTAIN
+    return context.agreed is None or _certain_seconds(gap, context) >= SHORTEST_CERTAIN
 
 
 def _certain_seconds(gap: Span, context: Context) -> float:
     """Speech in `gap` by both detectors, or by the one that there is."""
-    heard = context.evidence if context.certain is None else context.certain
+    heard = context.evidence if context.agreed is None else context.agreed
     return total(clip(heard or (), gap))
 
 

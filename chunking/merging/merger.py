@@ -22,7 +22,7 @@ from chunking.merging.seam_regions import Layout
 from chunking.merging.word_times import MonotonicTimes
 from chunking.options import MergeOptions
 from chunking.packed import Packed
-from chunking.spans import clip, intersect, unite
+from chunking.spans import clip, unite
 from chunking.types import Merged, Piece, RepairRequest, Seam, Span, Window, Word
 from chunking.windows import with_speech
 
@@ -61,8 +61,8 @@ class Merger:
     windows not yet added, and requests neither answered by `add` nor given up by `finish`.
     Whatever the order of pieces, the words are the same. `windows` is the plan, or how it begins
     if it is not `is_whole`: `extend` then tells more of it. Gaps are what `evidence` hears and no
-    word covers; they are asked for where another detector found `speech` too, if there is one:
-    `listen` tells more of both. One thread.
+    word covers; they are asked for where another detector hears speech too (`agreed`), if there is
+    one: `listen` tells more of both. One thread.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Merger:
         options: MergeOptions | None = None,
         *,
         evidence: Sequence[Span] = (),
-        speech: Sequence[Span] | None = None,
+        agreed: Sequence[Span] | None = None,
         duration: float,
         is_whole: bool = True,
     ) -> None:
@@ -87,8 +87,8 @@ class Merger:
             None,
             self._layout,
         )
-        if evidence or speech is not None:
-            self.listen(evidence, speech, duration)
+        if evidence or agreed is not None:
+            self.listen(evidence, agreed, duration)
         self._bodies: dict[int, Interval] = {}  # by their windows, until all their words have left
         self._newest: Interval | None = None  # the body of the last window that is known
         self._oldest: Interval | None = None  # of those whose words have not all left
@@ -105,13 +105,18 @@ class Merger:
         return MappingProxyType(self._pieces)
 
     def listen(
-        self, evidence: Sequence[Span], speech: Sequence[Span] | None, duration: float
+        self, evidence: Sequence[Span], agreed: Sequence[Span] | None, duration: float
     ) -> None:
-        """What the detectors hear in a recording of which `duration` seconds were read so far. It
-        is what they heard before as far as the windows known reach, with room for a repair."""
-        heard = clip(unite(evidence), Span(0.0, duration))
-        certain = None if speech is None else intersect(heard, unite(speech))
-        self._context = replace(self._context, duration=duration, evidence=heard, certain=certain)
+        """What the detectors hear in a recording of which `duration` seconds were read so far, and
+        what both do. It is what they heard before as far as the windows known reach, with room for
+        a repair."""
+        known = Span(0.0, duration)
+        self._context = replace(
+            self._context,
+            duration=duration,
+            evidence=clip(unite(evidence), known),
+            agreed=None if agreed is None else clip(agreed, known),
+        )
 
     def extend(self, windows: Sequence[Window], *, is_whole: bool) -> None:
         """Take the plan as far as it is known: the windows of the last call and those behind them.
@@ -228,7 +233,7 @@ class Merger:
     def _ask(self, interval: Interval, requests: Sequence[RepairRequest]) -> None:
         # Not to its end: of a gap that is music, a model that is made to write on writes "Music".
         for request in requests:
-            told = replace(request, window=with_speech(request.window, self._context.certain))
+            told = replace(request, window=with_speech(request.window, self._context.agreed))
             self._open[request.window.index] = interval, told
 
     def _let_go(self) -> tuple[Word, ...]:

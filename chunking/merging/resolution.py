@@ -36,7 +36,7 @@ SHORTEST_REPAIRED_OVERLAP = 1.0
 class Context:
     """What every settlement knows.
 
-    `answers`: pieces by number of window, None for a refusal. `certain`: where another detector
+    `answers`: pieces by number of window, None for a refusal. `agreed`: where another detector
     hears speech too, None if it was not asked. `layout`: the plan as far as it is known.
     """
 
@@ -44,7 +44,7 @@ class Context:
     rounds: int
     duration: float
     evidence: tuple[Span, ...] | None
-    certain: tuple[Span, ...] | None
+    agreed: tuple[Span, ...] | None
     layout: Layout
 
     @property
@@ -153,38 +153,39 @@ def _resolve_half(
             tuple(r for half in (left, right) if isinstance(half, Pending) for r in half.requests)
         )
     overlap = Span(requests[1].window.start, requests[0].window.end)
-    comparison = _compare(left, right, (left.words, right.words), overlap, context)
-    joined = _whole(join_at_seam(comparison))
-    return Side(joined.words, left.by_grapheme, max(left.rounds, right.rounds))
+    joined = join_at_seam(_compare((left, right), (left.words, right.words), overlap, context))
+    words = from_graphemes(joined.words)
+    return Side(words, left.by_grapheme, max(left.rounds, right.rounds))
 
 
 def _compare(
-    left: Side,
-    right: Side,
+    sides: tuple[Side, Side],
     words: tuple[tuple[Word, ...], tuple[Word, ...]],
     overlap: Span,
     context: Context,
 ) -> SeamComparison:
-    by_grapheme = left.by_grapheme or right.by_grapheme
+    """`words` of both `sides`, in characters where one of them has no spaces."""
+    by_grapheme = any(side.by_grapheme for side in sides)
+    left, right = (to_graphemes(w) if by_grapheme else w for w in words)
+    aim = (overlap.start + overlap.end) / 2
     return SeamComparison(
-        to_graphemes(words[0]) if by_grapheme else words[0],
-        to_graphemes(words[1]) if by_grapheme else words[1],
-        overlap,
-        aim=(overlap.start + overlap.end) / 2,
-        by_grapheme=by_grapheme,
-        evidence=context.evidence,
+        left, right, overlap, aim=aim, by_grapheme=by_grapheme, evidence=context.evidence
     )
-
-
-def _whole(joined: JoinedSeam) -> JoinedSeam:
-    """`joined` with characters as words again."""
-    return replace(joined, words=from_graphemes(joined.words))
 
 
 def resolve_seam(
     seam_region: SeamRegion, place: int, sides: tuple[Side, Side], context: Context
 ) -> JoinedSeam | Pending:
     """The words inside a seam's region."""
+    joined = _resolve_seam(seam_region, place, sides, context)
+    if isinstance(joined, Pending):
+        return joined
+    return replace(joined, words=from_graphemes(joined.words))
+
+
+def _resolve_seam(
+    seam_region: SeamRegion, place: int, sides: tuple[Side, Side], context: Context
+) -> JoinedSeam | Pending:
     left, right = sides
     words = (
         left.words[first_from(left.words, seam_region.interval.start) :],
@@ -193,10 +194,10 @@ def resolve_seam(
     if seam_region.overlap is None:
         middle = (seam_region.interval.start + seam_region.interval.end) / 2
         return JoinedSeam(words[0] + words[1], middle, "silent")
-    comparison = _compare(left, right, words, seam_region.overlap, context)
+    comparison = _compare(sides, words, seam_region.overlap, context)
     found = join_at_seam(comparison)
     if not found.needs_repair or seam_region.overlap.duration < SHORTEST_REPAIRED_OVERLAP:
-        return _whole(found)
+        return found
     for attempt in range(context.rounds - max(left.rounds, right.rounds)):
         request = _seam_request(seam_region, found.time, context, place, attempt)
         if request.window.index not in context.answers:
@@ -208,8 +209,8 @@ def resolve_seam(
         heard = to_graphemes(heard) if comparison.by_grapheme else heard
         repaired = repair_seam(comparison, seam_region, around, found.time, heard)
         if repaired is not None:
-            return _whole(repaired)
-    return _whole(found)
+            return repaired
+    return found
 
 
 def _seam_request(

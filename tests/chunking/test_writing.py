@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chunking.audit.coverage import find_unwritten
 from chunking.merging.merger import Merger, merge
 from chunking.options import MergeOptions, WindowOptions
-from chunking.spans import gaps, unite
+from chunking.spans import gaps, intersect, unite
 from chunking.types import Piece, Span, Window, Word
 from chunking.windows import plan_windows
 from tests.chunking.plant import Said, chat, duration_of, hear, speak, speech_of, texts
@@ -197,9 +197,9 @@ def test_what_one_detector_alone_hears_is_not_worth_a_window():
     evidence, duration = unite(speech_of(said), bridge=0.3), duration_of(said)
     window = Window(0, 0.0, duration)
     piece = write(window, said, [hole])
-    silent = Span(hole.start + 0.1, hole.end - 0.1)
-    for speech, asked in (((Span(0.0, duration),), 1), (gaps([silent], Span(0.0, duration)), 0)):
-        merger = Merger([window], evidence=evidence, speech=speech, duration=duration)
+    silent, everything = Span(hole.start + 0.1, hole.end - 0.1), Span(0.0, duration)
+    for agreed, asked in ((evidence, 1), (intersect(evidence, gaps([silent], everything)), 0)):
+        merger = Merger([window], evidence=evidence, agreed=agreed, duration=duration)
         merger.add(piece)
         assert len(merger.requests()) == asked
 

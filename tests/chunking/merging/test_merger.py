@@ -641,7 +641,7 @@ def test_of_minutes_of_music_only_what_both_detectors_hear_is_asked_for(heard, p
         [window],
         OPTIONS,
         evidence=[Span(0.0, duration)],
-        speech=[Span(0.0, heard)],
+        agreed=[Span(0.0, heard)],
         duration=duration,
     )
     merger.add(Piece(window, ()))
@@ -650,20 +650,20 @@ def test_of_minutes_of_music_only_what_both_detectors_hear_is_asked_for(heard, p
     assert asked[0].start == 0.0
 
 
-@pytest.mark.parametrize("speech", [None, [Span(2.0, 9.0)]])
-def test_a_repair_is_told_of_the_speech_that_both_detectors_hear_in_it(speech):
+@pytest.mark.parametrize("agreed", [None, [Span(3.0, 8.0)]])
+def test_a_repair_is_told_of_the_speech_that_both_detectors_hear_in_it(agreed):
     """As far as it is asked for; and of none where there is one detector alone."""
     merger = Merger(
         [Window(0, 0.0, 30.0)],
         OPTIONS,
         evidence=[Span(3.0, 8.0), Span(15.0, 20.0)],
-        speech=speech,
+        agreed=agreed,
         duration=30.0,
     )
     merger.add(Piece(Window(0, 0.0, 30.0), ()))
     window = merger.requests()[0].window
     assert window.needed_until < 15.0
-    assert window.spoken_seconds == (5.0 if speech else None)
+    assert window.spoken_seconds == (5.0 if agreed else None)
     assert window.spoken_until is None  # it may stop where it likes
 
 
