@@ -99,16 +99,21 @@ def _heard_from_json(row: dict[str, Any]) -> PeerTranscript:
 
 @dataclass(frozen=True, slots=True)
 class SystemRecord:
-    """A recogniser with its settings and versions, and its files in the data set's order."""
+    """A recogniser with its settings and versions, and its files in the data set's order.
+
+    `phase`: seconds by which its windows were moved.
+    """
 
     name: str
     settings: Mapping[str, str]
     versions: Mapping[str, str]
     files: tuple[FileRecord, ...]
+    phase: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
+            "phase": self.phase,
             "settings": dict(self.settings),
             "versions": dict(self.versions),
             "files": [file.to_json() for file in self.files],
@@ -117,7 +122,8 @@ class SystemRecord:
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> SystemRecord:
         files = tuple(FileRecord.from_json(file) for file in row["files"])
-        return cls(row["name"], row["settings"], row["versions"], files)
+        phase = row.get("phase", 0.0)
+        return cls(row["name"], row["settings"], row["versions"], files, phase)
 
 
 @dataclass(frozen=True, slots=True)

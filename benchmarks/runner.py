@@ -88,6 +88,7 @@ class Runner:
             settings=facts.get("settings", {"model": spec.model, "device": spec.device}),
             versions=facts.get("versions", versions_of(spec.kind)),
             files=tuple(_record(item, targets[item.name]) for item in self.items),
+            phase=spec.phase,
         )
 
     def pending(self, spec: PeerSpec) -> int:

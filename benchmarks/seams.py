@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.alignment import AlignedPair
 from benchmarks.evaluation import FileEvaluation, SystemEvaluation
@@ -20,7 +21,15 @@ from benchmarks.formats.types import TimedWord
 from benchmarks.items import AudioPart, Item
 from benchmarks.normalizers import Normalizer, normalizer_named
 from benchmarks.sound import write_wave
-from benchmarks.statistics import DRAWS, LEVEL, SEED, Interval, Significance, mcnemar
+from benchmarks.statistics import (
+    DRAWS,
+    LEVEL,
+    SEED,
+    Interval,
+    Significance,
+    errors_by_position,
+    mcnemar,
+)
 from benchmarks.symptoms import LOST_RUN, runs
 from benchmarks.timing import Times, times_of_words
 from decoding.types import SAMPLE_RATE
@@ -56,6 +65,10 @@ class Phase:
     @property
     def errors(self) -> int:
         return sum(pair.is_error for pair in self.alignment)
+
+    def errors_by_position(self) -> NDArray[np.int64]:
+        """Shape (words + 1,): an insertion counts before its word."""
+        return errors_by_position(self.alignment, len(self.times))
 
     def zones(self) -> list[list[int]]:
         """Reference positions within two seconds of each seam; a word belongs to one seam."""
@@ -150,14 +163,14 @@ def shifted_name(item: Item, seconds: float = PHASE_SECONDS) -> str:
 
 def report_on(pairs: Sequence[tuple[Phase, Phase]]) -> SeamReport:
     """Pools recordings. Zones of one phase that touch a zone of the other are left out."""
-    differences: list[int] = []
+    differences: list[float] = []
     totals = np.zeros(4, dtype=np.int64)
     symptoms = np.zeros(2, dtype=np.int64)
     only = np.zeros(2, dtype=np.int64)
     for pair in pairs:
+        differences += excess_at_seams(pair)
         for own, other in (pair, pair[::-1]):
             seen = _one_phase(own, other)
-            differences.extend(seen.differences)
             totals += seen.totals
             symptoms += seen.symptoms
             only += seen.only
@@ -168,7 +181,7 @@ def report_on(pairs: Sequence[tuple[Phase, Phase]]) -> SeamReport:
         errors_in=errors_in,
         words_out=words_out,
         errors_out=errors_out,
-        excess=_mean_interval(differences),
+        excess=mean_interval(differences),
         duplicates=int(symptoms[0]),
         lost_runs=int(symptoms[1]),
         only_at_seam=int(only[0]),
@@ -184,9 +197,31 @@ def report_on(pairs: Sequence[tuple[Phase, Phase]]) -> SeamReport:
     )
 
 
+def excess_at_seams(phases: Sequence[Phase]) -> list[float]:
+    """For each seam its errors less what the other phases make there on average.
+
+    Of one recording; all have the same positions. Only phases without a seam there are asked; a
+    seam with one in all of them is left out.
+    """
+    errors = [phase.errors_by_position() for phase in phases]
+    zones = [[zone for zone in phase.zones() if zone] for phase in phases]
+    near = [{position for zone in seams for position in zone} for seams in zones]
+    found = []
+    for own, seams in enumerate(zones):
+        for zone in seams:
+            elsewhere = [
+                errors[other][zone].sum()
+                for other in range(len(phases))
+                if other != own and not near[other].intersection(zone)
+            ]
+            if elsewhere:
+                found.append(float(errors[own][zone].sum() - np.mean(elsewhere)))
+    return found
+
+
 def find_cases(own: Phase, other: Phase) -> list[Case]:
     """Lost runs and duplicates of one phase, in order."""
-    wrong = _errors(other) > 0
+    wrong = other.errors_by_position() > 0
     found: list[tuple[int, int, Literal["lost", "twice"], str]] = []
     for run in runs(own.alignment, "deletion"):
         if len(run) >= LOST_RUN:
@@ -216,14 +251,13 @@ def _case(
 class _Seen:
     """Sums of one phase against the other, in the order of `SeamReport`'s fields."""
 
-    differences: list[int]
-    totals: np.ndarray[tuple[int], np.dtype[np.int64]]
-    symptoms: np.ndarray[tuple[int], np.dtype[np.int64]]
-    only: np.ndarray[tuple[int], np.dtype[np.int64]]
+    totals: NDArray[np.int64]
+    symptoms: NDArray[np.int64]
+    only: NDArray[np.int64]
 
 
 def _one_phase(own: Phase, other: Phase) -> _Seen:
-    mine, theirs = _errors(own), _errors(other)
+    mine, theirs = own.errors_by_position(), other.errors_by_position()
     elsewhere = {position for zone in other.zones() for position in zone}
     zones = [zone for zone in own.zones() if zone and not elsewhere.intersection(zone)]
     inside = {position for zone in own.zones() for position in zone}
@@ -231,7 +265,6 @@ def _one_phase(own: Phase, other: Phase) -> _Seen:
     interior = [p for p, span in enumerate(own.times) if span is not None and p not in inside]
     wrong, right = mine[zone_positions] > 0, theirs[zone_positions] > 0
     return _Seen(
-        [int(mine[zone].sum() - theirs[zone].sum()) for zone in zones],
         np.array(
             [len(zone_positions), mine[zone_positions].sum(), len(interior), mine[interior].sum()],
             dtype=np.int64,
@@ -248,13 +281,6 @@ def _one_phase(own: Phase, other: Phase) -> _Seen:
         ),
         np.array([np.sum(wrong & ~right), np.sum(right & ~wrong)], dtype=np.int64),
     )
-
-
-def _errors(phase: Phase) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    errors = np.zeros(len(phase.times) + 1, dtype=np.int64)
-    for pair in phase.alignment:
-        errors[pair.position] += pair.is_error
-    return errors
 
 
 def duplicated_positions(alignment: Sequence[AlignedPair]) -> list[int]:
@@ -276,7 +302,7 @@ def duplicated_runs(alignment: Sequence[AlignedPair]) -> list[list[AlignedPair]]
     return found
 
 
-def _mean_interval(values: Sequence[int]) -> Interval | None:
+def mean_interval(values: Sequence[float]) -> Interval | None:
     """Mean with its bootstrap interval over seams."""
     if not values:
         return None

@@ -14,12 +14,15 @@ from benchmarks.cli.run import RUNS, measure, recorded
 from benchmarks.human.manifest import FORMAT, GAP, LENGTH, Joining, load_recordings
 from benchmarks.human.report import gaps, render_note, tables_of, to_json
 from benchmarks.human.study import Study, study
-from benchmarks.human.systems import PEERS, choose_systems, find_weights
-from benchmarks.human.types import KINDS, HumanRecording
+from benchmarks.human.systems import PEERS, choose_systems, find_weights, move_windows
+from benchmarks.human.types import KINDS, SPEECH, HumanRecording
 from benchmarks.normalizers import ENGLISH
 from benchmarks.peers.types import PeerSpec
 from benchmarks.runner import Runner
 from benchmarks.sound import check_all
+from chunking.options import WindowOptions
+
+LARGEST_PHASE = WindowOptions().window - WindowOptions().overlap - 0.1
 
 
 def human(  # noqa: PLR0913  # a command's options are its arguments
@@ -41,6 +44,15 @@ def human(  # noqa: PLR0913  # a command's options are its arguments
     finished: Annotated[
         bool, typer.Option("--finished", help="Transcribe nothing; report what was measured.")
     ] = False,
+    phase: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.1,
+            max=LARGEST_PHASE,
+            help="Hear the speech again, us and our engine window by window, with windows moved "
+            "by so many seconds; repeatable. What seams cost is told then.",
+        ),
+    ] = None,
     gap: Annotated[
         float, typer.Option(min=0.0, help="Seconds of silence between joined clips.")
     ] = GAP,
@@ -73,13 +85,18 @@ def human(  # noqa: PLR0913  # a command's options are its arguments
         systems = choose_systems(PEERS if peer is None else peer, spec, weights)
         folder = out or RUNS / f"human-{Path(model).stem}"
         devices = device.split(",")
-        if finished:
-            runner = Runner([recording.item for recording in recordings], folder, devices)
-            run = recorded("human", [runner.finished(spec) for spec in systems], [ENGLISH])
-        else:
-            items = [recording.item for recording in recordings]
-            run = measure("human", items, systems, folder, devices, [ENGLISH])
-        found = study(recordings, run)
+        parts = [([recording.item for recording in recordings], systems)]
+        if phase:
+            speech = [r.item for r in recordings if r.kind in SPEECH]
+            parts.append((speech, move_windows(systems, phase)))
+        records = []
+        for items, specs in parts:
+            if finished:
+                runner = Runner(items, folder, devices)
+                records += [runner.finished(spec) for spec in specs]
+            else:
+                records += measure("human", items, specs, folder, devices, [ENGLISH]).systems
+        found = study(recordings, recorded("human", records, [ENGLISH]))
     _tell(found, markdown, json)
 
 
@@ -93,6 +110,7 @@ digits, other languages, word times. What is finished is kept: the same command 
 
     benchmarks human recordings/ -m base --threads 1 --markdown note.md
     benchmarks human recordings/ -m models/base.pt --only meeting --only calls --finished
+    benchmarks human recordings/ -m base --phase 4 --phase 8 --phase 12 --phase 15 --phase 20
 """
 
 

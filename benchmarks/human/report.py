@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.human.other_tables import other_tables
-from benchmarks.human.study import Study
+from benchmarks.human.phases import phase_tables
+from benchmarks.human.study import Measured, Study
 from benchmarks.human.tables import Table, speech_tables
 from benchmarks.reports.markdown import table
 
 
 def tables_of(study: Study) -> tuple[Table, ...]:
     """Every table that has rows."""
-    return tuple(t for t in (*speech_tables(study), *other_tables(study)) if t.rows)
+    found = (*speech_tables(study), *phase_tables(study), *other_tables(study))
+    return tuple(table for table in found if table.rows)
 
 
 def render_note(study: Study, tables: tuple[Table, ...]) -> str:
@@ -41,10 +43,15 @@ def _short(value: str) -> str:
 def gaps(study: Study) -> list[str]:
     """For each system how many of the run's recordings it lacks."""
     return [
-        f"{len(m.system.files) - len(m.heard)} of {len(m.system.files)} recordings by {m.name}"
-        for m in study.systems
+        f"{len(m.system.files) - len(m.heard)} of {len(m.system.files)} recordings by {_named(m)}"
+        for m in (*study.systems, *study.moved)
         if len(m.heard) < len(m.system.files)
     ]
+
+
+def _named(measured: Measured) -> str:
+    phase = measured.system.phase
+    return f"{measured.name}, windows moved by {phase:g} s" if phase else measured.name
 
 
 def to_json(study: Study, tables: tuple[Table, ...]) -> dict[str, Any]:

@@ -64,25 +64,35 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """All systems, ours first; `absent` names those that heard nothing and says why."""
+    """All systems, ours first; `absent` names those that heard nothing and says why.
+
+    `moved`: systems once more, each with its windows moved by a phase.
+    """
 
     run: RunRecord
     systems: tuple[Measured, ...]
     absent: tuple[tuple[str, str], ...]
+    moved: tuple[Measured, ...] = ()
 
     @property
     def ours(self) -> Measured:
         return self.systems[0]
 
+    def phases_of(self, name: str) -> tuple[Measured, ...]:
+        """One system with its windows as they lie, then moved."""
+        return tuple(one for one in (*self.systems, *self.moved) if one.name == name)
+
 
 def study(recordings: Sequence[HumanRecording], run: RunRecord) -> Study:
     """Scores what `run` holds. Raises ValueError when the first system heard nothing."""
     by_name = {recording.item.name: recording for recording in recordings}
-    measured = [_measured(system, by_name) for system in run.systems]
+    everything = [_measured(system, by_name) for system in run.systems]
+    measured = [one for one in everything if not one.system.phase]
     if not measured or not measured[0].heard:
         raise ValueError("nothing has been measured of this repository's pipeline yet")
     absent = tuple((one.name, _reason(one.system)) for one in measured if not one.heard)
-    return Study(run, tuple(one for one in measured if one.heard), absent)
+    moved = tuple(one for one in everything if one.system.phase)
+    return Study(run, tuple(one for one in measured if one.heard), absent, moved)
 
 
 def _measured(system: SystemRecord, by_name: Mapping[str, HumanRecording]) -> Measured:

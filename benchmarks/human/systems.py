@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -57,4 +57,14 @@ def choose_systems(peers: Sequence[str], spec: PeerSpec, weights: Weights) -> li
     return [
         PeerSpec.from_json({**spec.to_json(), "kind": kind, "model": weights.of(kind)})
         for kind in kinds
+    ]
+
+
+def move_windows(systems: Sequence[PeerSpec], phases: Sequence[float]) -> list[PeerSpec]:
+    """Those whose windows can be moved, once for each of `phases` (seconds)."""
+    return [
+        replace(spec, phase=phase)
+        for phase in phases
+        for spec in systems
+        if spec.kind in {OURS, OURS_SEQUENTIAL}
     ]

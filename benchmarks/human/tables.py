@@ -82,7 +82,7 @@ def _accuracy_row(
         f"{counts.substitutions:,}",
         f"{counts.deletions:,}",
         f"{counts.insertions:,}",
-        ABSENT if found is None else difference(found),
+        ABSENT if found is None else difference(found.comparison),
         percent(by_digits(heard).error_rate),
     )
 

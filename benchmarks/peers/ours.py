@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,12 @@ from transcription.window_decoder import EngineWindowDecoder
 
 def options_of(spec: PeerSpec, language: str | None) -> TranscriptionOptions:
     """The service's defaults but for what `spec` says."""
+    windows = WindowOptions(phase=spec.phase)
+    if spec.overlap is not None:
+        windows = replace(windows, overlap=spec.overlap)
     return TranscriptionOptions(
         decoding=DecodingOptions(language=language, beam_size=spec.beam_size),
-        windows=WindowOptions() if spec.overlap is None else WindowOptions(overlap=spec.overlap),
+        windows=windows,
         speech=SpeechOptions(skip_silence=spec.skip_silence, drop_invented=True),
     )
 

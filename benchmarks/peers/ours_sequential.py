@@ -82,7 +82,8 @@ class OursSequential:
         start = 0.0
         number = 0
         while start < recording.duration - 1 / SAMPLE_RATE:
-            window = Window(number, start, min(start + CLIP_SECONDS, recording.duration))
+            reach = start + CLIP_SECONDS - (0.0 if number else self.spec.phase)
+            window = Window(number, start, min(reach, recording.duration))
             samples = recording.read(window.span)
             clip = Clip(samples, seed=seed_of(samples, window))
             written = written_of(self.decoder.submit(clip, options).result(), self.timestamp_begin)

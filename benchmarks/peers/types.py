@@ -22,7 +22,8 @@ class PeerSpec:
     `kind` is a name of `benchmarks.peers.registry` or the base address of an OpenAI-compatible
     server. `beam_size` 1 is greedy. `batch_size` means windows at once, where the recogniser has
     batches. `previous_text` False: sequential recognisers do not prompt with the text before.
-    `overlap` is our pipeline's alone.
+    `overlap` is our pipeline's alone. `phase`: seconds by which the first window is shorter, so
+    that all others begin elsewhere; ours and ours-sequential have it.
     """
 
     kind: str = "ours"
@@ -35,6 +36,7 @@ class PeerSpec:
     skip_silence: bool = True
     previous_text: bool = True
     overlap: float | None = None
+    phase: float = 0.0
     model_dir: str | None = None
     api_key: str | None = field(default=None, repr=False)
 

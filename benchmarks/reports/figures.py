@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.evaluation import Duel, SystemEvaluation
-from benchmarks.statistics import Significance
+from benchmarks.statistics import Comparison, Significance
 
 ABSENT = "–"
 
@@ -51,11 +51,11 @@ def significance(found: Significance | None) -> str:
     return ABSENT if found is None else f"p {probability(found.p)} ({found.count})"
 
 
-def difference(duel: Duel) -> str:
+def difference(comparison: Comparison | None) -> str:
     """Second minus first in points, with its interval."""
-    if duel.comparison is None:
+    if comparison is None:
         return ABSENT
-    found = duel.comparison.difference
+    found = comparison.difference
     return f"{100 * found.value:+.2f} ({100 * found.low:+.2f} … {100 * found.high:+.2f})"
 
 
@@ -138,7 +138,7 @@ def symptom_row(evaluation: SystemEvaluation) -> tuple[str, ...]:
 def duel_row(duel: Duel) -> tuple[str, ...]:
     return (
         f"{duel.second} − {duel.first}",
-        difference(duel),
+        difference(duel.comparison),
         improvement(duel),
         significance(duel.mapsswe),
         significance(duel.mcnemar),

@@ -51,7 +51,7 @@ def listen(
             else FileRecord(item, 60.0, heard if item.reference else PeerTranscript(""), 1.0)
             for item in items
         )
-        records.append(SystemRecord(spec.label, {"model": spec.model}, {}, files))
+        records.append(SystemRecord(spec.label, {"model": spec.model}, {}, files, spec.phase))
     return RunRecord("human", "2026-01-02T03:04", "human", (), tuple(records))
 
 
@@ -100,6 +100,20 @@ def test_kinds_and_peers_are_chosen(folder: Path, asked) -> None:
     ((items, systems),) = asked
     assert [item.name for item in items] == ["people/calls-en-calls-1"]
     assert [spec.kind for spec in systems] == ["ours", "ours-sequential", "faster-whisper"]
+
+
+def test_speech_is_heard_again_with_windows_moved(folder: Path, asked) -> None:
+    told = invoke(folder, "-p", "faster-whisper", "--phase", 4, "--phase", 8)
+    (everything, _), (speech, moved) = asked
+    assert [item.name for item in speech] == [item.name for item in everything[:2]]
+    assert [(spec.kind, spec.phase) for spec in moved] == [
+        ("ours", 4.0),
+        ("ours-sequential", 4.0),
+        ("ours", 8.0),
+        ("ours-sequential", 8.0),
+    ]
+    assert "Windows moved" in told
+    assert "26.9" in invoke(folder, "--phase", 27, status=2)
 
 
 def test_what_cannot_be_done_is_said(folder: Path, tmp_path: Path) -> None:

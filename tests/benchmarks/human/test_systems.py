@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.human.systems import Weights, choose_systems, find_weights
+from benchmarks.human.systems import Weights, choose_systems, find_weights, move_windows
 from benchmarks.peers.types import PeerSpec
 
 
@@ -46,3 +46,14 @@ def test_ours_come_first_and_each_has_its_weights() -> None:
     ]
     with pytest.raises(ValueError, match="no recogniser"):
         choose_systems(["nonsense"], PeerSpec(), weights)
+
+
+def test_windows_that_are_ours_can_be_moved() -> None:
+    systems = choose_systems(["faster-whisper"], PeerSpec(), Weights("a", "b", "c"))
+    moved = move_windows(systems, [4.0, 8.0])
+    assert [(spec.kind, spec.phase) for spec in moved] == [
+        ("ours", 4.0),
+        ("ours-sequential", 4.0),
+        ("ours", 8.0),
+        ("ours-sequential", 8.0),
+    ]

@@ -126,6 +126,13 @@ def test_a_window_begins_where_the_last_one_stopped(tmp_path: Path, make_sound) 
     assert engine.is_closed
 
 
+def test_a_phase_makes_the_first_window_shorter(tmp_path: Path, make_sound) -> None:
+    engine = Engine(*[real(decoded((0.0, 2.0)))] * 3)
+    spec = PeerSpec(previous_text=False, phase=12.0)
+    OursSequential(spec, engine).transcribe(make_sound(tmp_path / "a.wav", 60.0), "de")
+    assert [seconds for seconds, _ in engine.asked] == pytest.approx([18.0, 30.0, 12.0])
+
+
 def test_previous_text_is_passed_on_if_asked_for(tmp_path: Path, make_sound) -> None:
     unsure = replace(real(decoded((0.0, 30.0))), temperature=0.8)
     engine = Engine(real(decoded((0.0, 2.0))), unsure, real(decoded((0.0, 2.0))))

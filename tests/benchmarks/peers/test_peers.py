@@ -8,6 +8,7 @@ from benchmarks.formats.types import TimedWord
 from benchmarks.peers.ours import Ours, account_of, heard_of, options_of
 from benchmarks.peers.registry import PEERS, PeerCard, card_of, open_peer, versions_of
 from benchmarks.peers.types import PeerSpec, PeerTranscript, PeerUnavailable
+from chunking.options import WindowOptions
 from chunking.types import Coverage, Seam, Segment, Span, Window, Word
 from tests.planted import PlantedDecoder, plant, write_wav
 from transcription.types import Transcript
@@ -67,6 +68,9 @@ def test_our_options_are_the_services_but_for_what_is_asked() -> None:
     assert options.decoding.language == "hi"
     assert not options.speech.skip_silence
     assert options_of(PeerSpec(), None).decoding.beam_size == 5
+    assert options_of(PeerSpec(), None).windows == WindowOptions()
+    assert options_of(PeerSpec(phase=8.0), None).windows == WindowOptions(phase=8.0)
+    assert options_of(PeerSpec(overlap=5.0), None).windows == WindowOptions(overlap=5.0)
 
 
 def test_our_transcript_as_the_benchmark_sees_it() -> None:
