@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from statistics import fmean
 from typing import Final
 
 from benchmarks.alignment import AlignedPair
@@ -20,7 +21,8 @@ SLACK_SECONDS: Final = 0.5
 @dataclass(frozen=True, slots=True)
 class LostRun:
     """Reference words in a row that were not heard. `where` they were said, if the corpus says so;
-    else between the words around them that were heard."""
+    else between the words around them that were heard, and so long around that place as so many
+    words of this recording take: where people talk at once, the words around may leave no room."""
 
     positions: tuple[int, ...]
     words: str
@@ -78,7 +80,16 @@ def _between(heard: Heard, run: Sequence[AlignedPair], column: int) -> Span:
     after = _nearest(heard, alignment[column + len(run) :])
     start = 0.0 if before is None else before.end
     end = heard.record.duration if after is None else after.start
-    return Span(min(start, end), max(start, end))
+    start, end = min(start, end), max(start, end)
+    missing = max(len(run) * _seconds_of_a_word(heard) - (end - start), 0.0)
+    return Span(
+        max(start - missing / 2, 0.0), min(end + missing / 2, max(heard.record.duration, end))
+    )
+
+
+def _seconds_of_a_word(heard: Heard) -> float:
+    """How long a word takes on average in what was heard of this recording."""
+    return fmean([span.end - span.start for span in heard.times if span is not None] or [0.0])
 
 
 def _nearest(heard: Heard, pairs: Iterable[AlignedPair]) -> Span | None:

@@ -12,6 +12,7 @@ from benchmarks.human.losses import (
     said_twice,
 )
 from benchmarks.human.study import Heard
+from benchmarks.peers.types import PeerTranscript
 from chunking.types import Span
 from tests.benchmarks.human.planted import SAID, accounted, heard, plant_study, recording, without
 
@@ -37,6 +38,17 @@ def test_a_lost_run_lies_where_the_corpus_says() -> None:
     (found,) = plant_study([one], {"ours": [heard(without(50, 51, 52, 90))]}).ours.heard.values()
     long, untimed = lost_runs(found)
     assert (long.where, untimed.where) == (Span(46.0, 48.8), Span(89.8, 91.0))
+
+
+def test_a_lost_run_takes_as_long_as_its_words_where_none_is_left() -> None:
+    """Two spoke at once: those who were heard fill the time of those who were not."""
+    at_once = tuple(w for n, w in enumerate(SAID) if n not in (50, 51, 52))
+    words = tuple(TimedWord(w, n, n + 1.0) for n, w in enumerate(at_once))
+    text = PeerTranscript(" ".join(at_once), words, account=accounted((47.0, 48.2), (60.0, 61.0)))
+    (found,) = plant_study([recording("a")], {"ours": [text]}).ours.heard.values()
+    (run,) = counted_runs(found)
+    assert run.where == Span(48.5, 51.5)
+    assert holes_in(found) == Holes(lost=1, named=1, reported=2, false=1, minutes=200 / 60)
 
 
 @pytest.mark.parametrize("place", [50, 53])
