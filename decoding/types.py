@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,24 @@ Task = Literal["transcribe", "translate", "lang_id", "voice_activity"]
 Verdict = Literal["accepted", "no_speech", "repetitive", "improbable", "sparse"]
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is known of a clip's text before it is decoded; None: nobody knows.
+
+    `needed_until`: in seconds from the clip's start; text behind it is for nobody, and a hypothesis
+    that writes a timestamp there is finished. `spoken_until`: as far, somebody speaks; at
+    temperature zero no text ends behind a timestamp that lies well before. `spoken_seconds`: for so
+    long, in all that is needed; hardly any text for them is tried again.
+    """
+
+    needed_until: float | None = None
+    spoken_until: float | None = None
+    spoken_seconds: float | None = None
+
+
+NOTHING_EXPECTED: Final = Expected()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
     """Samples of one window and what the engine needs to treat its owner fairly.
@@ -34,10 +52,6 @@ class Clip:
     between callers (API keys). `windows_left`: windows of the group not yet decoded, this one
     included; less goes first. `start`: where it lies in its recording, in seconds; of a group's
     clips the earliest goes first. `seed`: makes sampling reproducible (hash of audio and window).
-    `needed_until`: in seconds from its start; text behind it is for nobody, and a hypothesis that
-    writes a timestamp there is finished. `spoken_until`: as far, somebody speaks; at temperature
-    zero no text ends behind a timestamp that lies well before. `spoken_seconds`: for so long,
-    in all that is needed; hardly any text for them is tried again. None: nobody knows.
     """
 
     samples: NDArray[np.int16] | NDArray[np.float32]
@@ -46,9 +60,7 @@ class Clip:
     windows_left: int = 1
     start: float = 0.0
     seed: int = 0
-    needed_until: float | None = None
-    spoken_until: float | None = None
-    spoken_seconds: float | None = None
+    expected: Expected = NOTHING_EXPECTED
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 1 or len(self.samples) > CLIP_SAMPLES:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chunking.types import Piece, Window
-from decoding.types import SAMPLE_RATE, Clip, Decoded, Decoder, ModelCard
+from decoding.types import SAMPLE_RATE, Clip, Decoded, Decoder, Expected, ModelCard
 from transcription.engine_vad import vad_of
 from transcription.options import TranscriptionOptions
 from transcription.pace import Pace
@@ -59,9 +59,7 @@ class EngineWindowDecoder:
                 windows_left=max(self.windows_left - position, 1),
                 start=window.start,
                 seed=seed_of(samples, window),
-                needed_until=_in_clip(window, window.needed_until),
-                spoken_until=_in_clip(window, window.spoken_until),
-                spoken_seconds=window.spoken_seconds,
+                expected=expected_of(window),
             )
             future = self._decoder.submit(clip, options.decoding)
             if options.decoding.task != "lang_id":
@@ -84,9 +82,15 @@ class EngineWindowDecoder:
         self._decoder.cancel(self._group)
 
 
-def _in_clip(window: Window, time: float | None) -> float | None:
-    """A `time` on the recording's clock in seconds from the start of `window`."""
-    return None if time is None else time - window.start
+def expected_of(window: Window) -> Expected:
+    """What is known of the text of `window`, on the clock of its clip."""
+
+    def in_clip(time: float | None) -> float | None:
+        return None if time is None else time - window.start
+
+    return Expected(
+        in_clip(window.needed_until), in_clip(window.spoken_until), window.spoken_seconds
+    )
 
 
 def seed_of(samples: NDArray[np.int16], window: Window) -> int:

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from decoding import errors
 from decoding.errors import DecodingError, EngineFailed
-from decoding.types import Clip, Decoded, DecodingOptions, ModelCard
+from decoding.types import NOTHING_EXPECTED, Clip, Decoded, DecodingOptions, Expected, ModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,8 @@ class Request:
 
     options: DecodingOptions
     seed: int
-    needed_until: float | None
     dtype: Literal["<i2", "<f4"]
-    spoken_until: float | None = None
-    spoken_seconds: float | None = None
+    expected: Expected = NOTHING_EXPECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +50,7 @@ _ERRORS = {
 
 def encode_request(clip: Clip, options: DecodingOptions) -> str:
     dtype: Literal["<i2", "<f4"] = "<i2" if clip.samples.dtype == np.int16 else "<f4"
-    request = Request(
-        options,
-        clip.seed,
-        clip.needed_until,
-        dtype,
-        clip.spoken_until,
-        clip.spoken_seconds,
-    )
+    request = Request(options, clip.seed, dtype, clip.expected)
     return _REQUEST.dump_json(request).decode()
 
 

@@ -218,8 +218,6 @@ def _taken(row: Any, samples: bytes) -> TakenClip:
         windows_left=row.windows_left,
         start=row.start,
         seed=request.seed,
-        needed_until=request.needed_until,
-        spoken_until=request.spoken_until,
-        spoken_seconds=request.spoken_seconds,
+        expected=request.expected,
     )
     return TakenClip(_key(row), clip, request.options, row.is_suspect)

@@ -83,7 +83,7 @@ def plan_attempt(request: WindowRequest, n_text_ctx: int) -> Plan:
 
 def _stop_timestamp(request: WindowRequest) -> int:
     """The first timestamp, as an offset, behind which nobody needs the text."""
-    until = request.clip.needed_until
+    until = request.clip.expected.needed_until
     return NO_TIMESTAMP if until is None else max(math.ceil(until / SECONDS_PER_TIMESTAMP), 0)
 
 
@@ -93,7 +93,7 @@ def _earliest_end(request: WindowRequest) -> int:
     Whisper leaves the sentence that a window's end cuts to the next window, and now and then more;
     made to go on, it writes it. Attempts that sample may leave it again.
     """
-    until = request.clip.spoken_until
+    until = request.clip.expected.spoken_until
     if until is None:
         return 0
     return max(math.ceil((until - UNWRITTEN) / SECONDS_PER_TIMESTAMP), 0)
@@ -151,7 +151,7 @@ def _judge_by_speech(request: WindowRequest, avg_logprob: float, num_tokens: int
 
     What is found after that counts if it is more probable: warmth finds something in any noise.
     """
-    if is_sparse(num_tokens, request.clip.spoken_seconds):
+    if is_sparse(num_tokens, request.clip.expected.spoken_seconds):
         return "sparse"
     least = max(_sparse_logprobs(request), default=-math.inf)
     return "accepted" if avg_logprob >= least else "improbable"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from decoding.process.messages import Request
 from decoding.process.shared_memory import SharedMemoryPool
@@ -60,14 +60,7 @@ class InFlight:
                 place=place,
                 length=len(clip.samples),
                 dtype=clip.samples.dtype.str,
-                group=clip.group,
-                caller=clip.caller,
-                windows_left=clip.windows_left,
-                start=clip.start,
-                seed=clip.seed,
-                needed_until=clip.needed_until,
-                spoken_until=clip.spoken_until,
-                spoken_seconds=clip.spoken_seconds,
+                clip=replace(clip, samples=clip.samples[:0].copy()),
                 options=options,
             )
             entry = InFlightClip(request)
@@ -114,7 +107,7 @@ class InFlight:
                 self._num_suspects += not entry.is_suspect
                 entry.is_sent = False
                 entry.deaths += 1
-            groups = {entry.request.group for entry in seen}
+            groups = {entry.request.clip.group for entry in seen}
             if len(groups) != 1 or any(one.deaths < DEATHS_OF_A_CULPRIT for one in seen):
                 return []
             (group,) = groups
@@ -125,10 +118,10 @@ class InFlight:
         if any(entry.is_sent for entry in entries):
             return []
         suspects = [entry for entry in entries if entry.is_suspect]
-        return [one for one in suspects if one.request.group == suspects[0].request.group]
+        return [one for one in suspects if one.request.clip.group == suspects[0].request.clip.group]
 
     def _strike_group(self, group: str) -> list[Future[Decoded]]:
-        entries = [e for e in self._entries.values() if e.request.group == group]
+        entries = [e for e in self._entries.values() if e.request.clip.group == group]
         return [self._strike(entry) for entry in entries]
 
     def _strike(self, entry: InFlightClip) -> Future[Decoded]:

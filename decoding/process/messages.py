@@ -10,25 +10,18 @@ import pickle
 from dataclasses import dataclass
 
 from decoding.errors import DecodingError, EngineAway, EngineFailed, PoisonClip, ReplicaLost
-from decoding.types import Decoded, DecodingOptions, EngineStatistics, ModelCard
+from decoding.types import Clip, Decoded, DecodingOptions, EngineStatistics, ModelCard
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One clip: a key to answer under, where its samples lie, and what `Clip` says besides."""
+    """One clip: a key to answer under, where its samples lie, and the clip without them."""
 
     key: int
     place: int
     length: int
     dtype: str
-    group: str
-    caller: str
-    windows_left: int
-    start: float
-    seed: int
-    needed_until: float | None
-    spoken_until: float | None
-    spoken_seconds: float | None
+    clip: Clip
     options: DecodingOptions
 
 

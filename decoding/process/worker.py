@@ -10,12 +10,13 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 from decoding.process import messages
 from decoding.process.shared_memory import SharedMemoryPool
-from decoding.types import Clip, Decoded, Decoder
+from decoding.types import Decoded, Decoder
 
 DEVICE_LOST = 70  # exit code
 PARENT_GONE = 71
@@ -78,17 +79,8 @@ class _EngineService:
         return True
 
     def _submit(self, request: messages.Request) -> None:
-        clip = Clip(
-            self._pool.view(request.place, request.length, request.dtype),
-            group=request.group,
-            caller=request.caller,
-            windows_left=request.windows_left,
-            start=request.start,
-            seed=request.seed,
-            needed_until=request.needed_until,
-            spoken_until=request.spoken_until,
-            spoken_seconds=request.spoken_seconds,
-        )
+        samples = self._pool.view(request.place, request.length, request.dtype)
+        clip = replace(request.clip, samples=samples)
         try:
             future = self._decoder.submit(clip, request.options)
         except Exception as error:  # noqa: BLE001 - raised again in the parent

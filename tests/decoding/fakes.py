@@ -156,9 +156,10 @@ class Summing(OneByOne):
         if first == STRANGE:
             raise StrangeError("strange", threading.Lock())
         total = int(clip.samples.sum(dtype=np.float64))
-        until = "" if clip.needed_until is None else f" needed until {clip.needed_until}"
-        if clip.spoken_until is not None:
-            until = f"{until} spoken until {clip.spoken_until}, {clip.spoken_seconds} s"
+        told = clip.expected
+        until = "" if told.needed_until is None else f" needed until {told.needed_until}"
+        if told.spoken_until is not None:
+            until = f"{until} spoken until {told.spoken_until}, {told.spoken_seconds} s"
         return decoded(f"{total} {clip.seed} {options.language}{until}")
 
 

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.speed.systems import sound
 from decoding.timing import token_alignment
 from decoding.timing.words import split_at_timestamps
-from decoding.types import Clip, DecodingOptions
+from decoding.types import Clip, DecodingOptions, Expected
 from tests.decoding.oracle import openai_words
 from tests.real.official import as_float, window_of
 
@@ -83,7 +83,8 @@ def test_text_that_nobody_needs_is_not_written(base, until):
     samples = window_of("human/us-weekly-address/address.mp3", 60.0)
     options = DecodingOptions(language="en", temperatures=(0.0,))
     whole = base.engine.submit(Clip(samples), options).result()
-    brief = base.engine.submit(Clip(samples, needed_until=until), options).result()
+    clip = Clip(samples, expected=Expected(needed_until=until))
+    brief = base.engine.submit(clip, options).result()
     assert len(brief.tokens) < len(whole.tokens)
     assert not brief.is_truncated
     assert brief.timed_text[-1].end >= until > brief.timed_text[-1].start
@@ -101,7 +102,8 @@ def test_speech_is_written_to_the_end_of_a_window_that_cuts_it(base):
     for start in (0.0, 25.0, 50.0, 75.0, 100.0):
         samples = window_of("human/us-weekly-address/address.mp3", start)
         free = base.engine.submit(Clip(samples), options).result()
-        told = base.engine.submit(Clip(samples, spoken_until=30.0), options).result()
+        clip = Clip(samples, expected=Expected(spoken_until=30.0))
+        told = base.engine.submit(clip, options).result()
         assert told.timed_text[-1].end >= 29.0
         assert len(told.words) >= len(free.words) - 1
         left_out += len(told.words) - len(free.words) > 3

@@ -12,6 +12,7 @@ from decoding.types import (
     DecodedWord,
     DecodingOptions,
     EngineStatistics,
+    Expected,
     ModelCard,
     TimedText,
 )
@@ -74,15 +75,15 @@ def test_a_clip_is_told_until_when_its_text_is_needed(recording):
     decoder = HeldDecoder()
     windows = [Window(0, 0.0, 2.0), Window(9, 1.0, 3.0, "gap", needed_until=2.5)]
     EngineWindowDecoder(decoder, group="g").submit(recording, windows, TranscriptionOptions())
-    assert [clip.needed_until for clip in decoder.clips] == [None, 1.5]
+    assert [clip.expected.needed_until for clip in decoder.clips] == [None, 1.5]
 
 
 def test_a_clip_is_told_of_the_speech_in_it(recording):
     decoder = HeldDecoder()
     windows = [Window(0, 1.0, 3.0, spoken_until=2.75, spoken_seconds=1.5), Window(1, 2.0, 3.0)]
     EngineWindowDecoder(decoder, group="g").submit(recording, windows, TranscriptionOptions())
-    told = [(clip.spoken_until, clip.spoken_seconds) for clip in decoder.clips]
-    assert told == [(1.75, 1.5), (None, None)]
+    told = [clip.expected for clip in decoder.clips]
+    assert told == [Expected(spoken_until=1.75, spoken_seconds=1.5), Expected()]
 
 
 def test_improbable_text_is_left_out_by_the_threshold_of_the_options(recording):

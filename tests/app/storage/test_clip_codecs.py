@@ -19,7 +19,7 @@ from app.storage.clip_codecs import (
     encode_samples,
 )
 from decoding.errors import EngineFailed, PoisonClip, UnsupportedOption
-from decoding.types import DecodedWord, DecodingOptions, TimedText
+from decoding.types import DecodedWord, DecodingOptions, Expected, TimedText
 from tests.decoding.fakes import CARD, clip, decoded
 
 WHOLE = replace(
@@ -73,22 +73,22 @@ def test_what_is_no_outcome_is_a_failed_engine_and_never_run(written):
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])
 def test_a_request_is_what_was_asked(dtype):
     options = DecodingOptions(language="en", prompt="Über", temperatures=(0.0, 0.3))
-    told = {"needed_until": 29.7, "spoken_until": 29.9, "spoken_seconds": 17.1}
-    asked = replace(clip(7, dtype=dtype), seed=2**63 + 1, **told)
+    told = Expected(needed_until=29.7, spoken_until=29.9, spoken_seconds=17.1)
+    asked = replace(clip(7, dtype=dtype), seed=2**63 + 1, expected=told)
     request = decode_request(encode_request(asked, options))
     assert request.options == options
     assert request.seed == 2**63 + 1
-    assert {name: getattr(request, name) for name in told} == told
+    assert request.expected == told
     samples = np.frombuffer(encode_samples(asked), request.dtype)
     assert samples.tolist() == asked.samples.tolist()
 
 
-def test_a_request_that_says_nothing_of_speech_is_read():
+def test_a_request_that_says_otherwise_what_is_expected_is_read():
     """As it lay in the queue when its service was renewed."""
     written = json.loads(encode_request(clip(7), DecodingOptions()))
-    del written["spoken_until"], written["spoken_seconds"]
-    request = decode_request(json.dumps(written))
-    assert (request.spoken_until, request.spoken_seconds) == (None, None)
+    del written["expected"]
+    written |= {"needed_until": 29.7, "spoken_until": None, "spoken_seconds": 17.1}
+    assert decode_request(json.dumps(written)).expected == Expected()
 
 
 def test_a_card_comes_back():

@@ -18,7 +18,7 @@ from app.storage.clip_tables import clips, create
 from app.storage.tables import DatabaseUnusable, open_engine
 from app.storage.taken_clips import ClipKey, TakenClip, TakenClips
 from decoding.errors import EngineFailed, PoisonClip
-from decoding.types import DecodingOptions
+from decoding.types import DecodingOptions, Expected
 from tests.app.calls import until
 from tests.app.killing import postgres
 from tests.decoding.fakes import CARD, clip, decoded
@@ -73,11 +73,11 @@ def numbers(taken: list[TakenClip]) -> list[int]:
 
 def test_a_clip_goes_to_a_worker_and_its_answer_to_the_service(make: Make):
     service, worker = make(AskedClips), make(TakenClips)
-    told = {"needed_until": 2.5, "spoken_until": 2.0, "spoken_seconds": 1.5}
-    asked = replace(clip(7, group="job"), **told)
+    told = Expected(needed_until=2.5, spoken_until=2.0, spoken_seconds=1.5)
+    asked = replace(clip(7, group="job"), expected=told)
     service.put([AskedClip(3, asked, OPTIONS)])
     (taken,) = take(worker)
-    assert {name: getattr(taken.clip, name) for name in told} == told
+    assert taken.clip.expected == told
     assert taken.clip.samples.tolist() == asked.samples.tolist()
     assert taken.clip.samples.dtype == asked.samples.dtype
     assert (taken.clip.caller, taken.clip.seed) == ("someone", 7)

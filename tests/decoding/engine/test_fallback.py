@@ -22,7 +22,7 @@ from decoding.engine.quality import Sounds
 from decoding.engine.window_request import WindowRequest
 from decoding.search.hypotheses import Hypothesis
 from decoding.search.state import ANY_LOOP
-from decoding.types import UNWRITTEN, DecodingOptions
+from decoding.types import UNWRITTEN, DecodingOptions, Expected
 from tests.decoding.noise import noise
 
 CONTEXT = 64
@@ -169,7 +169,8 @@ def test_a_loop_is_written_to_its_end_only_where_it_would_be_kept(small):
 
 def spoken(seconds, until=None, **options):
     one = request(**options)
-    one.clip = replace(one.clip, spoken_seconds=seconds, spoken_until=until)
+    expected = Expected(spoken_seconds=seconds, spoken_until=until)
+    one.clip = replace(one.clip, expected=expected)
     return one
 
 

@@ -23,7 +23,7 @@ from decoding.errors import (
     UnsupportedOption,
 )
 from decoding.process.engine_process import EngineProcess, Restarts
-from decoding.types import DecodingOptions
+from decoding.types import DecodingOptions, Expected
 from tests.decoding import fakes
 from tests.decoding.fakes import Summing, clip, expected
 
@@ -67,9 +67,9 @@ def test_float_samples_arrive_exactly(shared: EngineProcess) -> None:
 
 
 def test_what_a_clip_needs_is_told_too(shared: EngineProcess) -> None:
-    brief = replace(clip(3), needed_until=2.5)
+    brief = replace(clip(3), expected=Expected(needed_until=2.5))
     assert shared.submit(brief, OPTIONS).result(10).text == f"{expected(3)} needed until 2.5"
-    spoken = replace(clip(3), spoken_until=1.5, spoken_seconds=0.5)
+    spoken = replace(clip(3), expected=Expected(spoken_until=1.5, spoken_seconds=0.5))
     heard = shared.submit(spoken, OPTIONS).result(10).text
     assert heard == f"{expected(3)} spoken until 1.5, 0.5 s"
 
@@ -256,7 +256,7 @@ PARENT = """
 import sys, time
 from functools import partial
 from decoding.process.engine_process import EngineProcess
-from decoding.types import DecodingOptions
+from decoding.types import DecodingOptions, Expected
 from tests.decoding.fakes import Summing, clip
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def pool() -> SharedMemoryPool:
 
 
 def seeds(requests: list[messages.Request]) -> list[int]:
-    return [request.seed for request in requests]
+    return [request.clip.seed for request in requests]
 
 
 def test_places_are_given_out_once_and_again(pool: SharedMemoryPool) -> None:
@@ -74,7 +74,7 @@ def test_suspect_recordings_go_one_at_a_time_and_nobody_goes_with_them(
     assert in_flight.note_death() == []
     in_flight.add(clip(3, group="c"), OPTIONS)  # came later, is no suspect
     (alone,) = in_flight.take_sendable()
-    assert alone.seed == 1
+    assert alone.clip.seed == 1
     assert in_flight.take_sendable() == []
     assert in_flight.finish(alone.key) is first
     assert seeds(in_flight.take_sendable()) == [2]
