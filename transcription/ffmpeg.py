@@ -87,9 +87,9 @@ class ChildLimits:
     def is_spent(self, outcome: Outcome) -> bool:
         """Whether a killed child has used up its processor seconds; else somebody else ended it.
 
-        The system counts whole ticks against the limit and reports afterwards what really ran. On
-        busy virtual processors far less has run (under six tenths was seen); but no child on one
-        processor gets more ticks than time goes by.
+        The system counts whole ticks against the limit and reports afterwards what really ran, which
+        on busy virtual processors may be far less; but no child on one processor gets more ticks
+        than time goes by.
         """
         is_late = outcome.seconds >= 0.9 * self.processor_seconds
         return is_late and outcome.processor_seconds >= 0.25 * self.processor_seconds

@@ -23,7 +23,7 @@ SHORTEST_ONSET = 0.3
 """A repair begins where so much speech begins, or less that more follows: other sounds are a breath
 or a knock."""
 _NEIGHBOURS = 4
-SHORTEST_CERTAIN = 0.4
+SHORTEST_AGREED = 0.4
 """A gap is asked for from so many seconds on that both detectors take for speech. What only the
 more sensitive one hears is noise, laughter or another room, and of no use to decode again."""
 WORTH_TWICE = 1.0
@@ -56,12 +56,12 @@ class FilledRun:
     requests: tuple[RepairRequest, ...]
 
 
-def is_certain(gap: Span, context: Context) -> bool:
+def has_agreed_speech(gap: Span, context: Context) -> bool:
     """Whether there is enough speech in `gap` for a window of its own."""
-    return context.agreed is None or _certain_seconds(gap, context) >= SHORTEST_CERTAIN
+    return context.agreed is None or _agreed_seconds(gap, context) >= SHORTEST_AGREED
 
 
-def _certain_seconds(gap: Span, context: Context) -> float:
+def _agreed_seconds(gap: Span, context: Context) -> float:
     """Speech in `gap` by both detectors, or by the one that there is."""
     heard = context.evidence if context.agreed is None else context.agreed
     return total(clip(heard or (), gap))
@@ -117,7 +117,7 @@ def _is_worth_more(
     words: Sequence[Word], unfilled: Sequence[Word], gap: Span, context: Context
 ) -> bool:
     """Whether another window is to be decoded for `gap`, in which `unfilled` stood before."""
-    is_vain = words == unfilled and _certain_seconds(gap, context) >= WORTH_TWICE
+    is_vain = words == unfilled and _agreed_seconds(gap, context) >= WORTH_TWICE
     return is_vain or _is_open(words, gap, context)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chunking.audit.coverage import WORD_SLACK, find_uncovered, find_unwritten, written_by
-from chunking.merging.gap_repair import WordRun, fill_gaps, is_certain
+from chunking.merging.gap_repair import WordRun, fill_gaps, has_agreed_speech
 from chunking.merging.repair_windows import LONGEST_GAP, chop, join, with_room
 from chunking.merging.resolution import Context, Pending, Side, resolve_seam, resolve_window
 from chunking.merging.seam_regions import first_from
@@ -197,7 +197,7 @@ def _find_gaps(
     written = _find_written(words, region, places, context)
     bare = find_uncovered(words, evidence), find_unwritten(words, evidence, written)
     found = unite((*bare[0], *bare[1]), bridge=WORD_SLACK)
-    found = tuple(gap for gap in found if is_certain(gap, context))
+    found = tuple(gap for gap in found if has_agreed_speech(gap, context))
     gaps = join(with_room(found, words, region))
     return tuple(part for gap in gaps for part in _parts_to_hear(gap, context))
 
@@ -206,7 +206,7 @@ def _parts_to_hear(gap: Span, context: Context) -> tuple[Span, ...]:
     """Of a gap that is too long for one window the parts in which there is enough speech: of
     minutes of music that begin with a voice, the first. All of them where no part has enough."""
     parts = chop(gap)
-    return tuple(part for part in parts if is_certain(part, context)) or parts
+    return tuple(part for part in parts if has_agreed_speech(part, context)) or parts
 
 
 def _find_written(
