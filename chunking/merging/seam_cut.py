@@ -20,7 +20,8 @@ from chunking.merging.disagreements import (
     word_boundary,
 )
 from chunking.merging.word_alignment import GUARD, Column, align
-from chunking.text.word_duration import focus
+from chunking.spans import clip
+from chunking.text.word_duration import extent, focus
 from chunking.text.word_keys import Unit, to_units
 from chunking.types import SeamStatus, Span, Word
 
@@ -215,15 +216,24 @@ def _contradict(comparison: SeamComparison) -> bool:
     """Whether different words are said at the same time: one outside of a guard, or several.
 
     A pause may fill the core and leave all words to the guards; a single one there is what an edge
-    made of a word.
+    made of a word. Words that the second detector does not hear contradict nobody.
     """
-    sides = comparison.left, comparison.right
-    for words, others in (sides, sides[::-1]):
-        met = [a for a in words if any(a.start < b.end and b.start < a.end for b in others)]
-        core = comparison.core
-        if len(met) >= FEWEST_ANCHORS or any(core.start <= focus(w) <= core.end for w in met):
+    left, right = (
+        [w for w in side if comparison.evidence is None or has_evidence(w, comparison.evidence)]
+        for side in (comparison.left, comparison.right)
+    )
+    core = comparison.core
+    for words, others in ((left, right), (right, left)):
+        met = [word for word in words if any(_are_at_once(word, other) for other in others)]
+        several = len({(word.window, word.index) for word in met}) >= FEWEST_ANCHORS
+        if several or any(core.start <= focus(word) <= core.end for word in met):
             return True
     return False
+
+
+def _are_at_once(one: Word, other: Word) -> bool:
+    """Whether both can have been spoken at the same time."""
+    return bool(clip([extent(one)], extent(other)))
 
 
 def _join_at_pause(comparison: SeamComparison) -> JoinedSeam:
