@@ -88,6 +88,8 @@ def human(  # noqa: PLR0913  # a command's options are its arguments
         parts = [([recording.item for recording in recordings], systems)]
         if phase:
             speech = [r.item for r in recordings if r.kind in SPEECH]
+            if not speech:
+                raise ValueError(f"--phase is for recordings of the kinds {', '.join(SPEECH)}")
             parts.append((speech, move_windows(systems, phase)))
         records = []
         for items, specs in parts:

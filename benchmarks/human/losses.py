@@ -81,10 +81,12 @@ def _between(heard: Heard, run: Sequence[AlignedPair], column: int) -> Span:
     start = 0.0 if before is None else before.end
     end = heard.record.duration if after is None else after.start
     start, end = min(start, end), max(start, end)
-    missing = max(len(run) * _seconds_of_a_word(heard) - (end - start), 0.0)
-    return Span(
-        max(start - missing / 2, 0.0), min(end + missing / 2, max(heard.record.duration, end))
-    )
+    seconds = len(run) * _seconds_of_a_word(heard)
+    if seconds <= end - start:
+        return Span(start, end)
+    start = (start + end - seconds) / 2
+    start = max(min(start, heard.record.duration - seconds), 0.0)
+    return Span(start, start + seconds)
 
 
 def _seconds_of_a_word(heard: Heard) -> float:

@@ -7,7 +7,7 @@ the others tell what the same words cost inside a window.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from operator import add
 from statistics import median
@@ -35,39 +35,45 @@ def phase_tables(study: Study) -> Iterator[Table]:
 
 
 def _rates(study: Study) -> Table:
-    moved = dict.fromkeys(one.name for one in study.moved)
-    rows = []
-    for group in GROUPS:
-        ours = _in_all_phases(study.phases_of(study.ours.name), group)
-        for name in moved:
-            theirs = _in_all_phases(study.phases_of(name), group)
-            shared = [recording for recording in theirs if recording in ours]
-            if shared:
-                blocks = average(theirs[one] for one in shared)
-                compared = compare(blocks, average(ours[one] for one in shared))
-                rates = [_rate(phase) for phase in zip(*(theirs[o] for o in shared), strict=True)]
-                rows.append(
-                    (
-                        group,
-                        name,
-                        str(len(rates)),
-                        f"{percent(min(rates))} … {percent(max(rates))}",
-                        percent(blocks.rate),
-                        ABSENT if name == study.ours.name else difference(compared),
-                    )
-                )
+    names = dict.fromkeys(one.name for one in study.moved)
+    rows = [_rates_row(study, name, group) for group in GROUPS for name in names]
     return Table(
         "Windows moved",
         ("Kind", "System", "Phases", "WER of one phase", "Mean", "Ours less (95 %)"),
-        tuple(rows),
-        "Errors are averaged over the phases, then compared as above: paired, by blocks of a "
-        "minute.",
+        tuple(row for row in rows if row),
+        "Errors are averaged over the phases that both were heard in, then compared as above: "
+        "paired, by blocks of a minute.",
         texts=2,
     )
 
 
-def _in_all_phases(phases: Sequence[Measured], group: str) -> dict[str, list[Heard]]:
-    """By name the recordings that every phase has heard, in the order of the phases."""
+def _rates_row(study: Study, name: str, group: str) -> tuple[str, ...]:
+    """Empty without words that both have heard in two phases."""
+    theirs, ours = study.phases_of(name), study.phases_of(study.ours.name)
+    phases = [phase for phase in theirs if phase in ours]
+    of_theirs, of_ours = (
+        _heard_in_all([by_phase[phase] for phase in phases], group) for by_phase in (theirs, ours)
+    )
+    shared = [recording for recording in of_theirs if recording in of_ours]
+    mean = average(of_theirs[recording] for recording in shared)
+    if mean.rate is None:
+        return ()
+    every = zip(*(of_theirs[recording] for recording in shared), strict=True)
+    pooled = (_added(one.file.blocks for one in phase).rate for phase in every)
+    rates = [rate for rate in pooled if rate is not None]
+    found = compare(mean, average(of_ours[recording] for recording in shared))
+    return (
+        group,
+        name,
+        str(len(rates)),
+        " … ".join(percent(rate) for rate in (min(rates), max(rates))),
+        percent(mean.rate),
+        ABSENT if name == study.ours.name else difference(found),
+    )
+
+
+def _heard_in_all(phases: Sequence[Measured], group: str) -> dict[str, list[Heard]]:
+    """By name the recordings that each of two phases or more has heard, phase by phase."""
     by_name = [{one.recording.item.name: one for one in chosen(m, group)} for m in phases]
     if len(by_name) < 2:
         return {}
@@ -78,53 +84,47 @@ def _in_all_phases(phases: Sequence[Measured], group: str) -> dict[str, list[Hea
     }
 
 
-def average(recordings: Iterator[list[Heard]]) -> Blocks:
+def average(recordings: Iterable[Sequence[Heard]]) -> Blocks:
     """Errors of each block, the mean over the phases of its recording."""
-    means = []
-    for phases in recordings:
-        errors = np.mean([one.file.blocks.errors for one in phases], axis=0)
-        means.append(Blocks(errors, phases[0].file.blocks.words))
-    return reduce(add, means, NO_BLOCKS)
+    return _added(
+        Blocks(
+            np.mean([one.file.blocks.errors for one in phases], axis=0),
+            phases[0].file.blocks.words,
+        )
+        for phases in recordings
+    )
 
 
-def _rate(heard: Sequence[Heard]) -> float:
-    """Pooled over the recordings of one phase; 0 without a word."""
-    return reduce(add, (one.file.blocks for one in heard), NO_BLOCKS).rate or 0.0
+def _added(blocks: Iterable[Blocks]) -> Blocks:
+    return reduce(add, blocks, NO_BLOCKS)
 
 
 def _seams(study: Study) -> Table:
     rows = []
     for title, kinds in (("all", SPEECH), (" and ".join(CLEAR), CLEAR)):
-        recordings = [
-            phases
-            for kind in kinds
-            for phases in _in_all_phases(study.phases_of(study.ours.name), kind).values()
-        ]
-        excess, lost, twice = [], 0, 0
-        for heard in recordings:
+        measured = [*study.phases_of(study.ours.name).values()]
+        seams, excess, lost, twice = 0, list[float](), 0, 0
+        for heard in (h for kind in kinds for h in _heard_in_all(measured, kind).values()):
             phases = phases_of(heard)
             excess += excess_at_seams(phases)
-            near = [{p for zone in phase.zones() for p in zone} for phase in phases]
-            twice += sum(
-                position in zones
-                for phase, zones in zip(phases, near, strict=True)
-                for position in duplicated_positions(phase.alignment)
-            )
-            lost += sum(
-                not zones.isdisjoint(run.positions)
-                for one, zones in zip(heard, near, strict=True)
-                for run in counted_runs(one)
-            )
-        found = mean_interval(excess)
-        if found is not None:
-            told = f"{found.value:+.3f} ({found.low:+.3f} … {found.high:+.3f})"
-            rows.append((title, str(len(excess)), told, str(twice), str(lost)))
+            for one, phase in zip(heard, phases, strict=True):
+                zones = [zone for zone in phase.zones() if zone]
+                near = {position for zone in zones for position in zone}
+                seams += len(zones)
+                lost += sum(not near.isdisjoint(run.positions) for run in counted_runs(one))
+                twice += sum(place in near for place in duplicated_positions(phase.alignment))
+        if seams:
+            cost = mean_interval(excess)
+            told = ABSENT
+            if cost is not None:
+                told = f"{cost.value:+.3f} ({cost.low:+.3f} … {cost.high:+.3f})"
+            rows.append((title, str(seams), str(twice), str(lost), str(len(excess)), told))
     return Table(
         "What a seam costs us",
-        ("Kind", "Seams", "Errors more for a seam (95 %)", "Said twice", "Lost runs"),
+        ("Kind", "Seams", "Said twice", "Lost runs", "Compared", "Errors more for a seam (95 %)"),
         tuple(rows),
-        "Within two seconds of a seam: errors less those that the other phases make on the same "
-        "words on average, where they have no seam.",
+        "Within two seconds of a seam. Compared are seams where another phase has none: its "
+        "errors on the same words, the mean of all such phases, are taken off.",
     )
 
 

@@ -78,9 +78,13 @@ class Study:
     def ours(self) -> Measured:
         return self.systems[0]
 
-    def phases_of(self, name: str) -> tuple[Measured, ...]:
-        """One system with its windows as they lie, then moved."""
-        return tuple(one for one in (*self.systems, *self.moved) if one.name == name)
+    def phases_of(self, name: str) -> dict[float, Measured]:
+        """One system by the seconds by which its windows were moved, where it heard anything."""
+        return {
+            one.system.phase: one
+            for one in (*self.systems, *self.moved)
+            if one.name == name and one.heard
+        }
 
 
 def study(recordings: Sequence[HumanRecording], run: RunRecord) -> Study:

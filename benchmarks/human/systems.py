@@ -64,7 +64,7 @@ def move_windows(systems: Sequence[PeerSpec], phases: Sequence[float]) -> list[P
     """Those whose windows can be moved, once for each of `phases` (seconds)."""
     return [
         replace(spec, phase=phase)
-        for phase in phases
+        for phase in dict.fromkeys(phases)
         for spec in systems
         if spec.kind in {OURS, OURS_SEQUENTIAL}
     ]

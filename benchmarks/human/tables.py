@@ -148,7 +148,8 @@ def _cases(study: Study) -> Table:
             where = f"{clock(run.where.start)} to {clock(run.where.end)}"
             rows.append((name, where, run.words[:80], ", ".join(hearers) or "nobody"))
     note = (
-        "When the corpus says that they were said, else between the words around that were heard."
+        "When the corpus says that they were said, else between the words around that were heard, "
+        "or about there where these leave no room."
     )
     columns = "Recording", "Where", "Words", "Heard by"
     return Table("What we lost", columns, tuple(rows), note, texts=4)

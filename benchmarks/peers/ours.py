@@ -136,6 +136,7 @@ class Ours:
             **engine_settings(self.spec, self.decoder),
             "skip_silence": str(self.spec.skip_silence),
             "overlap": "default" if self.spec.overlap is None else f"{self.spec.overlap:g}",
+            "phase": f"{self.spec.phase:g}",
         }
 
     def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:

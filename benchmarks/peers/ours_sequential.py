@@ -58,6 +58,7 @@ class OursSequential:
         return {
             **engine_settings(self.spec, self.decoder),
             "condition_on_previous_text": str(self.spec.previous_text),
+            "phase": f"{self.spec.phase:g}",
         }
 
     def transcribe(self, audio: Path, language: str | None) -> PeerTranscript:

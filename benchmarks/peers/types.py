@@ -22,8 +22,8 @@ class PeerSpec:
     `kind` is a name of `benchmarks.peers.registry` or the base address of an OpenAI-compatible
     server. `beam_size` 1 is greedy. `batch_size` means windows at once, where the recogniser has
     batches. `previous_text` False: sequential recognisers do not prompt with the text before.
-    `overlap` is our pipeline's alone. `phase`: seconds by which the first window is shorter, so
-    that all others begin elsewhere; ours and ours-sequential have it.
+    `overlap` is our pipeline's alone. `phase`: seconds by which the first window (of ours:
+    behind each silence) is shorter, so that all others begin elsewhere; ours and ours-sequential.
     """
 
     kind: str = "ours"

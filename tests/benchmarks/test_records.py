@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.formats.types import TimedWord
 from benchmarks.items import AudioPart, Item
 from benchmarks.peers.types import Account, PeerTranscript
-from benchmarks.records import FileRecord
+from benchmarks.records import FileRecord, SystemRecord
 from chunking.types import Span
 
 ITEM = Item("a", (AudioPart(Path("a.wav")),), "hello")
@@ -27,3 +27,11 @@ def test_a_record_of_an_older_version_can_still_be_read() -> None:
     found = FileRecord.from_json(row)
     assert found.heard == PeerTranscript("hello")
     assert found.cpu_seconds == 0.0
+
+
+def test_a_system_comes_back_with_its_phase() -> None:
+    system = SystemRecord("ours", {"model": "m"}, {"torch": "2"}, (FileRecord(ITEM, 60.0),), 4.0)
+    row = json.loads(json.dumps(system.to_json()))
+    assert SystemRecord.from_json(row) == system
+    del row["phase"]
+    assert SystemRecord.from_json(row).phase == 0.0

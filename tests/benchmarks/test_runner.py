@@ -36,6 +36,13 @@ def items(tmp_path: Path, make_sound) -> list[Item]:
     ]
 
 
+def test_moved_windows_are_another_measurement(items, tmp_path: Path) -> None:
+    runner = Runner(items, tmp_path / "run")
+    moved = PeerSpec(phase=4.0)
+    assert (runner.finished(PeerSpec()).phase, runner.finished(moved).phase) == (0.0, 4.0)
+    assert folder_name(moved) != folder_name(PeerSpec())
+
+
 def test_interrupted_run_goes_on_where_it_stopped(items, tmp_path: Path, speech_server) -> None:
     spec = PeerSpec(speech_server, model="any")
     first = Watch()

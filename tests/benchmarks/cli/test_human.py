@@ -114,6 +114,8 @@ def test_speech_is_heard_again_with_windows_moved(folder: Path, asked) -> None:
     ]
     assert "Windows moved" in told
     assert "26.9" in invoke(folder, "--phase", 27, status=2)
+    silent = invoke(folder, "--only", "nonspeech", "--phase", 4, status=2)
+    assert "--phase is for recordings of the kinds read, spoken" in silent
 
 
 def test_what_cannot_be_done_is_said(folder: Path, tmp_path: Path) -> None:

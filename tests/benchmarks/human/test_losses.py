@@ -40,6 +40,18 @@ def test_a_lost_run_lies_where_the_corpus_says() -> None:
     assert (long.where, untimed.where) == (Span(46.0, 48.8), Span(89.8, 91.0))
 
 
+@pytest.mark.parametrize("start", [0, 197])
+def test_a_lost_run_at_either_end_takes_as_long_and_stays_inside(start: int) -> None:
+    rest = [w for n, w in enumerate(SAID) if not start <= n < start + 3]
+    each = 200 / len(rest)  # those that were heard leave no room
+    words = tuple(TimedWord(w, n * each, (n + 1) * each) for n, w in enumerate(rest))
+    text = PeerTranscript(" ".join(rest), words)
+    (found,) = plant_study([recording("a")], {"ours": [text]}).ours.heard.values()
+    (run,) = counted_runs(found)
+    first = 200 - 3 * each if start else 0.0
+    assert (run.where.start, run.where.end) == pytest.approx((first, first + 3 * each))
+
+
 def test_a_lost_run_takes_as_long_as_its_words_where_none_is_left() -> None:
     """Two spoke at once: those who were heard fill the time of those who were not."""
     at_once = tuple(w for n, w in enumerate(SAID) if n not in (50, 51, 52))

@@ -3,14 +3,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import pytest
-
 from benchmarks.formats.types import TimedWord
-from benchmarks.human.phases import agreed_times, phase_tables, phases_of
+from benchmarks.human.phases import phase_tables, phases_of
 from benchmarks.human.report import gaps
-from benchmarks.human.study import Measured, Study, study
+from benchmarks.human.study import Study, study
 from benchmarks.human.types import HumanRecording
 from benchmarks.peers.types import PeerTranscript
+from benchmarks.seams import Phase
 from chunking.types import Span
 from tests.benchmarks.human.planted import SAID, heard, plant_study, recording, without
 
@@ -66,20 +65,41 @@ def test_a_seam_costs_what_the_other_phases_hear_there() -> None:
     )
     every, clear = rows(found, "What a seam costs us")
     # The first phase errs three times where the others err once in two.
-    assert every[:3] == ("all", "6", "+0.417 (+0.000 … +1.250)")
-    assert (clear[0], clear[1], clear[3], clear[4]) == ("read and spoken", "3", "0", "1")
+    assert every == ("all", "6", "0", "1", "6", "+0.417 (+0.000 … +1.250)")
+    assert clear[:5] == ("read and spoken", "3", "0", "1", "3")
 
 
 def test_a_seam_that_all_phases_have_says_nothing() -> None:
     same = heard(without(50), **SEAM_AT_50)
     found = in_phases([recording("read")], {OURS: [[same], [same]]})
-    assert rows(found, "What a seam costs us") == []
+    assert rows(found, "What a seam costs us")[0] == ("all", "2", "0", "0", "0", "–")
+
+
+def test_only_phases_of_both_are_compared() -> None:
+    """A phase in which either heard nothing takes nothing from the others."""
+    found = in_phases(
+        [recording("read")],
+        {
+            OURS: [[heard(SAID)], [heard(without(3))], [heard(without(3, 4))], [None]],
+            SEQUENTIAL: [[None], [heard(SAID)], [heard(without(3, 4))], [heard(SAID)]],
+        },
+    )
+    ours, theirs = rows(found, "Windows moved")
+    assert ours == ("all", OURS, "3", "0.00 % … 1.00 %", "0.50 %", "–")
+    assert theirs[:5] == ("all", SEQUENTIAL, "2", "0.00 % … 1.00 %", "0.50 %")
+    assert theirs[5].startswith("+0.25 (")
+
+
+def test_speech_without_words_has_no_rate() -> None:
+    empty = heard([])
+    found = in_phases([recording("read", reference="")], {OURS: [[empty], [empty]]})
+    assert rows(found, "Windows moved") == []
 
 
 def test_a_word_said_twice_at_a_seam_is_counted() -> None:
     doubled = heard([*SAID[:50], *SAID[48:]], **SEAM_AT_50)
     found = in_phases([recording("read")], {OURS: [[doubled], [heard(SAID, **SEAM_AT_150)]]})
-    assert rows(found, "What a seam costs us")[0][3] == "1"
+    assert rows(found, "What a seam costs us")[0][1:4] == ("2", "1", "0")
 
 
 def test_only_what_all_phases_heard_is_compared_and_the_rest_is_named() -> None:
@@ -96,20 +116,16 @@ def test_without_moved_windows_there_is_no_table() -> None:
     assert not any(table.rows for table in phase_tables(found))
 
 
-def one_recording(found: Study, phases: Sequence[Measured]) -> list[Span | None]:
-    (name,) = found.ours.heard
-    return list(agreed_times([phase.heard[name] for phase in phases]))
-
-
 def test_words_stand_where_the_corpus_says_or_where_the_phases_heard_them() -> None:
     early, late = heard(SAID), heard(without(7))
     timed = tuple(TimedWord(w, n + 30.0, n + 31.0) for n, w in enumerate(SAID))
-    for words, wanted in ((timed, Span(37.0, 38.0)), ((), Span(7.0, 7.8))):
+    for words, wanted in ((timed, Span(37.0, 38.0)), ((), Span(7, 7.8))):
         found = in_phases([recording("read", words=words)], {OURS: [[early], [late]]})
-        times = one_recording(found, found.phases_of(OURS))
-        assert times[7] == pytest.approx(wanted)
+        assert [phase.times[7] for phase in of_one_recording(found)] == [wanted] * 2
     found = in_phases([recording("read")], {OURS: [[late], [late]]})
-    assert one_recording(found, found.phases_of(OURS))[7] is None
+    assert [phase.times[7] for phase in of_one_recording(found)] == [None] * 2
+
+
+def of_one_recording(found: Study) -> list[Phase]:
     (name,) = found.ours.heard
-    first, second = phases_of([phase.heard[name] for phase in found.phases_of(OURS)])
-    assert first.times == second.times
+    return phases_of([phase.heard[name] for phase in found.phases_of(OURS).values()])

@@ -50,7 +50,7 @@ def test_ours_come_first_and_each_has_its_weights() -> None:
 
 def test_windows_that_are_ours_can_be_moved() -> None:
     systems = choose_systems(["faster-whisper"], PeerSpec(), Weights("a", "b", "c"))
-    moved = move_windows(systems, [4.0, 8.0])
+    moved = move_windows(systems, [4.0, 8.0, 4.0])
     assert [(spec.kind, spec.phase) for spec in moved] == [
         ("ours", 4.0),
         ("ours-sequential", 4.0),
