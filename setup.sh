@@ -103,7 +103,12 @@ python=$1
 venv=$2
 check_python "$python"
 say "setting up $venv (once; a few minutes at most)"
-[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    "$python" -m venv "$venv" || {
+        say "no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv"
+        exit 1
+    }
+fi
 "$venv/bin/python" -c "import torch" 2>/dev/null || install_torch "$venv"
 say "whisper-longform and what it needs"
 install "$venv/bin/python" "-c constraints.txt" dependencies

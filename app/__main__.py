@@ -89,12 +89,14 @@ def check() -> None:
 
 @cli.command()
 def key(name: Annotated[str, typer.Argument(help="Who the key is for.")]) -> None:
-    """Make an API key: the key goes to the caller, the line into LONGFORM_API_KEYS_FILE."""
+    """Make an API key, for the caller, shown beside the output; the output is its line in
+    LONGFORM_API_KEYS_FILE: `key ann >> keys`."""
     try:
         secret, line = new_key(name)
     except ValueError as error:
         fail(str(error))
-    print(f"key:  {secret}\nline: {line}")
+    print(f"the key, for {name} alone: {secret}", file=sys.stderr)
+    print(line)
 
 
 @cli.command()

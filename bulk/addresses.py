@@ -85,7 +85,7 @@ def store_of(address: str) -> tuple[Any, str]:
         store, name = url_to_fs(address, use_listings_cache=False)  # of a million files
     except ImportError as error:
         package = PACKAGES.get(scheme or "", str(error))
-        extra = "pip install 'whisper-longform[s3]'" if package == "s3fs" else "pip install it"
+        extra = "sh setup.sh --extra s3 .venv" if package == "s3fs" else "pip install it"
         raise StoreUnavailable(f"{scheme}:// needs the package {package}: {extra}.") from error
     except ValueError as error:
         raise StoreUnavailable(f"Addresses with {scheme}:// are not read.") from error

@@ -12,7 +12,7 @@ from bulk.entries import Entry
 
 PARQUET = "index.parquet"
 ROWS_TOGETHER = 10_000
-MISSING = "--parquet needs the package pyarrow: pip install 'whisper-longform[parquet]'"
+MISSING = "--parquet needs the package pyarrow: sh setup.sh --extra parquet .venv"
 _TYPES = {"int": "int64", "float": "float64"}
 
 

@@ -187,7 +187,7 @@ def _installed() -> tuple[Path, Path]:
         import espeakng_loader
     except ImportError as error:
         raise SynthesisUnavailable(
-            "no synthesiser here: pip install 'whisper-longform[training]'"
+            "no synthesiser here: sh setup.sh --extra training .venv"
         ) from error
     voices = Path(espeakng_loader.get_data_path())
     return Path(espeakng_loader.get_library_path()), voices.parent

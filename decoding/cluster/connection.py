@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-EXTRA = "replicas on a Ray cluster need its package: pip install 'whisper-longform[cluster]'"
+EXTRA = "replicas on a Ray cluster need its package: sh setup.sh --extra cluster .venv"
 # Whoever calls Ray after its cluster was lost would start one of its own on this host.
 NO_OTHER_CLUSTER = {"RAY_ENABLE_AUTO_CONNECT": "0"}
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")

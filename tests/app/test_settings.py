@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from app.__main__ import cli
+from app.http.api_keys import load_keys
 from app.jobs.workflows import executor_of
 from app.logs import JsonLines
 from app.settings import Settings, settings_table
@@ -82,7 +83,7 @@ def test_check_says_what_is_on_a_cluster(tmp_path: Path):
     checked = run("check", **cluster)
     if importlib.util.find_spec("ray") is None:
         assert checked.exit_code == 2
-        assert "pip install 'whisper-longform[cluster]'" in checked.output
+        assert "sh setup.sh --extra cluster .venv" in checked.output
         return
     assert checked.exit_code == 0
     assert "replicas on the Ray cluster at head:6379: 1, 1 cards each" in checked.output
@@ -176,10 +177,15 @@ def test_a_misspelt_variable_is_named():
     assert "LONGFORM_X is no setting and does nothing\n" in checked.output
 
 
-def test_key_makes_a_line_for_the_file():
+def test_key_makes_a_line_for_the_file(tmp_path: Path):
+    """Alone in the output, so that `key ann >> keys` writes no key down."""
     made = run("key", "ann")
-    assert "key:  lf-" in made.output
-    assert "line: ann:" in made.output
+    assert "for ann alone: lf-" in made.stderr
+    keys = tmp_path / "keys"
+    keys.write_text(made.stdout)
+    assert "lf-" not in made.stdout
+    secret = made.stderr.split()[-1]
+    assert load_keys(keys).caller_of(secret) == "ann"
     assert run("key", "a b").exit_code == 2
 
 

@@ -75,7 +75,7 @@ def test_a_chain_is_no_web_address():
 
 def test_a_store_that_is_not_installed_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "s3fs", None)
-    with pytest.raises(StoreUnavailable, match=r"whisper-longform\[s3\]"):
+    with pytest.raises(StoreUnavailable, match=r"setup.sh --extra s3"):
         store_of("s3://bucket/a.wav")
     with pytest.raises(StoreUnavailable, match="not read"):
         store_of("nonsense://bucket/a.wav")

@@ -176,7 +176,7 @@ def test_parquet_that_cannot_be_written_is_told_first(opened, talks, monkeypatch
     monkeypatch.setattr("bulk.__main__.can_write", lambda: False)
     result = run(talks, talks / "out", "--parquet")
     assert result.exit_code == 2
-    assert "pip install 'whisper-longform[parquet]'" in result.stderr
+    assert "sh setup.sh --extra parquet .venv" in result.stderr
     assert opened == []
 
 

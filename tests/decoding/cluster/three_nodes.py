@@ -67,7 +67,7 @@ def only_by_night(request: pytest.FixtureRequest) -> None:
 def three_nodes(cpus: tuple[int, ...] = CPUS) -> Iterator[Nodes]:
     """Started, and ended with all that ran on it. Skips where ray is missing."""
     if importlib.util.find_spec("ray") is None:
-        pytest.skip("ray is missing: pip install 'whisper-longform[cluster]'")
+        pytest.skip("ray is missing: sh setup.sh --extra cluster .venv")
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:  # sockets have short names
         token_file = Path(folder) / "token"
         token_file.write_text(secrets.token_hex(32))
