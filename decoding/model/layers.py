@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,9 +110,17 @@ def _same(name: str, dtype: torch.dtype) -> Precision:
     return Precision(name, dtype, dtype, dtype)
 
 
+HELD_TO = "ONEDNN_MAX_CPU_ISA"
+WITHOUT_BFLOAT16 = frozenset(
+    ["SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"]
+)
+
+
 def has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16; without, it is many times slower than float32."""
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+    """Whether the processor multiplies bfloat16, and oneDNN is let do so: imitated, products take
+    many times as long as float32."""
+    is_there = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+    return is_there and os.environ.get(HELD_TO, "").upper() not in WITHOUT_BFLOAT16
 
 
 PRECISIONS = {

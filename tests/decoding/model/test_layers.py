@@ -7,7 +7,7 @@ import torch
 
 from decoding.kernels import few_rows
 from decoding.kernels.int8_linear import Int8Linear
-from decoding.model.layers import FloatLinear, PackedLinear, packs
+from decoding.model.layers import FloatLinear, PackedLinear, has_bfloat16, packs
 from decoding.model.text_decoder import SUM_POSITIONS, weighted_sum
 
 pretended = pytest.mark.instructions
@@ -101,3 +101,24 @@ def test_attention_does_not_depend_on_unseen_positions(seen):
         assert torch.equal(read, expected)
         one = weighted_sum(scores[:1, ..., :length].softmax(-1), values[:1, :, :length])
         assert torch.equal(one, expected[:1])
+
+
+@pytest.mark.parametrize(
+    ("is_there", "held_to", "is_used"),
+    [
+        (True, None, True),
+        (True, "AVX512_CORE_BF16", True),
+        (True, "avx512_core_vnni", False),
+        (True, "AVX2", False),
+        (False, None, False),
+    ],
+)
+def test_bfloat16_is_not_imitated(
+    monkeypatch, is_there: bool, held_to: str | None, is_used: bool
+) -> None:
+    """oneDNN held to older instructions computes it a number at a time."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: is_there, raising=False)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if held_to:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", held_to)
+    assert has_bfloat16() is is_used
