@@ -67,7 +67,7 @@ def test_nothing_is_fetched_for_replicas_here():
 
 def test_what_is_missing_is_told_before_anything_is_started():
     for opened in (open_cluster, open_decoder):
-        with pytest.raises(ValueError, match=r"token|whisper-longform\[cluster\]"):
+        with pytest.raises(ValueError, match=r"token|setup.sh --extra cluster"):
             opened(Settings(**THERE))
     with pytest.raises(ValueError, match="HOST:PORT"):
         connection_of(Settings(ray_address="auto", ray_token_file=Path("token")))

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chunking.audit.coverage import (
@@ -135,6 +135,7 @@ def test_a_sentence_dropped_under_a_stretched_word(seed):
 
 @settings(max_examples=25)
 @given(st.integers(0, 10_000))
+@example(2686)
 def test_words_spread_over_a_hole_between_timestamps(seed):
     """Every word lasts as long as it may; timestamps tell where the sentence is missing."""
     dice = random.Random(seed)
@@ -162,8 +163,9 @@ def test_words_spread_over_a_hole_between_timestamps(seed):
     assert with_times.uncovered_seconds > 1.5
     for span in with_times.uncovered:
         assert kept[-1].end < span.start < span.end < hole[-1].end
+    reach = max(hole[-1].end, piece.words[first + 20].start)  # a pause may lie before that word
     for span in with_pace.uncovered:
-        assert smeared[0].start - 0.1 < span.start < span.end < hole[-1].end + 1.0
+        assert smeared[0].start - 0.1 < span.start < span.end <= reach
 
 
 def test_a_word_stretched_over_silence_covers_its_speech_wherever_it_is():

@@ -43,7 +43,7 @@ def test_a_missing_or_empty_token_is_told_in_a_sentence(tmp_path: Path, monkeypa
 
 def test_a_missing_package_is_told_in_a_sentence(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(ValueError, match=r"whisper-longform\[cluster\]"):
+    with pytest.raises(ValueError, match=r"setup.sh --extra cluster"):
         Connection("head:6379", tmp_path / "token").check()
 
 
