@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from benchmarks.human.report import gaps, render_note, tables_of, to_json
 from benchmarks.human.study import Study, study
 from benchmarks.human.systems import PEERS, choose_systems, find_weights, move_windows
 from benchmarks.human.types import KINDS, SPEECH, HumanRecording
+from benchmarks.items import Item
 from benchmarks.normalizers import ENGLISH
 from benchmarks.peers.types import PeerSpec
 from benchmarks.runner import Runner
@@ -85,14 +86,8 @@ def human(  # noqa: PLR0913  # a command's options are its arguments
         systems = choose_systems(PEERS if peer is None else peer, spec, weights)
         folder = out or RUNS / f"human-{Path(model).stem}"
         devices = device.split(",")
-        parts = [([recording.item for recording in recordings], systems)]
-        if phase:
-            speech = [r.item for r in recordings if r.kind in SPEECH]
-            if not speech:
-                raise ValueError(f"--phase is for recordings of the kinds {', '.join(SPEECH)}")
-            parts.append((speech, move_windows(systems, phase)))
         records = []
-        for items, specs in parts:
+        for items, specs in _parts(recordings, systems, phase or ()):
             if finished:
                 runner = Runner(items, folder, devices)
                 records += [runner.finished(spec) for spec in specs]
@@ -128,6 +123,18 @@ def _choose(
         raise ValueError(f"there is no recording of the kinds {', '.join(kinds)}")
     check_all([recording.item for recording in chosen])
     return chosen
+
+
+def _parts(
+    recordings: Sequence[HumanRecording], systems: Sequence[PeerSpec], phases: Sequence[float]
+) -> Iterator[tuple[list[Item], Sequence[PeerSpec]]]:
+    """What is heard by whom: everything by all, and speech again by those whose windows move."""
+    speech = [recording.item for recording in recordings if recording.kind in SPEECH]
+    if phases and not speech:
+        raise ValueError(f"--phase is for recordings of the kinds {', '.join(SPEECH)}")
+    yield [recording.item for recording in recordings], systems
+    if phases:
+        yield speech, move_windows(systems, phases)
 
 
 def _tell(found: Study, markdown: Path | None, json: Path | None) -> None:

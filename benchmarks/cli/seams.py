@@ -105,18 +105,12 @@ def case_row(case: Case) -> tuple[str, ...]:
 
 
 def row(report: SeamReport) -> tuple[str, ...]:
-    excess = report.excess
-    told = (
-        figures.ABSENT
-        if excess is None
-        else f"{excess.value:+.3f} ({excess.low:+.3f} … {excess.high:+.3f})"
-    )
     return (
         str(report.seams),
         " / ".join(map(figures.percent, report.rates)) if report.rates else figures.ABSENT,
         figures.percent(report.rate_in),
         figures.percent(report.rate_out),
-        told,
+        figures.errors_more(report.excess),
         str(report.duplicates),
         str(report.lost_runs),
         figures.significance(report.mcnemar),

@@ -18,7 +18,7 @@ from benchmarks.human.losses import counted_runs
 from benchmarks.human.study import Heard, Measured, Study
 from benchmarks.human.tables import GROUPS, Table, chosen
 from benchmarks.human.types import SPEECH
-from benchmarks.reports.figures import ABSENT, difference, percent
+from benchmarks.reports.figures import ABSENT, difference, errors_more, percent
 from benchmarks.seams import Phase, duplicated_positions, excess_at_seams, mean_interval
 from benchmarks.statistics import NO_BLOCKS, Blocks, compare
 from benchmarks.timing import Times
@@ -105,7 +105,7 @@ def _seams(study: Study) -> Table:
         measured = [*study.phases_of(study.ours.name).values()]
         seams, excess, lost, twice = 0, list[float](), 0, 0
         for heard in (h for kind in kinds for h in _heard_in_all(measured, kind).values()):
-            phases = phases_of(heard)
+            phases = phases_of_recording(heard)
             excess += excess_at_seams(phases)
             for one, phase in zip(heard, phases, strict=True):
                 zones = [zone for zone in phase.zones() if zone]
@@ -114,11 +114,8 @@ def _seams(study: Study) -> Table:
                 lost += sum(not near.isdisjoint(run.positions) for run in counted_runs(one))
                 twice += sum(place in near for place in duplicated_positions(phase.alignment))
         if seams:
-            cost = mean_interval(excess)
-            told = ABSENT
-            if cost is not None:
-                told = f"{cost.value:+.3f} ({cost.low:+.3f} … {cost.high:+.3f})"
-            rows.append((title, str(seams), str(twice), str(lost), str(len(excess)), told))
+            cost = errors_more(mean_interval(excess))
+            rows.append((title, str(seams), str(twice), str(lost), str(len(excess)), cost))
     return Table(
         "What a seam costs us",
         ("Kind", "Seams", "Said twice", "Lost runs", "Compared", "Errors more for a seam (95 %)"),
@@ -128,7 +125,7 @@ def _seams(study: Study) -> Table:
     )
 
 
-def phases_of(heard: Sequence[Heard]) -> list[Phase]:
+def phases_of_recording(heard: Sequence[Heard]) -> list[Phase]:
     """One recording in each of its phases, all with the same times of its words."""
     times = agreed_times(heard)
     return [

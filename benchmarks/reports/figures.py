@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.evaluation import Duel, SystemEvaluation
-from benchmarks.statistics import Comparison, Significance
+from benchmarks.statistics import Comparison, Interval, Significance
 
 ABSENT = "–"
 
@@ -57,6 +57,11 @@ def difference(comparison: Comparison | None) -> str:
         return ABSENT
     found = comparison.difference
     return f"{100 * found.value:+.2f} ({100 * found.low:+.2f} … {100 * found.high:+.2f})"
+
+
+def errors_more(cost: Interval | None) -> str:
+    """Errors more for one seam, with their interval."""
+    return ABSENT if cost is None else f"{cost.value:+.3f} ({cost.low:+.3f} … {cost.high:+.3f})"
 
 
 def improvement(duel: Duel) -> str:

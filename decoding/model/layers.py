@@ -114,6 +114,7 @@ HELD_TO = "ONEDNN_MAX_CPU_ISA"
 WITHOUT_BFLOAT16 = frozenset(
     ["SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"]
 )
+"""oneDNN's names of the instruction sets that it imitates bfloat16 with."""
 
 
 def has_bfloat16() -> bool:

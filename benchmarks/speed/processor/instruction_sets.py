@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from decoding.model.layers import WITHOUT_BFLOAT16
+
 ASKING: Final = "import torch; torch.ops.mkldnn._reorder_linear_weight(torch.zeros(8, 8))"
 OLDER: Final = {
     "ATEN_CPU_CAPABILITY": "avx2",
@@ -34,8 +36,6 @@ SETS: Final[dict[str, dict[str, str]]] = {
 """Names of oneDNN, and the variables by which PyTorch, MKL, CTranslate2 and our own compiled loops
 are held to the same."""
 
-WITH_BFLOAT16: Final = ("AVX512_CORE_BF16", "AVX512_CORE_FP16")
-
 
 @dataclass(frozen=True, slots=True)
 class InstructionSet:
@@ -49,7 +49,7 @@ class InstructionSet:
     @property
     def may_have_bfloat16(self) -> bool:
         """Others imitate it, and take minutes for a window."""
-        return not self.environment or self.name in WITH_BFLOAT16
+        return self.name not in WITHOUT_BFLOAT16
 
 
 def instructions(environment: Mapping[str, str]) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from benchmarks.formats.types import TimedWord
-from benchmarks.human.phases import phase_tables, phases_of
+from benchmarks.human.phases import phase_tables, phases_of_recording
 from benchmarks.human.report import gaps
 from benchmarks.human.study import Study, study
 from benchmarks.human.types import HumanRecording
@@ -128,4 +128,4 @@ def test_words_stand_where_the_corpus_says_or_where_the_phases_heard_them() -> N
 
 def of_one_recording(found: Study) -> list[Phase]:
     (name,) = found.ours.heard
-    return phases_of([phase.heard[name] for phase in found.phases_of(OURS).values()])
+    return phases_of_recording([phase.heard[name] for phase in found.phases_of(OURS).values()])

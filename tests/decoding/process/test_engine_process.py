@@ -256,7 +256,7 @@ PARENT = """
 import sys, time
 from functools import partial
 from decoding.process.engine_process import EngineProcess
-from decoding.types import DecodingOptions, Expected
+from decoding.types import DecodingOptions
 from tests.decoding.fakes import Summing, clip
 
 if __name__ == "__main__":
