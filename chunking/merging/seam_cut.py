@@ -19,7 +19,7 @@ from chunking.merging.disagreements import (
     overrules,
     word_boundary,
 )
-from chunking.merging.word_alignment import GUARD, Column, align
+from chunking.merging.word_alignment import GUARD, TOLERANCE, Column, align, seconds_apart
 from chunking.spans import clip
 from chunking.text.word_duration import extent, focus
 from chunking.text.word_keys import Unit, to_units
@@ -31,6 +31,8 @@ PAUSE_LIMIT = 1.0
 DISTANCE_WEIGHT = 4.0
 FEWEST_ANCHORS = 2
 MOST_DISAGREEING_PER_ANCHOR = 2
+AT_ONCE = TOLERANCE / 2
+"""A lone word whose times lie farther apart than this may be two words, each lost by one side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Cut:
     time: float
     agreeing: int
     disagreeing: int
+    tolerated: int = 0
+    """How many words may disagree beside a lone agreement."""
     run: int = 0
     """Agreeing words in a row beside the cut, those outside of the region too."""
     disagreements: tuple[Disagreement, ...] = ()
@@ -60,10 +64,8 @@ class Cut:
     @property
     def is_weak(self) -> bool:
         """One chance agreement among many disagreements is no anchor."""
-        return (
-            max(self.agreeing, self.run) < FEWEST_ANCHORS
-            and self.disagreeing > MOST_DISAGREEING_PER_ANCHOR * self.agreeing
-        )
+        lone = max(self.agreeing, self.run) < FEWEST_ANCHORS
+        return lone and self.disagreeing > self.tolerated
 
 
 def join_at_seam(comparison: SeamComparison) -> JoinedSeam:
@@ -124,7 +126,9 @@ class _Path:
         self._half = max(comparison.overlap.duration / 2, GUARD / 2)
         core = comparison.core
         self._last_start = len(comparison.right) - comparison.trailing
-        self._agreeing = sum(column.agrees and self._is_inside(column) for column in columns)
+        agreeing = [column for column in columns if column.agrees and self._is_inside(column)]
+        self._agreeing = len(agreeing)
+        self._tolerated = MOST_DISAGREEING_PER_ANCHOR * sum(map(self._is_at_once, agreeing))
         self._disagreeing = sum(
             not column.agrees and core.start <= self._middle(column) <= core.end
             for column in _told_by_both(columns)
@@ -167,7 +171,8 @@ class _Path:
             time, pause = (end + start) / 2, max(start - end, 0.0)
         distance = (time - self._comparison.aim) / self._half
         score = run + PAUSE_WEIGHT * min(pause, PAUSE_LIMIT) - DISTANCE_WEIGHT * distance**2
-        cut = Cut(left_stop, right_start, time, self._agreeing, self._disagreeing, run)
+        counts = self._agreeing, self._disagreeing, self._tolerated
+        cut = Cut(left_stop, right_start, time, *counts, run)
         return (not cut.is_weak, score), cut
 
     def _is_inside(self, column: Column) -> bool:
@@ -176,6 +181,12 @@ class _Path:
         return (left is None or self._left[left].first >= self._comparison.leading) and (
             right is None or self._right[right].first < self._last_start
         )
+
+    def _is_at_once(self, column: Column) -> bool:
+        """Whether both sides have the word of `column` at about the same time."""
+        assert column.left is not None  # it agrees
+        assert column.right is not None
+        return seconds_apart(self._left[column.left], self._right[column.right]) <= AT_ONCE
 
     def _middle(self, column: Column) -> float:
         if column.left is not None:

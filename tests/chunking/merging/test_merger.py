@@ -184,6 +184,7 @@ def test_noise_damage_and_repairs_keep_every_promise(seed):
 @given(st.integers(0, 10_000), st.sampled_from(DAMAGES))
 @example(4838, garble_the_start)  # one undamaged word of the window lies inside the region
 @example(121, garble_the_start)  # a pause fills the core: all that differs lies in the guards
+@example(1882, garble_the_start)  # the only word in common is two words, 0.6 s apart
 @example(53, garble_the_start)  # the edge of the core parts two words for one sound
 def test_repairs_bring_back_what_was_damaged(seed, kind):
     said = chat(250, seed)
