@@ -41,7 +41,7 @@ ALONE = BatchingPolicy(
     alignment_batch=1,
     steps_between_checks=1,
     finishes_at_once=True,
-    steps_between_entries=8,
+    steps_between_entries=4,
 )
 
 # Elsewhere a call for one window leaves the device idle while the host prepares the next. The

@@ -15,6 +15,7 @@ from torch import Tensor
 from decoding.device.cuda_graphs import Runner
 from decoding.device.transfer import send
 from decoding.engine.memory import lasting
+from decoding.kernels import eight_bit_attention
 from decoding.kernels.eight_bits import EightBitKeyValue, EightBits, to_eight_bits
 from decoding.model.loaded_model import LoadedModel
 from decoding.model.text_decoder import AudioKeyValue, KeyValue
@@ -55,6 +56,7 @@ class SlotMemory:
         self.place = whole  # [room] where the next keys and values go
         self.position = whole  # [room] of the newest token
         self.search = SearchState.allocate(0, width, self._steps, model.device)
+        self._pairs = eight_bit_attention.pairs_of(model.device, dims.n_audio_ctx, dims.head_width)
         self._layers = (dims.n_text_layer, 2)
         self._heads, self._head_width = dims.n_text_head, dims.head_width
 
@@ -99,14 +101,22 @@ class SlotMemory:
     def audio_of_first(self, slots: int) -> list[AudioKeyValue]:
         """Of the windows in the first places, layer by layer, where they lie."""
         layers = zip(self.audio[:, :, :slots], self.audio_scale[:, :, :slots], strict=True)
-        return [_key_value(numbers, scales) for numbers, scales in layers]
+        return [self.key_value(numbers, scales) for numbers, scales in layers]
+
+    def key_value(self, numbers: Tensor, scales: Tensor) -> AudioKeyValue:
+        """Of a layer's [2, w, heads, 1500, width] and [2, w, heads, width], as they are kept."""
+        key, value = numbers
+        if numbers.dtype != torch.int8:
+            return key, value
+        kept = zip((key, value), scales, self._pairs, strict=True)
+        return EightBitKeyValue(*(EightBits(*one) for one in kept))
 
     def keep_audio(self, layer: int, places: Tensor, made: KeyValue) -> None:
         """Put a layer's keys and values of the windows in `places` [w] there."""
-        kept = zip(self.audio[layer], self.audio_scale[layer], made, strict=True)
-        for numbers, scales, new in kept:
+        kept = zip(self.audio[layer], self.audio_scale[layer], made, self._pairs, strict=True)
+        for numbers, scales, new, pairs in kept:
             if self._model.has_eight_bit_audio:
-                few = to_eight_bits(new)
+                few = to_eight_bits(new, pairs)
                 scales.index_copy_(0, places, few.scale)
                 numbers.index_copy_(0, places, few.numbers)
             else:
@@ -166,29 +176,24 @@ class PlacedAudio:
     """Keys and values of some places, taken together when their layer is read."""
 
     def __init__(self, memory: SlotMemory, places: Tensor) -> None:
+        self._memory = memory
         self._kept = memory.audio, memory.audio_scale
         self._places = places
 
     def __getitem__(self, layer: int) -> AudioKeyValue:
-        return _key_value(*(one[layer].index_select(1, self._places) for one in self._kept))
+        kept = (one[layer].index_select(1, self._places) for one in self._kept)
+        return self._memory.key_value(*kept)
 
 
 class PlaceAlone:
     """Keys and values of one place, not copied."""
 
     def __init__(self, memory: SlotMemory, at: int) -> None:
+        self._memory = memory
         self._kept = [one[:, :, at : at + 1] for one in (memory.audio, memory.audio_scale)]
 
     def __getitem__(self, layer: int) -> AudioKeyValue:
-        return _key_value(*(one[layer] for one in self._kept))
-
-
-def _key_value(numbers: Tensor, scales: Tensor) -> AudioKeyValue:
-    """Of a layer's [2, w, heads, 1500, width] and [2, w, heads, width]."""
-    key, value = numbers
-    if numbers.dtype != torch.int8:
-        return key, value
-    return EightBitKeyValue(EightBits(key, scales[0]), EightBits(value, scales[1]))
+        return self._memory.key_value(*(one[layer] for one in self._kept))
 
 
 class UsedMemories:

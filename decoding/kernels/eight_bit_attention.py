@@ -1,8 +1,9 @@
 """Attention of a few queries over sound of 8 bits, compiled: the beams of a decoding step.
 
-For float32 queries on the CPU. Most of what a step of several windows reads are the sound's keys
-and values; here it is a quarter. As in decoding/kernels/beam_attention.py a window's figures depend
-neither on the windows beside it nor on how many threads there are.
+For float32 queries on the CPU, in whole numbers: a query is made 16 bits, and so are the weights of
+the positions, so that products are added up in pairs and sums are exact. What that rounds is some
+300 times less than what 8 bits round. As in decoding/kernels/beam_attention.py a window's figures
+depend neither on the windows beside it nor on how many threads there are.
 """
 
 from __future__ import annotations
@@ -18,20 +19,31 @@ from decoding.kernels.beam_attention import (
     FASTMATH,
     MOST_NUMBERS,
     MOST_QUERIES,
-    POSITIONS_AT_ONCE,
     WIDTH,
     nothing_read,
     place_of,
     reach,
     sizes_of,
 )
-from decoding.kernels.eight_bits import EightBits
+from decoding.kernels.compiled import compiled
+from decoding.kernels.eight_bits import POSITIONS_TOGETHER, EightBits, Pairs
 from decoding.kernels.exp import exponential
-from decoding.kernels.largest import largest_of
+from decoding.kernels.float_bits import MAGNITUDE, ROUND
 from decoding.kernels.openmp import share_of, shared_loop
+from decoding.kernels.pair_products import ROWS_AT_ONCE, SUMS_AT_ONCE, add_to_sums
 from decoding.kernels.wide_vectors import take_wide_vectors
 
-QUERIES_AT_ONCE = 5  # the usual beams
+_LARGEST = np.float32(2**15 - 1)  # of a query's numbers, and of weights
+_SMALLEST = np.float32(1e-30)  # of a query that asks nothing
+_MOST_WEIGHT = np.float32(2**24)  # of all positions together: times 127 it is a number of 32 bits
+
+
+def pairs_of(device: torch.device, positions: int, width: int) -> tuple[Pairs, Pairs]:
+    """How keys and values [.., positions, width] are to be kept there for `attend`."""
+    fits = positions % POSITIONS_TOGETHER == 0 and width == WIDTH
+    if device.type != "cpu" or not fits:
+        return Pairs.NONE, Pairs.NONE
+    return Pairs.CHANNELS, Pairs.POSITIONS
 
 
 def supports(query: Tensor, keys: EightBits) -> bool:
@@ -40,14 +52,17 @@ def supports(query: Tensor, keys: EightBits) -> bool:
         query.device.type == "cpu"
         and query.dtype == torch.float32
         and query.shape[2] <= MOST_QUERIES
-        and keys.numbers.shape[3] == WIDTH
-        and keys.numbers.shape[2] % POSITIONS_AT_ONCE == 0
-        and query.stride(3) == keys.numbers.stride(3) == 1
+        and query.stride(3) == 1
+        and keys.pairs is Pairs.CHANNELS
+        and keys.numbers.stride()[2:] == (WIDTH, 1)
     )
 
 
 def attend(query: Tensor, keys: EightBits, values: EightBits) -> Tensor:
-    """softmax(query keys) values, as [w, q, h x 64], of what `supports` takes; all is seen."""
+    """softmax(query keys) values, as [w, q, h x 64], of what `supports` takes; all is seen.
+
+    Keys lie in pairs of channels, values in pairs of positions, as `pairs_of` says.
+    """
     read, given = nothing_read(query), (query, keys.numbers, values.numbers)
     places = (*place_of(query), *place_of(keys.numbers), *place_of(values.numbers))
     numbers = (*sizes_of(query, keys.numbers), *places)
@@ -56,8 +71,68 @@ def attend(query: Tensor, keys: EightBits, values: EightBits) -> Tensor:
     return read.flatten(2)
 
 
+@compiled()
+def _to_shorts(real: Any, few: Any) -> Any:
+    """Numbers [d] as whole ones of 16 bits, in steps of what is returned: NaN if one of them is."""
+    most, bits = np.int32(0), real.view(np.int32)
+    for c in range(len(real)):
+        most = max(most, bits[c] & MAGNITUDE)
+    step = max(np.int32(most).view(np.float32), _SMALLEST) / _LARGEST
+    for c in range(len(real)):
+        few[c] = (real[c] / step + ROUND) - ROUND
+    return step
+
+
+@compiled(fastmath=FASTMATH)
+def _weigh(score: Any, step: Any, exact: Any) -> Any:
+    """e to the power of scores [n] in steps, the largest of them 1, and their sum."""
+    most = score[0]
+    for position in range(len(score)):
+        most = max(most, score[position])
+    total = np.float32(0)
+    for position in range(len(score)):
+        weight = exponential(np.float32(np.int32(score[position] - most)) * step)
+        exact[position] = weight
+        total += weight
+    return total
+
+
+@compiled()  # no liberties: what is added is not to be left out
+def _round(exact: Any, factor: Any, few: Any) -> None:
+    """Numbers [n] times a factor as the nearest whole ones of 16 bits."""
+    for at in range(len(exact)):
+        few[at] = (exact[at] * factor + ROUND) - ROUND
+
+
+@compiled()
+def _score(asked: Any, keys: Any, scores: Any) -> None:
+    """Scores [q, n] of what is asked [q, 64] of keys in pairs of channels; q a multiple of 5."""
+    scores[:] = 0
+    step = 2 * POSITIONS_TOGETHER
+    for one in range(0, len(asked), ROWS_AT_ONCE):
+        some, found = asked[one : one + ROWS_AT_ONCE], scores[one : one + ROWS_AT_ONCE]
+        for part in range(0, scores.shape[1], POSITIONS_TOGETHER):
+            for position in range(0, POSITIONS_TOGETHER, 2 * SUMS_AT_ONCE):
+                at = min(position, POSITIONS_TOGETHER - 2 * SUMS_AT_ONCE)
+                found[:, part + at : part + position] = 0  # of these the sums are there already
+                theirs = keys[part * WIDTH + 2 * at :]
+                add_to_sums(found, part + at, theirs, step, some, WIDTH // 2)
+
+
+@compiled()
+def _sum(weights: Any, values: Any, sums: Any) -> None:
+    """Sums [q, 64] by their weights [q, n] of values in pairs of positions; q a multiple of 5."""
+    sums[:] = 0
+    for one in range(0, len(weights), ROWS_AT_ONCE):
+        some, found = weights[one : one + ROWS_AT_ONCE], sums[one : one + ROWS_AT_ONCE]
+        for part in range(0, weights.shape[1], POSITIONS_TOGETHER):
+            for c in range(0, WIDTH, 2 * SUMS_AT_ONCE):
+                theirs = values[part * WIDTH + 2 * c :]
+                add_to_sums(found, c, theirs, 2 * WIDTH, some[:, part:], POSITIONS_TOGETHER // 2)
+
+
 @shared_loop(fastmath=FASTMATH)
-def _attend(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
+def _attend(block: Any) -> None:
     take_wide_vectors()
     given = carray(block[0], MOST_NUMBERS, np.int64)
     windows, heads, queries, positions = given[0], given[1], given[2], given[3]
@@ -68,72 +143,36 @@ def _attend(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
     key_scales = carray(block[4], (windows, heads, WIDTH), np.float32)
     value_scales = carray(block[5], (windows, heads, WIDTH), np.float32)
     read = carray(block[6], (windows, queries, heads, WIDTH), np.float32)
-    rows = -(-queries // QUERIES_AT_ONCE) * QUERIES_AT_ONCE  # the last ones may be of nobody
-    asked = np.zeros((rows, WIDTH), np.float32)
-    weights = np.empty((rows, positions), np.float32)
-    heard = np.empty((POSITIONS_AT_ONCE, WIDTH), np.float32)
-    value0, value1, value2, value3 = heard[0], heard[1], heard[2], heard[3]
+    rows = -(-queries // ROWS_AT_ONCE) * ROWS_AT_ONCE  # the last ones may be of nobody
+    asked, steps = np.zeros((rows, WIDTH), np.int16), np.zeros(rows, np.float32)
+    scores, sums = np.empty((rows, positions), np.int32), np.empty((rows, WIDTH), np.int32)
+    weights, worth = np.zeros((rows, positions), np.int16), np.zeros(rows, np.float32)
+    real, exact = np.empty(WIDTH, np.float32), np.empty(positions, np.float32)
     first, after = share_of(windows * heads)
     for item in range(first, after):
         window = item // heads
         head = item - window * heads
-        # 1. scores: a key is made real once for all queries of a row
+        # 1. what is asked, the scales of the keys in it
         begin = window * query_place[0] + head * query_place[1]
         scale = key_scales[window, head]
         for one in range(queries):
             row = query[begin + one * query_place[2] : begin + one * query_place[2] + WIDTH]
             for c in range(WIDTH):
-                asked[one, c] = row[c] * scale[c]
+                real[c] = row[c] * scale[c]
+            steps[one] = _to_shorts(real, asked[one])
+        # 2. their scores, and what the values weigh
         start = window * place[0] + head * place[1]
-        for one in range(0, rows, QUERIES_AT_ONCE):
-            query0, query1, query2 = asked[one], asked[one + 1], asked[one + 2]
-            query3, query4 = asked[one + 3], asked[one + 4]
-            for position in range(positions):
-                key = keys[start + position * place[2] : start + position * place[2] + WIDTH]
-                total0 = total1 = total2 = total3 = total4 = np.float32(0)
-                for c in range(WIDTH):
-                    number = np.float32(key[c])
-                    total0 += number * query0[c]
-                    total1 += number * query1[c]
-                    total2 += number * query2[c]
-                    total3 += number * query3[c]
-                    total4 += number * query4[c]
-                weights[one, position], weights[one + 1, position] = total0, total1
-                weights[one + 2, position], weights[one + 3, position] = total2, total3
-                weights[one + 4, position] = total4
-        # 2. what the values weigh
+        _score(asked, keys[start : start + positions * WIDTH], scores)
         for one in range(queries):
-            weight = weights[one]
-            largest, total = largest_of(weight), np.float32(0)
-            for position in range(positions):
-                exact = exponential(weight[position] - largest)
-                weight[position] = exact
-                total += exact
-            share = np.float32(1) / total
-            for position in range(positions):
-                weight[position] *= share
-            read[window, one, head] = 0
-        # 3. their sum, as in beam_attention.py; as one function for both it takes 1.4 times as long
+            total = _weigh(scores[one], steps[one], exact)
+            factor = min(_LARGEST, _MOST_WEIGHT / total)
+            _round(exact, factor, weights[one])
+            worth[one] = np.float32(1) / (total * factor)
+        # 3. the sum of the values
         start = window * values_place[0] + head * values_place[1]
-        for position in range(0, positions, POSITIONS_AT_ONCE):
-            for one in range(POSITIONS_AT_ONCE):
-                at = start + (position + one) * values_place[2]
-                row8, real = values[at : at + WIDTH], heard[one]
-                for c in range(WIDTH):
-                    real[c] = row8[c]
-            for one in range(queries):
-                sums, weight = read[window, one, head], weights[one]
-                weight0, weight1 = weight[position], weight[position + 1]
-                weight2, weight3 = weight[position + 2], weight[position + 3]
-                for c in range(WIDTH):
-                    sums[c] += (
-                        weight0 * value0[c]
-                        + weight1 * value1[c]
-                        + weight2 * value2[c]
-                        + weight3 * value3[c]
-                    )
+        _sum(weights, values[start : start + positions * WIDTH], sums)
         scale = value_scales[window, head]
         for one in range(queries):
-            sums = read[window, one, head]
+            found = read[window, one, head]
             for c in range(WIDTH):
-                sums[c] *= scale[c]
+                found[c] = np.float32(sums[one, c]) * scale[c] * worth[one]

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 import torch
 from torch import Tensor
 
+from decoding.kernels import int8_few_rows
 from decoding.kernels.int8_rows import (
     LARGEST,
     SMALLEST_SCALE,
@@ -52,14 +53,21 @@ class Kind:
 
 
 class Int8Linear:
-    """x [..., in] -> [..., out] in x's type, with weights kept as int8."""
+    """x [..., in] -> [..., out] in x's type, with weights kept as int8.
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+    `takes_few_rows`: small weights are kept a second time for steps of a few rows.
+    """
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, *, takes_few_rows: bool = False
+    ) -> None:
         whole = weight.float()
         kind = kind_for(whole)
         scale = scale_of(whole, kind.largest)
-        product = PRODUCTS[kind.routine]
-        self._product = product(quantise(whole, scale).to(torch.int8), scale[:, 0])
+        few = quantise(whole, scale).to(torch.int8), scale[:, 0]
+        self._product = PRODUCTS[kind.routine](*few)
+        is_wanted = takes_few_rows and int8_few_rows.supports(whole)
+        self._for_few_rows = int8_few_rows.FewRowsWeight(*few) if is_wanted else None
         self._bias = torch.zeros(len(whole)) if bias is None else bias.float().contiguous()
         self._outputs, self._inputs = whole.shape
 
@@ -67,7 +75,10 @@ class Int8Linear:
         """A step has so many of these that each call around the product counts."""
         whole = x.float()
         result = whole.new_empty(*x.shape[:-1], self._outputs)
-        if whole.numel() <= ROWS_AT_ONCE * self._inputs:
+        most = int8_few_rows.MOST_ROWS * self._inputs
+        if self._for_few_rows is not None and whole.numel() <= most:
+            self._for_few_rows.multiply(whole, self._bias, result)
+        elif whole.numel() <= ROWS_AT_ONCE * self._inputs:
             self._multiply(whole, result)
         else:
             rows, results = whole.reshape(-1, self._inputs), result.view(-1, self._outputs)

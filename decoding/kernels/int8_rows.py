@@ -64,7 +64,7 @@ def _scale_of(bits: Any) -> Any:
 
 
 @compiled()
-def _quantise(row: Any, bits: Any, steps: Any) -> Any:
+def quantise_row(row: Any, bits: Any, steps: Any) -> Any:
     """A row [in], whose bits are given too, in `steps` [in] of its scale, which is returned."""
     scale = _scale_of(bits)
     for c in range(len(row)):
@@ -82,7 +82,7 @@ def _quantise_rows(block: Any) -> None:
     scales = carray(block[3], count, np.float32)
     first, after = share_of(count)
     for row in range(first, after):
-        scales[row] = _quantise(rows[row], bits[row], steps[row])
+        scales[row] = quantise_row(rows[row], bits[row], steps[row])
     if after == count:
         steps[count] = 0
         steps[count, 0] = LARGEST
@@ -99,7 +99,7 @@ def _quantise_rows_to_bytes(block: Any) -> None:
     scales = carray(block[3], count, np.float32)
     first, after = share_of(count)
     for row in range(first, after):
-        scales[row] = _quantise(rows[row], bits[row], steps[row])
+        scales[row] = quantise_row(rows[row], bits[row], steps[row])
 
 
 @shared_loop()

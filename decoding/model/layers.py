@@ -140,10 +140,14 @@ PRECISIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where and in which precision modules are built."""
+    """Where and in which precision modules are built.
+
+    `takes_few_rows`: linear layers are given a few rows at a time, by which some are made quicker.
+    """
 
     device: torch.device
     precision: Precision
+    takes_few_rows: bool = False
 
     def put(self, tensor: Tensor) -> Tensor:
         """Any shape [..], contiguous there."""
@@ -153,7 +157,7 @@ class Placement:
 def make_linear(weight: Tensor, bias: Tensor | None, placement: Placement) -> Linear:
     """A linear layer of `weight` [out, in] for the placement's precision."""
     if placement.precision.is_quantised:
-        return Int8Linear(weight, bias)
+        return Int8Linear(weight, bias, takes_few_rows=placement.takes_few_rows)
     placed = placement.put(weight)
     make = PackedLinear if packs(placed) else FloatLinear
     return make(placed, None if bias is None else placement.put(bias))

@@ -7,7 +7,7 @@ Where text keys and values are kept is the caller's business (`KVCache`): no sta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -179,6 +179,7 @@ class TextDecoder:
     """Tokens and audio -> hidden states -> logits."""
 
     def __init__(self, state: State, dimensions: Dimensions, placement: Placement) -> None:
+        placement = replace(placement, takes_few_rows=True)
         index = state.get("decoder.token_index")
         rows = state["decoder.token_embedding.weight"]
         self._embedding = placement.put(rows)

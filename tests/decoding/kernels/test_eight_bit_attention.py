@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from decoding.kernels import eight_bit_attention
-from decoding.kernels.eight_bits import EightBits, to_eight_bits
+from decoding.kernels.eight_bits import EightBits, Pairs, to_eight_bits
 
 pytestmark = pytest.mark.instructions
 
@@ -21,20 +21,51 @@ def made_up(windows: int, queries: int, positions: int = POSITIONS) -> tuple[Ten
     return query, *torch.randn(2, windows, 3, positions, WIDTH)
 
 
+def kept(keys: Tensor, values: Tensor) -> list[EightBits]:
+    pairs = eight_bit_attention.pairs_of(keys.device, *keys.shape[2:])
+    return [to_eight_bits(one, how) for one, how in zip((keys, values), pairs, strict=True)]
+
+
 def attend(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    return eight_bit_attention.attend(query, to_eight_bits(keys), to_eight_bits(values))
+    return eight_bit_attention.attend(query, *kept(keys, values))
 
 
 def by_the_library(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    keys, values = (to_eight_bits(one).whole(torch.float32) for one in (keys, values))
+    query, keys, values = query.double(), *(one.whole(torch.float64) for one in kept(keys, values))
     return ((query @ keys.mT).softmax(-1) @ values).transpose(1, 2).flatten(2)
 
 
 @pytest.mark.parametrize("windows", [1, 3])
 @pytest.mark.parametrize("queries", [1, 4, 5, 6, 16])
 def test_same_as_the_library_with_what_they_stand_for(windows: int, queries: int):
+    """But for what 16 bits round of a query and of weights."""
     given = made_up(windows, queries)
-    assert torch.allclose(attend(*given), by_the_library(*given), atol=1e-5)
+    assert torch.allclose(attend(*given).double(), by_the_library(*given), atol=2e-3)
+
+
+def test_16_bits_round_less_than_8_by_far():
+    query, keys, values = made_up(2, 5)
+    exact = (query.double() @ keys.double().mT).softmax(-1) @ values.double()
+    of_eight_bits = by_the_library(query, keys, values)
+    rounded = (of_eight_bits - exact.transpose(1, 2).flatten(2)).norm()
+    assert (attend(query, keys, values) - of_eight_bits).norm() < rounded / 50
+
+
+@pytest.mark.parametrize("loudness", [0.0, 1e-4, 0.05])
+def test_equal_weights_do_not_overflow(loudness: float):
+    """Nothing is asked for: every position weighs the same, and all values are the largest."""
+    query, keys, values = made_up(1, 5)
+    query, values = query * loudness, values.abs() * 0 + 1
+    assert torch.allclose(attend(query, keys, values), torch.ones(1, 5, 3 * WIDTH), atol=1e-3)
+
+
+def test_one_position_may_have_all_the_weight():
+    query, keys, values = made_up(1, 5)
+    assert torch.allclose(
+        attend(query * 100, keys, values).double(),
+        by_the_library(query * 100, keys, values),
+        atol=2e-2,
+    )
 
 
 def test_neighbours_change_nothing():
@@ -48,12 +79,13 @@ def test_neighbours_change_nothing():
 def test_keys_may_lie_in_something_longer():
     """As a slot's do; scales too."""
     query, keys, values = made_up(3, 5)
-    few = [to_eight_bits(one) for one in (keys, values)]
+    few = kept(keys, values)
     whole = eight_bit_attention.attend(query, *few)
     apart = [
         EightBits(
             torch.stack([one.numbers, one.numbers], 1)[:, 1],
             torch.stack([one.scale, one.scale], 1)[:, 1],
+            one.pairs,
         )
         for one in few
     ]
@@ -72,13 +104,24 @@ def test_missing_numbers_keep_their_meaning():
 @pytest.mark.parametrize(
     ("query", "positions"),
     [
-        (torch.zeros(1, 1, 17, WIDTH), torch.zeros(1, 1, 8, WIDTH)),  # too many queries
-        (torch.zeros(1, 1, 2, 32), torch.zeros(1, 1, 8, 32)),  # another width
-        (torch.zeros(1, 1, 2, WIDTH), torch.zeros(1, 1, 6, WIDTH)),  # no whole parts
-        (torch.zeros(1, 1, WIDTH, 2).transpose(2, 3), torch.zeros(1, 1, 8, WIDTH)),
-        (torch.zeros(1, 1, 2, WIDTH).half(), torch.zeros(1, 1, 8, WIDTH)),
-        (torch.zeros(1, 1, 2, WIDTH, device="meta"), torch.zeros(1, 1, 8, WIDTH)),
+        (torch.zeros(1, 1, 17, WIDTH), torch.zeros(1, 1, 60, WIDTH)),  # too many queries
+        (torch.zeros(1, 1, 2, 32), torch.zeros(1, 1, 60, 32)),  # another width
+        (torch.zeros(1, 1, 2, WIDTH), torch.zeros(1, 1, 62, WIDTH)),  # no whole parts
+        (torch.zeros(1, 1, WIDTH, 2).transpose(2, 3), torch.zeros(1, 1, 60, WIDTH)),
+        (torch.zeros(1, 1, 2, WIDTH).half(), torch.zeros(1, 1, 60, WIDTH)),
+        (torch.zeros(1, 1, 2, WIDTH, device="meta"), torch.zeros(1, 1, 60, WIDTH)),
     ],
 )
 def test_what_is_left_to_others(query: Tensor, positions: Tensor):
+    assert not eight_bit_attention.supports(query, kept(positions, positions)[0])
+
+
+def test_keys_without_pairs_are_left_to_others():
+    query, positions = torch.zeros(1, 1, 2, WIDTH), torch.zeros(1, 1, 60, WIDTH)
+    assert eight_bit_attention.supports(query, kept(positions, positions)[0])
     assert not eight_bit_attention.supports(query, to_eight_bits(positions))
+
+
+def test_pairs_are_for_the_cpu_alone():
+    card = eight_bit_attention.pairs_of(torch.device("cuda"), POSITIONS, WIDTH)
+    assert card == (Pairs.NONE, Pairs.NONE)

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from decoding.kernels.eight_bits import to_eight_bits
+from decoding.kernels.eight_bits import Pairs, to_eight_bits
 from decoding.loading.loader import load_model
 from decoding.types import DecodingOptions
 from tests.decoding.decoding_alone import decode
@@ -35,6 +35,35 @@ def test_on_the_cpu_the_bits_are_those_of_pytorch(windows):
         found, expected = to_eight_bits(whole), to_eight_bits(whole.double())
         assert torch.equal(found.scale, expected.scale)
         assert torch.equal(found.numbers, expected.numbers)
+
+
+@pytest.mark.parametrize("pairs", [Pairs.CHANNELS, Pairs.POSITIONS])
+@pytest.mark.parametrize("positions", [60, 180])
+def test_pairs_are_the_same_numbers_elsewhere(pairs, positions):
+    whole = torch.randn(2, 3, positions, 64, generator=torch.Generator().manual_seed(positions))
+    plain, paired = to_eight_bits(whole), to_eight_bits(whole, pairs)
+    assert torch.equal(paired.scale, plain.scale)
+    assert torch.equal(paired.in_order(), plain.numbers)
+    assert not torch.equal(paired.numbers, plain.numbers)
+    assert torch.equal(paired.whole(torch.float32), plain.whole(torch.float32))
+
+
+def test_what_lies_in_pairs_lies_beside_each_other():
+    whole = torch.arange(120 * 64).view(1, 1, 120, 64).float().remainder(251) - 125
+    plain = to_eight_bits(whole).numbers[0, 0]
+    channels = to_eight_bits(whole, Pairs.CHANNELS).numbers.flatten()
+    assert channels[:2].tolist() == plain[0, :2].tolist()
+    assert channels[2:4].tolist() == plain[1, :2].tolist()
+    assert channels[120:122].tolist() == plain[0, 2:4].tolist()
+    assert channels[60 * 64 :][:2].tolist() == plain[60, :2].tolist()
+    positions = to_eight_bits(whole, Pairs.POSITIONS).numbers.flatten()
+    assert positions[:2].tolist() == plain[:2, 0].tolist()
+    assert positions[128:130].tolist() == plain[2:4, 0].tolist()
+
+
+def test_pairs_are_made_of_simple_tensors_alone():
+    with pytest.raises(ValueError, match="no pairs of"):
+        to_eight_bits(torch.zeros(1, 1, 60, 64, dtype=torch.float64), Pairs.CHANNELS)
 
 
 def test_what_is_no_number_has_no_scale():
