@@ -46,15 +46,15 @@ def pairs_of(device: torch.device, positions: int, width: int) -> tuple[Pairs, P
     return Pairs.CHANNELS, Pairs.POSITIONS
 
 
-def supports(query: Tensor, keys: EightBits) -> bool:
-    """Whether queries [w, h, q, 64] over keys [w, h, n, 64] are work for here."""
+def supports(query: Tensor, keys: EightBits, values: EightBits) -> bool:
+    """Whether queries [w, h, q, 64] over keys and values [w, h, n, 64] are work for here."""
     return (
         query.device.type == "cpu"
         and query.dtype == torch.float32
         and query.shape[2] <= MOST_QUERIES
         and query.stride(3) == 1
-        and keys.pairs is Pairs.CHANNELS
-        and keys.numbers.stride()[2:] == (WIDTH, 1)
+        and (keys.pairs, values.pairs) == (Pairs.CHANNELS, Pairs.POSITIONS)
+        and keys.numbers.stride()[2:] == values.numbers.stride()[2:] == (WIDTH, 1)
     )
 
 

@@ -146,10 +146,11 @@ class DecoderLayer:
         query = self.audio_query(normed).view(windows, count, self.heads, -1)
         query = query.transpose(1, 2).to(self.audio_dtype)
         if isinstance(audio, EightBitKeyValue):
-            if probe is None and eight_bit_attention.supports(query, audio.keys):
-                return self.audio_out(eight_bit_attention.attend(query, audio.keys, audio.values))
+            kept = audio.keys, audio.values
+            if probe is None and eight_bit_attention.supports(query, *kept):
+                return self.audio_out(eight_bit_attention.attend(query, *kept))
             if probe is None and step_attention.supports_unmasked(query):
-                attended = step_attention.attend_eight_bits(query, audio.keys, audio.values)
+                attended = step_attention.attend_eight_bits(query, *kept)
                 return self.audio_out(attended.to(normed.dtype))
             audio = audio.whole(query.dtype)
         if probe is None and beam_attention.supports_unmasked(query, audio[0]):

@@ -113,13 +113,15 @@ def test_missing_numbers_keep_their_meaning():
     ],
 )
 def test_what_is_left_to_others(query: Tensor, positions: Tensor):
-    assert not eight_bit_attention.supports(query, kept(positions, positions)[0])
+    assert not eight_bit_attention.supports(query, *kept(positions, positions))
 
 
-def test_keys_without_pairs_are_left_to_others():
+def test_what_lies_otherwise_is_left_to_others():
     query, positions = torch.zeros(1, 1, 2, WIDTH), torch.zeros(1, 1, 60, WIDTH)
-    assert eight_bit_attention.supports(query, kept(positions, positions)[0])
-    assert not eight_bit_attention.supports(query, to_eight_bits(positions))
+    assert eight_bit_attention.supports(query, *kept(positions, positions))
+    plain, (keys, values) = to_eight_bits(positions), kept(positions, positions)
+    assert not eight_bit_attention.supports(query, plain, values)
+    assert not eight_bit_attention.supports(query, keys, plain)
 
 
 def test_pairs_are_for_the_cpu_alone():
