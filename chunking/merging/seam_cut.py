@@ -19,7 +19,7 @@ from chunking.merging.disagreements import (
     overrules,
     word_boundary,
 )
-from chunking.merging.word_alignment import GUARD, TOLERANCE, Column, align, seconds_apart
+from chunking.merging.word_alignment import GUARD, TOLERANCE, Column, align
 from chunking.spans import clip
 from chunking.text.word_duration import extent, focus
 from chunking.text.word_keys import Unit, to_units
@@ -64,8 +64,8 @@ class Cut:
     @property
     def is_weak(self) -> bool:
         """One chance agreement among many disagreements is no anchor."""
-        lone = max(self.agreeing, self.run) < FEWEST_ANCHORS
-        return lone and self.disagreeing > self.tolerated
+        is_lone = max(self.agreeing, self.run) < FEWEST_ANCHORS
+        return is_lone and self.disagreeing > self.tolerated
 
 
 def join_at_seam(comparison: SeamComparison) -> JoinedSeam:
@@ -171,8 +171,15 @@ class _Path:
             time, pause = (end + start) / 2, max(start - end, 0.0)
         distance = (time - self._comparison.aim) / self._half
         score = run + PAUSE_WEIGHT * min(pause, PAUSE_LIMIT) - DISTANCE_WEIGHT * distance**2
-        counts = self._agreeing, self._disagreeing, self._tolerated
-        cut = Cut(left_stop, right_start, time, *counts, run)
+        cut = Cut(
+            left_stop,
+            right_start,
+            time,
+            agreeing=self._agreeing,
+            disagreeing=self._disagreeing,
+            tolerated=self._tolerated,
+            run=run,
+        )
         return (not cut.is_weak, score), cut
 
     def _is_inside(self, column: Column) -> bool:
@@ -183,10 +190,13 @@ class _Path:
         )
 
     def _is_at_once(self, column: Column) -> bool:
-        """Whether both sides have the word of `column` at about the same time."""
+        """Whether both sides begin or end the word of `column`, or have its middle, at about the
+        same time: before a pause an end may be late, behind one a start early."""
         assert column.left is not None  # it agrees
         assert column.right is not None
-        return seconds_apart(self._left[column.left], self._right[column.right]) <= AT_ONCE
+        left, right = self._left[column.left], self._right[column.right]
+        apart = (right.start - left.start, right.middle - left.middle, right.end - left.end)
+        return min(map(abs, apart)) <= AT_ONCE
 
     def _middle(self, column: Column) -> float:
         if column.left is not None:

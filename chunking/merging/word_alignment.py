@@ -98,17 +98,11 @@ def _gap(unit: Unit, overlap: Span, lacking: Span) -> float:
     return GAP_IN_GUARD if is_near_edge else GAP
 
 
-def seconds_apart(left: Unit, right: Unit, offset: float = 0.0) -> float:
-    """How far apart both times of a word are, where the right clock is ahead by `offset`."""
-    apart = abs(right.middle - left.middle - offset)
-    if apart <= TOLERANCE:
-        return apart
-    # The end of a word before a pause is often late and its start early: either may match.
-    return min(abs(right.start - left.start - offset), abs(right.end - left.end - offset))
-
-
 def _pair_cost(left: Unit, right: Unit, offset: float) -> float | None:
-    apart = seconds_apart(left, right, offset)
+    apart = abs(right.middle - left.middle - offset)
+    if apart > TOLERANCE:
+        # The end of a word before a pause is often late and its start early: either may match.
+        apart = min(abs(right.start - left.start - offset), abs(right.end - left.end - offset))
     if apart > FARTHEST_PAIR:
         return None
     timing = PAIR_PER_SECOND * apart + PAIR_PER_SQUARE_SECOND * apart**2

@@ -1,8 +1,8 @@
 """Attention of a few queries over sound of 8 bits, compiled: the beams of a decoding step.
 
 For float32 queries on the CPU, in whole numbers: a query is made 16 bits, and so are the weights of
-the positions, so that products are added up in pairs and sums are exact. What that rounds is some
-300 times less than what 8 bits round. As in decoding/kernels/beam_attention.py a window's figures
+the positions, so that products are added up in pairs and sums are exact. On speech that rounds a
+tenth at most of what 8 bits round. As in decoding/kernels/beam_attention.py a window's figures
 depend neither on the windows beside it nor on how many threads there are.
 """
 
@@ -33,13 +33,17 @@ from decoding.kernels.openmp import share_of, shared_loop
 from decoding.kernels.pair_products import ROWS_AT_ONCE, SUMS_AT_ONCE, add_to_sums
 from decoding.kernels.wide_vectors import take_wide_vectors
 
-_LARGEST = np.float32(2**15 - 1)  # of a query's numbers, and of weights
+_LARGEST = np.float32(2**15 - 2)  # of a query's numbers, and of weights: one more may be rounded up
 _SMALLEST = np.float32(1e-30)  # of a query that asks nothing
 _MOST_WEIGHT = np.float32(2**24)  # of all positions together: times 127 it is a number of 32 bits
+_GOLDEN = np.float32(0.618034)
 
 
 def pairs_of(device: torch.device, positions: int, width: int) -> tuple[Pairs, Pairs]:
-    """How keys and values [.., positions, width] are to be kept there for `attend`."""
+    """How keys and values [.., positions, width] are to be kept there for `attend`.
+
+    In no pairs where there are other numbers of them than Whisper's: these are read whole, slowly.
+    """
     fits = positions % POSITIONS_TOGETHER == 0 and width == WIDTH
     if device.type != "cpu" or not fits:
         return Pairs.NONE, Pairs.NONE
@@ -97,16 +101,28 @@ def _weigh(score: Any, step: Any, exact: Any) -> Any:
     return total
 
 
+@compiled()
+def _spread(offsets: Any) -> None:
+    """Offsets [n] from -1/2 to 1/2, neighbours far apart: multiples of the golden ratio."""
+    for at in range(len(offsets)):
+        offsets[at] = np.float32((at * _GOLDEN) % np.float32(1)) - np.float32(0.5)
+
+
 @compiled()  # no liberties: what is added is not to be left out
-def _round(exact: Any, factor: Any, few: Any) -> None:
-    """Numbers [n] times a factor as the nearest whole ones of 16 bits."""
+def _round(exact: Any, factor: Any, offsets: Any, few: Any) -> None:
+    """Numbers [n] times a factor as whole ones of 16 bits, some up and some down by offsets [n]:
+    of a thousand that are less than a half each, together as many are left as there were."""
     for at in range(len(exact)):
-        few[at] = (exact[at] * factor + ROUND) - ROUND
+        few[at] = (exact[at] * factor + offsets[at] + ROUND) - ROUND
 
 
 @compiled()
 def _score(asked: Any, keys: Any, scores: Any) -> None:
-    """Scores [q, n] of what is asked [q, 64] of keys in pairs of channels; q a multiple of 5."""
+    """Scores [q, n] of what is asked [q, 64] of keys in pairs of channels; q a multiple of 5.
+
+    A part of 60 positions is no multiple of what is added up at a time: the last ones begin
+    earlier, and what they share with those before is added up anew.
+    """
     scores[:] = 0
     step = 2 * POSITIONS_TOGETHER
     for one in range(0, len(asked), ROWS_AT_ONCE):
@@ -114,7 +130,7 @@ def _score(asked: Any, keys: Any, scores: Any) -> None:
         for part in range(0, scores.shape[1], POSITIONS_TOGETHER):
             for position in range(0, POSITIONS_TOGETHER, 2 * SUMS_AT_ONCE):
                 at = min(position, POSITIONS_TOGETHER - 2 * SUMS_AT_ONCE)
-                found[:, part + at : part + position] = 0  # of these the sums are there already
+                found[:, part + at : part + position] = 0
                 theirs = keys[part * WIDTH + 2 * at :]
                 add_to_sums(found, part + at, theirs, step, some, WIDTH // 2)
 
@@ -148,6 +164,8 @@ def _attend(block: Any) -> None:
     scores, sums = np.empty((rows, positions), np.int32), np.empty((rows, WIDTH), np.int32)
     weights, worth = np.zeros((rows, positions), np.int16), np.zeros(rows, np.float32)
     real, exact = np.empty(WIDTH, np.float32), np.empty(positions, np.float32)
+    offsets = np.empty(positions, np.float32)
+    _spread(offsets)
     first, after = share_of(windows * heads)
     for item in range(first, after):
         window = item // heads
@@ -166,7 +184,7 @@ def _attend(block: Any) -> None:
         for one in range(queries):
             total = _weigh(scores[one], steps[one], exact)
             factor = min(_LARGEST, _MOST_WEIGHT / total)
-            _round(exact, factor, weights[one])
+            _round(exact, factor, offsets, weights[one])
             worth[one] = np.float32(1) / (total * factor)
         # 3. the sum of the values
         start = window * values_place[0] + head * values_place[1]

@@ -66,7 +66,7 @@ def _multiply(block: Any) -> None:
     scale = carray(block[3], outputs, np.float32)
     bias = carray(block[4], outputs, np.float32)
     result = carray(block[5], (count, outputs), np.float32)
-    padded = -(-count // ROWS_AT_ONCE) * ROWS_AT_ONCE  # the last ones are nobody's
+    padded = -(-count // ROWS_AT_ONCE) * ROWS_AT_ONCE  # with rows of zeros
     steps, scales = np.zeros((padded, inputs), np.int16), np.empty(count, np.float32)
     sums = np.empty((padded, OUTPUTS_TOGETHER), np.int32)
     for row in range(count):

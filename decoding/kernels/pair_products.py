@@ -5,18 +5,19 @@ takes where it sees vectors multiplied and neighbours added, not where it has to
 loop by itself: there it multiplies 32 bits by 32, which is several times as slow. So a loop says
 vectors here: `Numbers`, `NUMBERS_AT_ONCE` whole numbers of 16 bits, and `Sums`, half as many of 32
 bits. Sums are exact, whatever the order, as long as they fit.
+
+Loops that are kept hold what they use from here: touch theirs too (decoding/kernels/compiled.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding
 import numba.core.config
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, models, register_model
 
 from decoding.kernels.compiled import compiled
@@ -69,23 +70,17 @@ class _SumsModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, declared, _SUMS)
 
 
-Generator = Callable[[Any, Any, Any, Any], Any]
-
-
 def _place(context: Any, builder: Any, signature: Any, arguments: Any, kind: ir.Type) -> Any:
     """Of the vector `kind` that begins at an array's element, its address."""
     array = context.make_array(signature.args[0])(context, builder, arguments[0])
     return builder.bitcast(builder.gep(array.data, [arguments[1]]), kind.as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def no_sums(typing_context: Any) -> Any:  # noqa: ARG001 - a port
-    """Zeros."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        return ir.Constant(_SUMS, None)
-
-    return _sums(), generate
+def _checked(array: Any, kind: Any) -> Any:
+    """An array's type, if it is of one dimension and this kind. Its numbers lie side by side."""
+    if not isinstance(array, types.Array) or array.ndim != 1 or array.dtype != kind:
+        raise TypingError(f"an array [n] of {kind}, not {array}")
+    return array
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -97,18 +92,7 @@ def load_bytes(typing_context: Any, array: Any, at: Any) -> Any:  # noqa: ARG001
         place = _place(context, builder, signature, arguments, kind)
         return builder.sext(builder.load(place, align=1), _NUMBERS)
 
-    return _numbers(array, types.intp), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def load_shorts(typing_context: Any, array: Any, at: Any) -> Any:  # noqa: ARG001 - a port
-    """The next numbers of an int16 array [n] from `at`."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, signature, arguments, _NUMBERS)
-        return builder.load(place, align=1)
-
-    return _numbers(array, types.intp), generate
+    return _numbers(_checked(array, types.int8), types.intp), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -123,7 +107,7 @@ def load_pair(typing_context: Any, array: Any, at: Any) -> Any:  # noqa: ARG001 
             builder.shuffle_vector(first, nothing, ir.Constant(_SUMS, None)), _NUMBERS
         )
 
-    return _numbers(array, types.intp), generate
+    return _numbers(_checked(array, types.int16), types.intp), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -152,7 +136,7 @@ def load_sums(typing_context: Any, array: Any, at: Any) -> Any:  # noqa: ARG001 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load(_place(context, builder, signature, arguments, _SUMS), align=1)
 
-    return _sums(array, types.intp), generate
+    return _sums(_checked(array, types.int32), types.intp), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -164,19 +148,7 @@ def store_sums(typing_context: Any, array: Any, at: Any, sums: Any) -> Any:  # n
         builder.store(arguments[2], place, align=1)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, _sums), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def sum_of(typing_context: Any, sums: Any) -> Any:  # noqa: ARG001 - a port
-    """All sums together, an int32."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        kind = ir.FunctionType(_INT, [_SUMS])
-        name = f"llvm.vector.reduce.add.v{SUMS_AT_ONCE}i32"
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
-
-    return types.int32(_sums), generate
+    return types.void(_checked(array, types.int32), types.intp, _sums), generate
 
 
 ROWS_AT_ONCE = 5  # the usual beams
@@ -187,7 +159,7 @@ def add_to_sums(sums: Any, to: int, numbers: Any, step: int, rows: Any, pairs: i
     """Add to int32 `sums` [5, n], 2 x `SUMS_AT_ONCE` of each from `to` on, what `pairs` pairs of
     int16 `rows` [5, m] are multiplied by int8 `numbers` [n].
 
-    The numbers for the first pair are the first of all, those for the next lie `step` behind.
+    The numbers for the first pair begin where `numbers` do, those for each next one `step` further.
     """
     take_wide_vectors()
     row0, row1, row2, row3, row4 = rows[0], rows[1], rows[2], rows[3], rows[4]

@@ -108,7 +108,9 @@ class DecoderLayer:
             output_projection(state, f"{block}.attn", placement),
             LayerNorm.load(state, f"{block}.cross_attn_ln", placement),
             make_linear(audio_weight[:size], audio_bias[:size], placement),
-            make_linear(audio_weight[size:], audio_bias[size:], placement),
+            make_linear(
+                audio_weight[size:], audio_bias[size:], replace(placement, takes_few_rows=False)
+            ),
             output_projection(state, f"{block}.cross_attn", placement),
             FeedForward.load(state, block, placement),
         )

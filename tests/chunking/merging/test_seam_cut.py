@@ -69,3 +69,24 @@ def test_what_the_second_detector_does_not_hear_contradicts_nobody() -> None:
     found = joined(left, right, evidence=(Span(29.6, 30.0),))
     assert (found.needs_repair, found.words) == (False, right)
     assert not joined(left, right, evidence=()).needs_repair
+
+
+@pytest.mark.parametrize(
+    ("hello", "is_asked"),
+    [
+        ((26.3, 26.6), False),
+        ((26.9, 27.2), True),  # two words perhaps: each side lost the other's
+        ((26.2, 27.9), False),  # its end is late, as before a pause
+        ((25.2, 26.5), False),  # its start is early
+    ],
+)
+def test_the_only_word_in_common_is_said_at_one_time(hello, is_asked: bool) -> None:
+    left = said(("hello", 26.2, 26.5), ("cat", 28.0, 28.3))
+    right = said(("hello", *hello), ("dog", 28.1, 28.4), window=1)
+    assert joined(left, right).needs_repair is is_asked
+
+
+def test_words_in_a_row_are_an_anchor_however_late_a_clock_is() -> None:
+    left = said(("hello", 26.2, 26.5), ("you", 26.5, 26.8), ("cat", 28.0, 28.3))
+    right = said(("hello", 26.9, 27.2), ("you", 27.2, 27.5), ("dog", 28.1, 28.4), window=1)
+    assert not joined(left, right).needs_repair

@@ -93,12 +93,41 @@ def test_keys_may_lie_in_something_longer():
     assert torch.equal(eight_bit_attention.attend(query, *apart), whole)
 
 
-def test_missing_numbers_keep_their_meaning():
-    query, keys, values = made_up(1, 2)
-    keys[0, 1, 5] = float("nan")
+@pytest.mark.parametrize("height", [8.0, 10.0, 11.0, 12.0])
+def test_many_small_weights_are_not_lost(height: float):
+    """One position stands out, and of all others each has less than a half of the least weight."""
+    query, keys, values = torch.zeros(1, 1, 5, WIDTH), *torch.zeros(2, 1, 1, POSITIONS, WIDTH)
+    query[..., 0], keys[0, 0, 700, 0] = height, 1.0
+    values[:] = 1.0
+    values[0, 0, 700] = -1.0
+    found, exact = attend(query, keys, values), by_the_library(query, keys, values)
+    assert (found - exact).abs().max() < 0.005
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("which", ["query", "keys", "values"])
+def test_what_is_no_number_spoils_its_own_head_alone(which: str, number: float):
+    query, keys, values = made_up(2, 2)
+    clean = attend(query, keys, values)
+    {"query": query, "keys": keys, "values": values}[which][0, 1, 1, 5] = number
     found = attend(query, keys, values)
-    assert found[..., WIDTH : 2 * WIDTH].isnan().all()
-    assert not found[..., :WIDTH].isnan().any()
+    assert found[0, 1, WIDTH : 2 * WIDTH].isnan().any()
+    assert torch.equal(found[1], clean[1])
+    assert torch.equal(found[..., :WIDTH], clean[..., :WIDTH])
+    assert torch.equal(found[..., 2 * WIDTH :], clean[..., 2 * WIDTH :])
+
+
+def test_threads_change_nothing():
+    given, before = made_up(3, 5), torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(attend(*given))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
 
 
 @pytest.mark.parametrize(

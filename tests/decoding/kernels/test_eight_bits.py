@@ -15,6 +15,8 @@ from tests.decoding.engine.test_batch import ONCE
 from tests.decoding.noise import noise
 from tests.decoding.small_models import random_model, save
 
+pytestmark = pytest.mark.instructions
+
 
 def test_every_number_is_the_nearest():
     whole = torch.randn(2, 3, 50, 64, generator=torch.Generator().manual_seed(1)) * 4
@@ -61,9 +63,20 @@ def test_what_lies_in_pairs_lies_beside_each_other():
     assert positions[128:130].tolist() == plain[2:4, 0].tolist()
 
 
-def test_pairs_are_made_of_simple_tensors_alone():
+@pytest.mark.parametrize("pairs", [Pairs.CHANNELS, Pairs.POSITIONS])
+@pytest.mark.parametrize(
+    "whole",
+    [
+        torch.zeros(1, 1, 60, 64, dtype=torch.float64),
+        torch.zeros(1, 1, 62, 64),
+        torch.zeros(1, 1, 60, 63),
+        torch.zeros(1, 60, 64),
+        torch.zeros(1, 1, 60, 64, device="meta"),
+    ],
+)
+def test_what_does_not_fit_is_not_paired(whole, pairs):
     with pytest.raises(ValueError, match="no pairs of"):
-        to_eight_bits(torch.zeros(1, 1, 60, 64, dtype=torch.float64), Pairs.CHANNELS)
+        to_eight_bits(whole, pairs)
 
 
 def test_what_is_no_number_has_no_scale():
