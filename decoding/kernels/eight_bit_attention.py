@@ -26,17 +26,17 @@ from decoding.kernels.beam_attention import (
     sizes_of,
 )
 from decoding.kernels.compiled import compiled
+from decoding.kernels.dither import spread
+from decoding.kernels.dot_products import PAIRED_SUMS, ROWS, add_pairs
 from decoding.kernels.eight_bits import POSITIONS_TOGETHER, EightBits, Pairs
 from decoding.kernels.exp import exponential
 from decoding.kernels.float_bits import MAGNITUDE, ROUND
 from decoding.kernels.openmp import share_of, shared_loop
-from decoding.kernels.pair_products import ROWS_AT_ONCE, SUMS_AT_ONCE, add_to_sums
 from decoding.kernels.wide_vectors import take_wide_vectors
 
 _LARGEST = np.float32(2**15 - 2)  # of a query's numbers, and of weights: one more may be rounded up
 _SMALLEST = np.float32(1e-30)  # of a query that asks nothing
 _MOST_WEIGHT = np.float32(2**24)  # of all positions together: times 127 it is a number of 32 bits
-_GOLDEN = np.float32(0.618034)
 
 
 def pairs_of(device: torch.device, positions: int, width: int) -> tuple[Pairs, Pairs]:
@@ -101,13 +101,6 @@ def _weigh(score: Any, step: Any, exact: Any) -> Any:
     return total
 
 
-@compiled()
-def _spread(offsets: Any) -> None:
-    """Offsets [n] from -1/2 to 1/2, neighbours far apart: multiples of the golden ratio."""
-    for at in range(len(offsets)):
-        offsets[at] = np.float32((at * _GOLDEN) % np.float32(1)) - np.float32(0.5)
-
-
 @compiled()  # no liberties: what is added is not to be left out
 def _round(exact: Any, factor: Any, offsets: Any, few: Any) -> None:
     """Numbers [n] times a factor as whole ones of 16 bits, some up and some down by offsets [n]:
@@ -125,26 +118,26 @@ def _score(asked: Any, keys: Any, scores: Any) -> None:
     """
     scores[:] = 0
     step = 2 * POSITIONS_TOGETHER
-    for one in range(0, len(asked), ROWS_AT_ONCE):
-        some, found = asked[one : one + ROWS_AT_ONCE], scores[one : one + ROWS_AT_ONCE]
+    for one in range(0, len(asked), ROWS):
+        some, found = asked[one : one + ROWS], scores[one : one + ROWS]
         for part in range(0, scores.shape[1], POSITIONS_TOGETHER):
-            for position in range(0, POSITIONS_TOGETHER, 2 * SUMS_AT_ONCE):
-                at = min(position, POSITIONS_TOGETHER - 2 * SUMS_AT_ONCE)
+            for position in range(0, POSITIONS_TOGETHER, PAIRED_SUMS):
+                at = min(position, POSITIONS_TOGETHER - PAIRED_SUMS)
                 found[:, part + at : part + position] = 0
                 theirs = keys[part * WIDTH + 2 * at :]
-                add_to_sums(found, part + at, theirs, step, some, WIDTH // 2)
+                add_pairs(found, part + at, theirs, step, some, WIDTH // 2)
 
 
 @compiled()
 def _sum(weights: Any, values: Any, sums: Any) -> None:
     """Sums [q, 64] by their weights [q, n] of values in pairs of positions; q a multiple of 5."""
     sums[:] = 0
-    for one in range(0, len(weights), ROWS_AT_ONCE):
-        some, found = weights[one : one + ROWS_AT_ONCE], sums[one : one + ROWS_AT_ONCE]
+    for one in range(0, len(weights), ROWS):
+        some, found = weights[one : one + ROWS], sums[one : one + ROWS]
         for part in range(0, weights.shape[1], POSITIONS_TOGETHER):
-            for c in range(0, WIDTH, 2 * SUMS_AT_ONCE):
+            for c in range(0, WIDTH, PAIRED_SUMS):
                 theirs = values[part * WIDTH + 2 * c :]
-                add_to_sums(found, c, theirs, 2 * WIDTH, some[:, part:], POSITIONS_TOGETHER // 2)
+                add_pairs(found, c, theirs, 2 * WIDTH, some[:, part:], POSITIONS_TOGETHER // 2)
 
 
 @shared_loop(fastmath=FASTMATH)
@@ -159,13 +152,13 @@ def _attend(block: Any) -> None:
     key_scales = carray(block[4], (windows, heads, WIDTH), np.float32)
     value_scales = carray(block[5], (windows, heads, WIDTH), np.float32)
     read = carray(block[6], (windows, queries, heads, WIDTH), np.float32)
-    rows = -(-queries // ROWS_AT_ONCE) * ROWS_AT_ONCE  # the last ones may be of nobody
+    rows = -(-queries // ROWS) * ROWS  # the last ones may be of nobody
     asked, steps = np.zeros((rows, WIDTH), np.int16), np.zeros(rows, np.float32)
     scores, sums = np.empty((rows, positions), np.int32), np.empty((rows, WIDTH), np.int32)
     weights, worth = np.zeros((rows, positions), np.int16), np.zeros(rows, np.float32)
     real, exact = np.empty(WIDTH, np.float32), np.empty(positions, np.float32)
     offsets = np.empty(positions, np.float32)
-    _spread(offsets)
+    spread(offsets)
     first, after = share_of(windows * heads)
     for item in range(first, after):
         window = item // heads

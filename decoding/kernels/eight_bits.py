@@ -33,7 +33,7 @@ class Pairs(IntEnum):
 
     Two channels of `POSITIONS_TOGETHER`, part by part, [n / 60, d / 2, 60, 2], or two positions in
     all channels, [n / 2, d, 2]: so that products are added up in pairs, many sums at a time
-    (decoding/kernels/pair_products.py). Or none, [n, d].
+    (decoding/kernels/dot_products.py). Or none, [n, d].
     """
 
     NONE = 0

@@ -46,3 +46,21 @@ def exponential(x: Any) -> Any:
     power = bits.view(np.float32)
     result = (p * y * y + y + np.float32(1)) * power
     return np.float32(0) if x < LEAST else result
+
+
+_LEAST_OCTAVES = np.float32(-64.0)
+# 2 to the y as a polynomial, the last first, between -1/2 and 1/2: least squares, the largest
+# differences weighed most until all were as large
+_D3, _D2, _D1, _D0 = (np.float32(d) for d in (0.05517121, 0.24261027, 0.69326098, 0.99992813))
+
+
+@compiled(fastmath={"contract"})
+def rough_power(x: Any) -> Any:
+    """2 to the x, within 0.01 %, of a float32 that is not above 127; below -64 as there. For what
+    is rounded to 8 bits. Of NaN it is any number."""
+    bounded = _LEAST_OCTAVES if x < _LEAST_OCTAVES else x
+    shifted = np.float32(bounded + ROUND)
+    y = bounded - (shifted - ROUND)
+    p = ((_D3 * y + _D2) * y + _D1) * y + _D0
+    bits = np.int32((shifted.view(np.int32) << _MANTISSA) + _ONE)
+    return p * bits.view(np.float32)

@@ -20,7 +20,9 @@ from typing import Any, Final, Protocol
 import torch
 from torch import Tensor
 
-from decoding.kernels import int8_few_rows
+from decoding.kernels.dot_products import MULTIPLIES_QUADS
+from decoding.kernels.int8_pairs import PairsWeight
+from decoding.kernels.int8_quads import QuadsWeight
 from decoding.kernels.int8_rows import (
     LARGEST,
     SMALLEST_SCALE,
@@ -34,6 +36,9 @@ ROWS_AT_ONCE = 250  # what is written between two products stays in the core's o
 X86 = ("x86_64", "AMD64")
 PACKED_BYTES = 1_000_000  # weights from this size do not stay in the cache between two tokens
 SLOWER_THAN_ANY_NOISE = 20
+MOST_WEIGHTS = 1_500_000  # of larger ones, calls are a small part of a step, and two take memory
+MOST_PAIRED_ROWS = 10
+MOST_ROWS_BESIDE_TILES = 40
 
 
 class Routine(Enum):
@@ -42,6 +47,8 @@ class Routine(Enum):
     PLAIN = "plain"
     PACKED = "packed"
     TILED = "tiled"
+    PAIRS = "pairs"
+    QUADS = "quads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Kind:
 class Int8Linear:
     """x [..., in] -> [..., out] in x's type, with weights kept as int8.
 
-    `takes_few_rows`: small weights are kept a second time for steps of a few rows.
+    `takes_few_rows`: small weights are kept a second time for steps of a few rows, if that pays.
     """
 
     def __init__(
@@ -64,99 +71,101 @@ class Int8Linear:
         whole = weight.float()
         kind = kind_for(whole)
         scale = scale_of(whole, kind.largest)
-        few = quantise(whole, scale).to(torch.int8), scale[:, 0]
-        self._product = PRODUCTS[kind.routine](*few)
-        is_wanted = takes_few_rows and int8_few_rows.supports(whole)
-        self._for_few_rows = int8_few_rows.FewRowsWeight(*few) if is_wanted else None
-        self._bias = torch.zeros(len(whole)) if bias is None else bias.float().contiguous()
+        added = torch.zeros(len(whole)) if bias is None else bias.float().contiguous()
+        given = quantise(whole, scale).to(torch.int8), scale[:, 0].contiguous(), added
         self._outputs, self._inputs = whole.shape
+        self._weight = WEIGHTS[kind.routine](*given)
+        beside = few_rows_beside(kind.routine, whole) if takes_few_rows else None
+        self._for_few_rows = None if beside is None else WEIGHTS[beside.routine](*given)
+        self._few = 0 if beside is None else beside.most_rows * self._inputs
 
     def __call__(self, x: Tensor) -> Tensor:
         """A step has so many of these that each call around the product counts."""
         whole = x.float()
         result = whole.new_empty(*x.shape[:-1], self._outputs)
-        most = int8_few_rows.MOST_ROWS * self._inputs
-        if self._for_few_rows is not None and whole.numel() <= most:
-            self._for_few_rows.multiply(whole, self._bias, result)
+        if self._for_few_rows is not None and whole.numel() <= self._few:
+            self._for_few_rows.multiply(whole, result)
         elif whole.numel() <= ROWS_AT_ONCE * self._inputs:
-            self._multiply(whole, result)
+            self._weight.multiply(whole, result)
         else:
             rows, results = whole.reshape(-1, self._inputs), result.view(-1, self._outputs)
             for at in range(0, len(rows), ROWS_AT_ONCE):
-                self._multiply(rows[at : at + ROWS_AT_ONCE], results[at : at + ROWS_AT_ONCE])
+                some = slice(at, at + ROWS_AT_ONCE)
+                self._weight.multiply(rows[some], results[some])
         return result if x.dtype == result.dtype else result.to(x.dtype)
 
-    def _multiply(self, rows: Tensor, result: Tensor) -> None:
-        products, scales = self._product(rows)
+
+class Weight(Protocol):
+    """Whole numbers [out, in] of 8 bits that times a scale [out] are a layer's weight, and its bias
+    [out]."""
+
+    def multiply(self, rows: Tensor, result: Tensor) -> None:
+        """result [.., out] = float32 rows [.., in], in steps of their scales, by the weight, and
+        the bias added."""
+
+
+class PlainWeight:
+    """A `Weight` as it is, [out, in]: quick where it is small."""
+
+    def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor) -> None:
+        self._weight = weight.t()  # [in, out], not moved in memory
+        self._scale, self._bias = scale, bias
+
+    def multiply(self, rows: Tensor, result: Tensor) -> None:
+        steps, scales = quantise_rows_to_bytes(rows)
+        products = torch._int_mm(steps, self._weight).float().mul_(self._scale)
         dequantise_rows(products, scales, self._bias, result)
 
 
-class Product(Protocol):
-    """Real rows [.., in], n of them, as whole numbers times weights [out, in]: the products [n or
-    more, out] in steps of the rows' scales, and these scales [n]."""
-
-    def __call__(self, rows: Tensor) -> tuple[Tensor, Tensor]: ...
-
-
-class PlainProduct:
-    """A `Product` of weights as they are, [out, in]: quick where they are small."""
-
-    def __init__(self, weight: Tensor, scale: Tensor) -> None:
-        self._weight = weight.t()  # [in, out], not moved in memory
-        self._scale = scale
-
-    def __call__(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        steps, scales = quantise_rows_to_bytes(rows)
-        return torch._int_mm(steps, self._weight).float().mul_(self._scale), scales
-
-
-class PackedProduct:
-    """The same of weights [out, in] that are laid out for being read once, as the vocabulary's are.
+class PackedWeight:
+    """A `Weight` that is laid out for being read once, as the vocabulary's are.
 
     The routine finds a scale and an offset for all rows from their least and greatest numbers. The
     row with both ends of the range, below, makes them 1 and 128 always: nothing is lost. What is
     made of that row is left below the products, which are [n + 1, out].
     """
 
-    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+    def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor) -> None:
         with warnings.catch_warnings():  # it is to be replaced in PyTorch; until then it is ours
             warnings.simplefilter("ignore", UserWarning)
             offsets = torch.zeros(len(scale), dtype=torch.int64)
             whole = torch._make_per_channel_quantized_tensor(weight, scale, offsets, 0)
             self._packed: Any = torch.ops.quantized.linear_prepack(whole, None)
+        self._bias = bias
         self._multiply: Any = torch.ops.quantized.linear_dynamic.default
 
-    def __call__(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def multiply(self, rows: Tensor, result: Tensor) -> None:
         steps, scales = quantise_rows(rows)
-        product: Tensor = self._multiply(steps, self._packed, False)
-        return product, scales
+        dequantise_rows(self._multiply(steps, self._packed, False), scales, self._bias, result)
 
 
-class TiledProduct:
-    """The same by oneDNN, of weights [out, in] laid out for a processor that multiplies tiles of
-    signed bytes (AMX): up to three times as quick there as the others."""
+class TiledWeight:
+    """A `Weight` laid out for a processor that multiplies tiles of signed bytes (AMX), by oneDNN:
+    up to three times as quick there as the others."""
 
-    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+    def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor) -> None:
         self._packed = torch.ops.onednn.qlinear_prepack(weight, None)
-        self._scale = scale.contiguous()
+        self._scale, self._bias = scale, bias
         self._offsets = torch.zeros(len(scale), dtype=torch.int32)
         self._multiply: Any = torch.ops.onednn.qlinear_pointwise.default
 
-    def __call__(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def multiply(self, rows: Tensor, result: Tensor) -> None:
         steps, scales = quantise_rows_to_bytes(rows)
         # a step is worth one and zero is zero; no bias, the sums in weights' steps, nothing after
-        product: Tensor = self._multiply(
+        products = self._multiply(
             *(steps, 1.0, 0),
             *(self._packed, self._scale, self._offsets, None),
             *(1.0, 0, torch.float32, "none", [], ""),
         )
-        return product, scales
+        dequantise_rows(products, scales, self._bias, result)
 
 
-PRODUCTS: Final[dict[Routine, Callable[[Tensor, Tensor], Product]]] = {
-    Routine.PLAIN: PlainProduct,
-    Routine.PACKED: PackedProduct,
-    Routine.TILED: TiledProduct,
+WEIGHTS: Final[dict[Routine, Callable[[Tensor, Tensor, Tensor], Weight]]] = {
+    Routine.PLAIN: PlainWeight,
+    Routine.PACKED: PackedWeight,
+    Routine.TILED: TiledWeight,
+    Routine.PAIRS: PairsWeight,
+    Routine.QUADS: QuadsWeight,
 }
 
 
@@ -176,12 +185,36 @@ def kind_for(weight: Tensor) -> Kind:
         return Kind(LARGEST, Routine.PLAIN)
     if has_tiles():
         return Kind(LARGEST, Routine.TILED)
+    if takes_quads():
+        return Kind(LARGEST, Routine.QUADS)
     if has_vnni():
         is_large = weight.numel() >= PACKED_BYTES
         return Kind(LARGEST, Routine.PACKED if is_large else Routine.PLAIN)
     if platform.machine() in X86:  # there the plain routine has no instructions of its own
         return Kind(LARGEST_WITHOUT_VNNI, Routine.PACKED)
     return Kind(LARGEST, Routine.PLAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class FewRows:
+    """By which routine up to `most_rows` rows are multiplied more quickly than by the usual one."""
+
+    routine: Routine
+    most_rows: int
+
+
+def few_rows_beside(routine: Routine, weight: Tensor) -> FewRows | None:
+    """For a few rows by a weight [out, in], the routine to be kept beside its own."""
+    if routine is Routine.QUADS or weight.numel() > MOST_WEIGHTS:
+        return None
+    if has_vnni() and MULTIPLIES_QUADS:
+        return FewRows(Routine.QUADS, MOST_ROWS_BESIDE_TILES)
+    return FewRows(Routine.PAIRS, MOST_PAIRED_ROWS) if weight.shape[1] % 2 == 0 else None
+
+
+def takes_quads() -> bool:
+    """Whether bytes are multiplied by loops of our own, in fours, and not by a library."""
+    return has_vnni() and MULTIPLIES_QUADS and not has_tiles()
 
 
 @cache
@@ -205,21 +238,22 @@ def multiplies_tiles() -> bool:
     """Whether oneDNN's product of signed bytes is quick. Held to older instructions it is a loop
     that takes a thousand times as long as the plain one; its numbers are the same, so that no word
     depends on this clock."""
-    rows = torch.ones(16, 512)
+    rows, weight = torch.ones(16, 512), torch.ones(512, 512, dtype=torch.int8)
     plain, tiled = (
-        _seconds(PRODUCTS[one](torch.ones(512, 512, dtype=torch.int8), torch.ones(512)), rows)
+        _seconds(WEIGHTS[one](weight, torch.ones(512), torch.zeros(512)), rows)
         for one in (Routine.PLAIN, Routine.TILED)
     )
     return tiled < SLOWER_THAN_ANY_NOISE * plain
 
 
-def _seconds(product: Product, rows: Tensor) -> float:
+def _seconds(weight: Weight, rows: Tensor) -> float:
     """The least of a few, after one that loads what it needs."""
-    product(rows)
+    result = torch.empty_like(rows)
+    weight.multiply(rows, result)
     found = []
     for _ in range(3):
         start = time.perf_counter()
-        product(rows)
+        weight.multiply(rows, result)
         found.append(time.perf_counter() - start)
     return min(found)
 

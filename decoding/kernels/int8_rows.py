@@ -16,6 +16,7 @@ from torch import Tensor
 from decoding.kernels.compiled import compiled
 from decoding.kernels.float_bits import MAGNITUDE, ROUND
 from decoding.kernels.openmp import share_of, shared_loop
+from decoding.kernels.wide_vectors import take_wide_vectors
 
 LARGEST = 127  # symmetric: -128 is not used
 SMALLEST_SCALE = 1e-12  # of a row of zeros
@@ -59,7 +60,7 @@ def _scale_of(bits: Any) -> Any:
     compared many at a time; NaN is above all others and stays what it is."""
     most = np.int32(0)
     for c in range(len(bits)):
-        most = max(most, bits[c] & MAGNITUDE)
+        most = max(most, np.int32(bits[c] & MAGNITUDE))
     return max(np.int32(most).view(np.float32) * _STEP, _FLOOR)
 
 
@@ -74,6 +75,7 @@ def quantise_row(row: Any, bits: Any, steps: Any) -> Any:
 
 @shared_loop()
 def _quantise_rows(block: Any) -> None:
+    take_wide_vectors()
     sizes = carray(block[0], 2, np.int64)
     count, width = sizes[0], sizes[1]
     rows = carray(block[1], (count, width), np.float32)
@@ -91,6 +93,7 @@ def _quantise_rows(block: Any) -> None:
 
 @shared_loop()
 def _quantise_rows_to_bytes(block: Any) -> None:
+    take_wide_vectors()
     sizes = carray(block[0], 2, np.int64)
     count, width = sizes[0], sizes[1]
     rows = carray(block[1], (count, width), np.float32)
@@ -104,6 +107,7 @@ def _quantise_rows_to_bytes(block: Any) -> None:
 
 @shared_loop()
 def _dequantise_rows(block: Any) -> None:
+    take_wide_vectors()
     sizes = carray(block[0], 2, np.int64)
     count, width = sizes[0], sizes[1]
     products = carray(block[1], (count, width), np.float32)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from decoding.model.dimensions import Dimensions
-from decoding.model.encoder_attention import attend
+from decoding.model.encoder_attention import Attention, attention_for
 from decoding.model.layers import (
     FeedForward,
     LayerNorm,
@@ -27,7 +27,7 @@ class EncoderLayer:
     """One residual block: [w, frames, d] -> [w, frames, d]."""
 
     heads: int
-    attention_dtype: torch.dtype
+    attention: Attention
     norm: LayerNorm
     query_key_value: Linear
     out: Linear
@@ -40,7 +40,7 @@ class EncoderLayer:
         merged = merged_query_key_value(state, f"{block}.attn", width)
         return cls(
             heads,
-            placement.precision.attention_dtype,
+            attention_for(placement.precision, width),
             LayerNorm.load(state, f"{block}.attn_ln", placement),
             make_linear(*merged, placement),
             output_projection(state, f"{block}.attn", placement),
@@ -49,10 +49,8 @@ class EncoderLayer:
 
     def __call__(self, x: Tensor) -> Tensor:
         windows, frames, _ = x.shape
-        merged = self.query_key_value(self.norm(x)).to(self.attention_dtype)
-        merged = merged.view(windows, frames, 3, self.heads, -1)
-        query, key, value = merged.permute(2, 0, 3, 1, 4)
-        x = x + self.out(attend(query, key, value).to(x.dtype))
+        merged = self.query_key_value(self.norm(x)).view(windows, frames, 3, self.heads, -1)
+        x = x + self.out(self.attention(merged).to(x.dtype))
         return self.feed_forward(x)
 
 

@@ -5,13 +5,33 @@ No masks and no caches: the decoder's attention is in decoding/model/text_decode
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from decoding.kernels.int8_linear import has_tiles
+from decoding.kernels import int8_attention
+from decoding.kernels.int8_linear import has_tiles, takes_quads
+from decoding.model.layers import Precision
 
 ROWS_AT_ONCE = 250  # queries; their scores stay in the core's own cache
+
+
+Attention = Callable[[Tensor], Tensor]
+"""Queries, keys and values [w, n, 3, heads, width] in one, the scale folded into the queries ->
+[w, n, heads x width]."""
+
+
+def attention_for(precision: Precision, width: int) -> Attention:
+    """The encoder's attention in a precision, for heads of a width."""
+    if precision.is_quantised and takes_quads() and width == int8_attention.WIDTH:
+        return int8_attention.attend
+
+    def attend_to(merged: Tensor) -> Tensor:
+        return attend(*merged.to(precision.attention_dtype).permute(2, 0, 3, 1, 4))
+
+    return attend_to
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

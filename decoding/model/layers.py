@@ -96,7 +96,8 @@ class Precision:
 
     `attention_dtype`: what the encoder's attention and convolutions are computed in. `audio_dtype`:
     what the decoder's attention over the sound is computed in. `is_quantised`: linear layers have
-    8-bit weights, and the sound's keys and values are kept in 8 bits.
+    8-bit weights, the sound's keys and values are kept in 8 bits, and the encoder's attention has
+    them where that is quicker (decoding/model/encoder_attention.py).
     """
 
     name: str

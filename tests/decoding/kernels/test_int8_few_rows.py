@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from decoding.kernels import int8_few_rows
-from decoding.kernels.int8_few_rows import MOST_ROWS, MOST_WEIGHTS
-from decoding.kernels.int8_linear import Int8Linear
+from decoding.kernels.int8_linear import MOST_ROWS_BESIDE_TILES, Int8Linear
 
 pytestmark = pytest.mark.instructions
 
@@ -25,7 +23,7 @@ def test_few_rows_give_the_bits_of_many(rows: int, outputs: int, inputs: int) ->
     own, library = both(outputs, inputs)
     x = torch.randn(1, rows, inputs) * 3
     assert torch.equal(own(x), library(x))
-    many = torch.cat([x, torch.randn(1, MOST_ROWS, inputs)], 1)
+    many = torch.cat([x, torch.randn(1, MOST_ROWS_BESIDE_TILES, inputs)], 1)
     assert torch.equal(own(many)[:, :rows], own(x))
 
 
@@ -54,11 +52,3 @@ def test_threads_change_nothing(threads: int) -> None:
         assert torch.equal(own(x), library(x))
     finally:
         torch.set_num_threads(before)
-
-
-@pytest.mark.parametrize(
-    ("shape", "is_kept"),
-    [((64, 64), True), ((64, 63), False), ((MOST_WEIGHTS // 64 + 1, 64), False)],
-)
-def test_large_and_odd_weights_are_kept_once(shape: tuple[int, int], is_kept: bool) -> None:
-    assert int8_few_rows.supports(torch.empty(shape)) is is_kept

@@ -5,16 +5,18 @@ import torch
 import torch.nn.functional as F
 
 from decoding.kernels import int8_linear
+from decoding.kernels.dot_products import MULTIPLIES_QUADS
 from decoding.kernels.int8_linear import (
     LARGEST,
     LARGEST_WITHOUT_VNNI,
+    MOST_WEIGHTS,
+    WEIGHTS,
+    FewRows,
     Int8Linear,
     Kind,
-    PackedProduct,
-    PlainProduct,
     Routine,
-    TiledProduct,
     adds_in_32_bits,
+    few_rows_beside,
     has_tiles,
     has_vnni,
     kind_for,
@@ -70,9 +72,17 @@ def test_a_row_is_the_same_in_any_company(dtype: torch.dtype) -> None:
         assert torch.equal(linear(x[start:stop]), together[start:stop])
 
 
-def routines() -> list[type]:
+def routines() -> list[Routine]:
     """Those that are exact on this processor."""
-    return [PlainProduct, PackedProduct, *([TiledProduct] if has_tiles() else [])]
+    tiled = [Routine.TILED] if has_tiles() else []
+    quads = [Routine.QUADS] if MULTIPLIES_QUADS else []
+    return [Routine.PLAIN, Routine.PACKED, Routine.PAIRS, *tiled, *quads]
+
+
+def product(routine: Routine, rows: torch.Tensor, *given: torch.Tensor) -> torch.Tensor:
+    result = torch.empty(len(rows), len(given[0]))
+    WEIGHTS[routine](*given).multiply(rows, result)
+    return result
 
 
 @pytest.mark.parametrize("rows", [1, 5, 40, 250])
@@ -81,14 +91,12 @@ def test_all_routines_give_the_same_bits(rows: int, inputs: int) -> None:
     """Which one is taken may hang on a clock: no word does."""
     largest = kind_for(torch.empty(1000, 1000)).largest
     weight = torch.randint(-largest, largest + 1, (1000, inputs), dtype=torch.int8)
-    scale = torch.rand(1000) + 0.01
+    scale, bias = torch.rand(1000) + 0.01, torch.randn(1000)
     x = torch.randint(-LARGEST, LARGEST + 1, (rows, inputs)).float()
     x[:, 0] = LARGEST  # so that a step is worth one
-    exact = x.double().matmul(weight.double().t()).float() * scale
+    exact = x.double().matmul(weight.double().t()).float() * scale + bias
     for routine in routines():
-        products, scales = routine(weight, scale)(x)
-        assert torch.equal(products[:rows], exact), routine
-        assert torch.equal(scales, torch.ones(rows)), routine
+        assert torch.equal(product(routine, x, weight, scale, bias), exact), routine
 
 
 @pytest.mark.parametrize("width", [2, 64, 83])
@@ -122,38 +130,48 @@ def test_no_sum_overflows() -> None:
     rows = torch.tensor([1.0, -1.0])[:, None].expand(2, 256) * LARGEST
     wanted = rows.double().matmul(weight.double().t()).float()
     for routine in routines():
-        products, _ = routine(weight.contiguous(), torch.ones(2))(rows)
-        assert torch.equal(products[:2], wanted), routine
+        given = weight.contiguous(), torch.ones(2), torch.zeros(2)
+        assert torch.equal(product(routine, rows, *given), wanted), routine
 
 
 @pytest.mark.parametrize(
-    ("machine", "has_vnni", "has_tiles", "small", "large"),
+    ("machine", "instructions", "small", "large", "few"),
     [
-        ("x86_64", True, True, Kind(LARGEST, Routine.TILED), Kind(LARGEST, Routine.TILED)),
-        ("x86_64", True, False, Kind(LARGEST, Routine.PLAIN), Kind(LARGEST, Routine.PACKED)),
-        (
-            "x86_64",
-            False,
-            False,
-            Kind(LARGEST_WITHOUT_VNNI, Routine.PACKED),
-            Kind(LARGEST_WITHOUT_VNNI, Routine.PACKED),
-        ),
-        ("aarch64", False, False, Kind(LARGEST, Routine.PLAIN), Kind(LARGEST, Routine.PLAIN)),
+        ("x86_64", "vnni tiles quads", "tiled", "tiled", FewRows(Routine.QUADS, 40)),
+        ("x86_64", "vnni quads", "quads", "quads", None),
+        ("x86_64", "vnni", "plain", "packed", FewRows(Routine.PAIRS, 10)),
+        ("x86_64", "quads", "packed", "packed", FewRows(Routine.PAIRS, 10)),  # held to older ones
+        ("x86_64", "", "packed", "packed", FewRows(Routine.PAIRS, 10)),
+        ("aarch64", "", "plain", "plain", FewRows(Routine.PAIRS, 10)),
     ],
 )
 def test_way_of_each_processor(
     monkeypatch: pytest.MonkeyPatch,
     machine: str,
-    has_vnni: bool,
-    has_tiles: bool,
-    small: Kind,
-    large: Kind,
+    instructions: str,
+    small: str,
+    large: str,
+    few: FewRows | None,
 ) -> None:
     monkeypatch.setattr(int8_linear.platform, "machine", lambda: machine)
-    monkeypatch.setattr(int8_linear, "has_vnni", lambda: has_vnni)
-    monkeypatch.setattr(int8_linear, "has_tiles", lambda: has_tiles)
-    assert kind_for(torch.empty(10, 10)) == small
-    assert kind_for(torch.empty(1000, 1000)) == large
+    monkeypatch.setattr(int8_linear, "has_vnni", lambda: "vnni" in instructions)
+    monkeypatch.setattr(int8_linear, "has_tiles", lambda: "tiles" in instructions)
+    monkeypatch.setattr(int8_linear, "MULTIPLIES_QUADS", "quads" in instructions)
+    has_older = machine == "x86_64" and "vnni" not in instructions
+    largest = LARGEST_WITHOUT_VNNI if has_older else LARGEST
+    assert kind_for(torch.empty(10, 10)) == Kind(largest, Routine(small))
+    assert kind_for(torch.empty(1000, 1000)) == Kind(largest, Routine(large))
+    assert few_rows_beside(Routine(small), torch.empty(10, 10)) == few
+
+
+def test_what_is_large_or_odd_is_kept_once() -> None:
+    assert few_rows_beside(Routine.TILED, torch.empty(MOST_WEIGHTS // 64, 64)) is not None
+    assert few_rows_beside(Routine.TILED, torch.empty(MOST_WEIGHTS // 64 + 1, 64)) is None
+
+
+def test_pairs_are_of_even_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(int8_linear, "has_vnni", lambda: False)
+    assert few_rows_beside(Routine.PACKED, torch.empty(64, 63)) is None
 
 
 def test_tiles_are_left_where_they_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,95 @@
+"""Products with weights of 8 bits, compiled, for processors that add up fours of bytes (VNNI).
+
+Rows are made whole numbers, multiplied, and made real again by one call. Weights lie as they are
+read: `QUAD_SUMS` outputs, four inputs after the other. A library's product of bytes took longer for
+any number of rows that was tried, on AVX-512 without AMX; with AMX, which multiplies tiles, it wins
+from some ten rows on if the weight is large, from a hundred if it is small. Sums are exact: a row's
+bits are those of any other product of the same whole numbers (decoding/kernels/int8_linear.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numba import carray
+from torch import Tensor
+
+from decoding.kernels.compiled import compiled
+from decoding.kernels.dot_products import QUAD_SUMS, ROWS, multiply_quads
+from decoding.kernels.int8_rows import quantise_row
+from decoding.kernels.openmp import share_of, shared_loop
+from decoding.kernels.wide_vectors import take_wide_vectors
+
+MOST_ROWS_TOGETHER = 64  # of more, each thread multiplies its own; of fewer, its own outputs
+
+_UNSIGNED = 128  # added to weights: the instruction wants one side without signs
+_QUAD = 4
+
+
+class QuadsWeight:
+    """A weight [out, in] of whole numbers in 8 bits; times `scale` [out] it is what it stands for.
+    Only where `dot_products.MULTIPLIES_QUADS`."""
+
+    def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor) -> None:
+        self._outputs, self._inputs = weight.shape
+        missing = -self._outputs % QUAD_SUMS
+        padded = F.pad(weight, (0, -self._inputs % _QUAD, 0, missing))
+        unsigned = (padded.to(torch.int16) + _UNSIGNED).to(torch.uint8)
+        parts = unsigned.view(-1, QUAD_SUMS, padded.shape[1] // _QUAD, _QUAD)
+        self._weight = parts.transpose(1, 2).contiguous()  # [parts, in / 4, 64, 4]
+        self._scale, self._bias = F.pad(scale, (0, missing)), F.pad(bias, (0, missing))
+
+    def multiply(self, rows: Tensor, result: Tensor) -> None:
+        """result [.., out] = float32 rows [.., in], in steps of their scales, by the weight, and
+        the bias added."""
+        count = rows.numel() // self._inputs
+        given = (rows.contiguous(), self._weight, self._scale, self._bias, result)
+        work = self._weight.numel() * count
+        _multiply((count, self._inputs, self._outputs), *given, work=work)
+
+
+@compiled()
+def _quantise(row: Any, bits: Any, steps: Any) -> tuple[Any, Any]:
+    """A row's scale, and what its sums begin with: what is added to the weights, taken away."""
+    scale, total = quantise_row(row, bits, steps), np.int32(0)
+    for c in range(len(row)):
+        total = np.int32(total + steps[c])
+    return scale, -_UNSIGNED * total
+
+
+@shared_loop()
+def _multiply(block: Any) -> None:
+    take_wide_vectors()
+    sizes = carray(block[0], 3, np.int64)
+    count, inputs, outputs = sizes[0], sizes[1], sizes[2]
+    quads, parts = -(-inputs // _QUAD), -(-outputs // QUAD_SUMS)
+    rows = carray(block[1], (count, inputs), np.float32)
+    bits = carray(block[1], (count, inputs), np.int32)
+    weight = carray(block[2], (parts, quads * QUAD_SUMS * _QUAD), np.uint8)
+    scale = carray(block[3], (parts, QUAD_SUMS), np.float32)
+    bias = carray(block[4], (parts, QUAD_SUMS), np.float32)
+    result = carray(block[5], (count, outputs), np.float32)
+    begin, end, first, after = 0, count, 0, parts
+    if count > MOST_ROWS_TOGETHER:
+        begin, end = share_of(count)
+    else:
+        first, after = share_of(parts)
+    own = end - begin
+    padded = -(-own // ROWS) * ROWS  # with rows of zeros
+    steps = np.zeros((padded, quads * _QUAD), np.int8)
+    scales, starts = np.zeros(padded, np.float32), np.zeros(padded, np.int32)
+    tile = np.empty((ROWS, QUAD_SUMS), np.float32)
+    for row in range(own):
+        scales[row], starts[row] = _quantise(rows[begin + row], bits[begin + row], steps[row])
+    for part in range(first, after):
+        place, to = part * QUAD_SUMS, min((part + 1) * QUAD_SUMS, outputs)
+        theirs = weight[part], scale[part], bias[part]
+        for row in range(0, padded, ROWS):
+            then = row + ROWS
+            some = steps[row:then], starts[row:then], scales[row:then]
+            multiply_quads(tile, *some, *theirs, quads)
+            for one in range(min(ROWS, own - row)):
+                result[begin + row + one, place:to] = tile[one, : to - place]
