@@ -16,7 +16,14 @@ from benchmarks.speed import fairness, gpu, proof
 from benchmarks.speed import postgres_workers as by_postgres
 from benchmarks.speed import selection as choose
 from benchmarks.speed.host import decoding_per_window, measure_host, told, told_alone
-from benchmarks.speed.plan import Scale, absent, check_systems, file_works, window_works
+from benchmarks.speed.plan import (
+    Scale,
+    absent,
+    check_precisions,
+    check_systems,
+    file_works,
+    window_works,
+)
 from benchmarks.speed.plot import draw
 from benchmarks.speed.processor import report as processor_report
 from benchmarks.speed.processor.plan import Amount
@@ -40,6 +47,7 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
     beam_size: choose.Beams = 5,
     rounds: choose.Rounds = 3,
     systems: choose.Systems = "",
+    precisions: choose.Precisions = "",
     files: choose.Files = True,
     audio: choose.Audio = None,
     model: choose.Model = "demo",
@@ -89,9 +97,11 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
                 beam_size=beam_size,
                 rounds=rounds,
                 systems=_names(systems),
+                precisions=_names(precisions),
                 cache=cache,
             )
             check_systems(amount.systems)
+            check_precisions(amount.precisions)
             with kept_when_interrupted():
                 processor_report.run(names, amount, markdown, json_file)
         elif workers:
@@ -105,9 +115,11 @@ def command(  # noqa: PLR0913 - an option of the command is an argument of its f
                 beam_size=beam_size,
                 tokens=tokens,
                 systems=_names(systems),
+                precisions=_names(precisions),
                 cache=str(cache) if cache else None,
             )
             check_systems(scale.systems)
+            check_precisions(scale.precisions)
             tables = [window_table(size, scale, rounds) for size in _names(sizes)]
             if files:
                 tables.append(file_table(model, audio or [RECORDING], scale, rounds))

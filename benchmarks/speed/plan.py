@@ -11,7 +11,7 @@ from typing import Final
 from benchmarks.peers.registry import missing_packages
 from benchmarks.speed.sizes import SIZES, random_checkpoint
 from benchmarks.speed.types import FileWork, SystemName, WindowWork
-from decoding.model.layers import has_bfloat16
+from decoding.model.layers import PRECISIONS, has_bfloat16
 
 PEER_OF: Final[dict[SystemName, str]] = {  # the recogniser that needs the same packages
     "ours": "ours",
@@ -43,7 +43,7 @@ FILE_KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is measured. `systems` empty: all that are installed."""
+    """How much is measured. `systems` empty: all that are installed; `precisions`: all."""
 
     device: str = "cpu"
     batches: tuple[int, ...] = (1, 8)
@@ -51,10 +51,14 @@ class Scale:
     beam_size: int = 5
     tokens: int = 64
     systems: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
     cache: str | None = None
 
     def asks_for(self, name: str) -> bool:
         return not self.systems or name in self.systems
+
+    def asks_for_precision(self, name: str) -> bool:
+        return not self.precisions or name in self.precisions
 
     def takes(self, name: str, peer: str) -> bool:
         """Whether it was asked for, and what its `peer` of the registry needs is installed."""
@@ -71,6 +75,12 @@ def check_systems(systems: Sequence[str]) -> None:
     known = peers()
     if unknown := [name for name in systems if name not in known]:
         raise ValueError(f"there is no system {unknown[0]!r}; choose of {', '.join(known)}")
+
+
+def check_precisions(precisions: Sequence[str]) -> None:
+    """Raise ValueError for a name that no precision is called by."""
+    if unknown := [name for name in precisions if name not in PRECISIONS]:
+        raise ValueError(f"there is no precision {unknown[0]!r}; choose of {', '.join(PRECISIONS)}")
 
 
 def absent(scale: Scale, *, has_files: bool) -> Iterator[str]:
@@ -119,6 +129,7 @@ def file_works(model: str, audio: Sequence[str], scale: Scale) -> list[FileWork]
         for path, threads, (kind, precisions) in product(audio, scale.threads, FILE_KINDS)
         if scale.takes(kind, kind)
         for precision in (precisions if scale.device == "cpu" else ("fp16",))
+        if scale.asks_for_precision(precision)
     ]
 
 
@@ -128,7 +139,8 @@ def _combinations(scale: Scale) -> Iterator[tuple[SystemName, str, int, int]]:
             # openai-whisper raises for more than one window with beams
             if scale.takes(system, peer) and (batch == 1 or system != "openai-whisper"):
                 names = _precisions(system, scale.device)
-                yield from ((system, name, batch, threads) for name in names)
+                asked = (name for name in names if scale.asks_for_precision(name))
+                yield from ((system, name, batch, threads) for name in asked)
 
 
 def _precisions(system: SystemName, device: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ Tokens = Annotated[int, typer.Option(help="Tokens of each window; end-of-text is
 Beams = Annotated[int, typer.Option(help="Beams of every system.")]
 Rounds = Annotated[int, typer.Option(help="Interleaved rounds; medians are reported.")]
 Systems = Annotated[str, typer.Option(help="Only these, as in: ours,ctranslate2.")]
+Precisions = Annotated[str, typer.Option(help="Only these, as in: int8,fp32.")]
 Files = Annotated[
     bool, typer.Option(help="Also whole files with the demo model, word times included.")
 ]

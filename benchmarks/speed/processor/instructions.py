@@ -74,20 +74,31 @@ def _works(size: str, amount: Amount) -> list[WindowWork]:
         beam_size=amount.beam_size,
         tokens=amount.tokens,
         systems=tuple(name for name in SYSTEMS if amount.asks_for(name)) or SYSTEMS,
+        precisions=amount.precisions,
         cache=None if amount.cache is None else str(amount.cache),
     )
     return window_works(size, scale)
 
 
 def turns(one: InstructionSet, works: Sequence[WindowWork], rounds: int) -> list[Turn]:
-    """All works once, then all again; another goes first in each round."""
+    """What is compared has its rounds in turns, another first in each, before anything else: of a
+    processor whose speed drifts, figures a minute apart tell little."""
     facts = {**{name: version_of(name) for name in PACKAGES}, "source": our_source()}
     return [
         Turn(_name(work), what(one, work), _opening(one, work, facts), "run", number)
+        for compared in _compared(works, one)
         for number in range(rounds)
-        for work in _rotated(works, number)
-        if work.precision != "bf16" or one.may_have_bfloat16
+        for work in _rotated(compared, number)
     ]
+
+
+def _compared(works: Sequence[WindowWork], one: InstructionSet) -> list[list[WindowWork]]:
+    """All that a set may have, those of one batch, number of threads and precision together."""
+    found: dict[tuple[int, int, str], list[WindowWork]] = {}
+    for work in works:
+        if work.precision != "bf16" or one.may_have_bfloat16:
+            found.setdefault((work.batch, work.threads, work.precision), []).append(work)
+    return list(found.values())
 
 
 def what(one: InstructionSet, work: WindowWork) -> str:

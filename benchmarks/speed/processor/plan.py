@@ -27,8 +27,8 @@ class Amount:
     """How much is measured, and where sound and answers are kept.
 
     `sound`: folders of recordings, the shipped one if empty; `minutes` of them at most. `lengths`
-    in minutes. `systems` empty: ours and faster-whisper's. `sizes` and `batches` are those of
-    windows; whole files are given the most of `batches` and of `threads`.
+    in minutes. `systems` empty: ours and faster-whisper's; `precisions`: all. `sizes` and `batches`
+    are those of windows; whole files are given the most of `batches` and of `threads`.
     """
 
     folder: Path
@@ -43,6 +43,7 @@ class Amount:
     beam_size: int = 5
     rounds: int = 3
     systems: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
     cache: Path | None = None
 
     @property
@@ -104,6 +105,7 @@ def systems_of(
     return [
         System(kind, precision, threads)
         for precision in precisions
+        if not amount.precisions or precision in amount.precisions
         for kind in kinds
         if amount.asks_for(kind) and not missing_packages(kind)
     ]

@@ -13,7 +13,14 @@ from benchmarks.peers import registry
 from benchmarks.peers.registry import PEERS
 from benchmarks.speed import plan, roofline
 from benchmarks.speed.command import _numbers
-from benchmarks.speed.plan import Scale, absent, check_systems, file_works, window_works
+from benchmarks.speed.plan import (
+    Scale,
+    absent,
+    check_precisions,
+    check_systems,
+    file_works,
+    window_works,
+)
 from benchmarks.speed.roofline import Load, device_named, seconds_per_window
 from benchmarks.speed.rounds import measure_all
 from benchmarks.speed.sizes import SIZES, _half_state, random_checkpoint, random_state
@@ -90,6 +97,18 @@ def test_a_system_that_does_not_exist_is_an_error() -> None:
     check_systems(["ours", "ctranslate2", "faster-whisper-batched"])
     with pytest.raises(ValueError, match="no system 'nonsense'"):
         check_systems(["ours", "nonsense"])
+
+
+def test_a_precision_that_does_not_exist_is_an_error() -> None:
+    check_precisions(["int8", "fp32"])
+    with pytest.raises(ValueError, match="no precision 'int4'; choose of fp32"):
+        check_precisions(["int8", "int4"])
+
+
+def test_chosen_precisions(cache: Path) -> None:
+    scale = Scale(systems=("ours",), precisions=("int8",), cache=str(cache))
+    assert {w.precision for w in window_works("toy", scale)} == {"int8"}
+    assert {w.precision for w in file_works("demo", ["a.wav"], scale)} == {"int8"}
 
 
 def installed(package: str, here: set[str]) -> str:

@@ -51,3 +51,5 @@ def test_a_length_that_fails_is_told_and_the_others_stand(people: Path, tmp_path
 def test_lengths_are_of_ours(people: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="measured of ours alone"):
         lengths.measure(Planted(tmp_path, sound=(people,), systems=("faster-whisper",)))
+    with pytest.raises(ValueError, match="--precisions"):
+        lengths.measure(Planted(tmp_path, sound=(people,), precisions=("fp32",)))

@@ -41,6 +41,9 @@ def test_those_that_are_asked_for_precision_by_precision(tmp_path: Path, monkeyp
     assert names == ["ours int8", "faster-whisper int8", "ours fp32", "faster-whisper fp32"]
     chosen = Amount(tmp_path, systems=("faster-whisper",))
     assert [one.kind for one in systems_of(chosen, KINDS, ("int8",), 1)] == ["faster-whisper"]
+    precise = Amount(tmp_path, precisions=("fp32",))
+    names = [one.name for one in systems_of(precise, KINDS, ("int8", "fp32"), 1)]
+    assert names == ["ours fp32", "faster-whisper fp32"]
 
 
 def test_what_is_not_installed_is_left_out_and_named(tmp_path: Path, without_peers) -> None:
