@@ -1,18 +1,22 @@
 """Loops compiled by Numba, and kept on disk: compiling takes seconds, longer than a short file.
 
-Numba keeps them beside the source or in NUMBA_CACHE_DIR, for each kind of processor, and makes
-them anew when the source of the loop itself has changed. Edit a loop that others call, and theirs
-must be touched too. Where nothing can be written they are compiled in each process.
+Numba keeps them beside the source or in NUMBA_CACHE_DIR, for each kind of processor. Loops hold
+what they call, constants too: here they are made anew when the source of any of them has changed,
+not only their own. Where nothing can be written they are compiled in each process.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numba
+from numba.core import caching
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +35,50 @@ def compiled(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., An
 
 def kept(compile_it: Callable[..., Any]) -> Any:
     """Compile with Numba's `cache=True`, or without where nothing can be written."""
-    try:
-        return compile_it(cache=True)
-    except RuntimeError as error:
-        log.info("compiled loops are not kept: %s", error)
-        return compile_it(cache=False)
+    with _lock:
+        before = numba.config.CACHE_LOCATOR_CLASSES
+        numba.config.CACHE_LOCATOR_CLASSES = before or LOCATORS
+        try:
+            return compile_it(cache=True)
+        except RuntimeError as error:
+            log.info("compiled loops are not kept: %s", error)
+            return compile_it(cache=False)
+        finally:
+            numba.config.CACHE_LOCATOR_CLASSES = before
+
+
+_lock = Lock()
+
+
+@cache
+def _sources() -> str:
+    """A digest of the source of all loops."""
+    found = hashlib.blake2b(digest_size=16)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+class _Anew:
+    """Of a place where Numba keeps a loop: what is kept there is used as long as this is the same.
+
+    https://numba.readthedocs.io/en/stable/reference/envvars.html (NUMBA_CACHE_LOCATOR_CLASSES)
+    """
+
+    def get_source_stamp(self) -> Any:
+        return super().get_source_stamp(), _sources()  # type: ignore[misc]  # of Numba's own place
+
+
+class WhereTold(_Anew, caching.UserProvidedCacheLocator):  # type: ignore[misc]
+    """In NUMBA_CACHE_DIR."""
+
+
+class BesideSource(_Anew, caching.InTreeCacheLocator):  # type: ignore[misc]
+    """In the source's folder."""
+
+
+class OfUser(_Anew, caching.UserWideCacheLocator):  # type: ignore[misc]
+    """In the user's folder of such things."""
+
+
+LOCATORS = ",".join(f"{__name__}.{one.__name__}" for one in (WhereTold, BesideSource, OfUser))

@@ -1,7 +1,6 @@
 """Offsets by which many small numbers are rounded, some up and some down, as one on average.
 
-Decides nothing. Compiled loops keep what they use from here: touch theirs too
-(decoding/kernels/compiled.py).
+Decides nothing.
 """
 
 from __future__ import annotations

@@ -6,9 +6,7 @@ of 32 bits at a time where vectors have 512 bits. LLVM takes the first where it 
 multiplied and neighbours added, not where it has to make vectors of a loop by itself, and the
 second where it is named. So the loops here are written out in vectors, and their sums stay in
 registers: `ROWS` rows, the usual beams, by a few vectors of sums. Sums are exact, whatever the
-order, as long as they fit.
-
-Loops that are kept hold what they use from here: touch theirs too (decoding/kernels/compiled.py).
+order, as long as they fit: the products of 66,000 numbers of 8 bits do.
 """
 
 # ruff: noqa: ARG001 - an intrinsic is told of all its arguments
@@ -17,29 +15,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 import numba.core.config
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.codegen import get_host_cpu_features
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 
-def _has(feature: str) -> bool:
-    """Whether loops are compiled for a feature of processors: Numba can be told another one."""
-    told = numba.core.config.CPU_NAME, numba.core.config.CPU_FEATURES
-    if any(one is not None for one in told):
-        return f"+{feature}" in (told[1] or "")
-    return bool(llvmlite.binding.get_host_cpu_features().get(feature))
+def _has(*features: str) -> bool:
+    """Whether Numba compiles for all these features of processors: of what it is told, and else of
+    what it finds, the last word on each counts."""
+    told = numba.core.config.CPU_FEATURES
+    words = (get_host_cpu_features() if told is None else told).split(",")
+    last = {word.strip()[1:]: word.strip()[:1] for word in words}
+    return all(last.get(one) == "+" for one in features)
 
 
 ROWS = 5
-SUMS_AT_ONCE = 16 if _has("avx512bw") else 8
+SUMS_AT_ONCE = 16 if _has("avx512f", "avx512bw") else 8
 PAIRED_SUMS = 2 * SUMS_AT_ONCE  # of each row by one call of `add_pairs`
-MULTIPLIES_QUADS = _has("avx512bw") and _has("avx512vnni")
-"""Whether `multiply_quads` can be compiled."""
-QUAD_SUMS = 64  # of each row by one call of it
+MULTIPLIES_QUADS = _has("avx512f", "avx512bw", "avx512vnni")
+"""Whether `add_quads` and `multiply_quads` can be compiled; where not, LLVM ends the process."""
+QUAD = 4
+QUAD_SUMS = 64  # of each row by one call of `add_quads`
+OFFSET = 128  # added to bytes with a sign, they have none
 
 _BYTE, _SHORT, _INT, _PLACE = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _REAL = ir.FloatType()
@@ -79,9 +80,14 @@ def _filled(builder: Any, number: Any) -> Any:
 
 
 def _checked(array: Any, dimensions: int, kind: Any) -> Any:
-    """An array's type, if it is of these. The numbers of its last dimension lie side by side."""
-    if not isinstance(array, types.Array) or (array.ndim, array.dtype) != (dimensions, kind):
-        raise TypingError(f"an array of {dimensions} dimensions of {kind}, not {array}")
+    """An array's type, if it is of these, and the numbers of its last dimension lie side by side.
+
+    Of a slice of rows Numba does not know; there the caller vouches for it.
+    """
+    layouts = "C" if dimensions == 1 else "CA"
+    fits = isinstance(array, types.Array) and (array.ndim, array.dtype) == (dimensions, kind)
+    if not fits or array.layout not in layouts:
+        raise TypingError(f"an array of {dimensions} dimensions of {kind}, by rows, not {array}")
     return array
 
 
@@ -121,19 +127,19 @@ def _add_up(
 
 @intrinsic  # type: ignore[untyped-decorator]
 def add_pairs(  # noqa: PLR0913
-    typing_context: Any, sums: Any, to: Any, numbers: Any, step: Any, rows: Any, pairs: Any
+    typing_context: Any, sums: Any, to: Any, numbers: Any, stride: Any, rows: Any, pairs: Any
 ) -> Any:
     """Add to int32 sums [5, n], `PAIRED_SUMS` of each from `to` on, what `pairs` pairs of int16
     rows [5, m] are multiplied by int8 numbers [n].
 
     The numbers for the first pair, two for each sum, begin where `numbers` do, those for each next
-    one `step` further.
+    one `stride` further.
     """
     size = 2 * SUMS_AT_ONCE
     shorts, products = ir.VectorType(_SHORT, size), ir.VectorType(_INT, size)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sums, to, numbers, step, rows, pairs = _arrays(context, builder, signature, arguments)
+        sums, to, numbers, stride, rows, pairs = _arrays(context, builder, signature, arguments)
         begin = builder.mul(to, _PLACE(4))
         places = {
             (row, vector): (builder.add(begin, _PLACE(vector * _SIZE)), row)
@@ -142,7 +148,7 @@ def add_pairs(  # noqa: PLR0913
         }
 
         def load(pair: Any, vector: int) -> Any:
-            byte = builder.add(builder.mul(pair, step), _PLACE(vector * size))
+            byte = builder.add(builder.mul(pair, stride), _PLACE(vector * size))
             return builder.sext(numbers.load(ir.VectorType(_BYTE, size), byte), shorts)
 
         def add(before: Any, some: Any, pair: Any) -> Any:
@@ -176,7 +182,7 @@ def _of_quads(builder: Any, numbers: _Array, *, rows_have_signs: bool) -> tuple[
     )
 
     def load(quad: Any, vector: int) -> Any:
-        byte = builder.add(builder.mul(quad, _PLACE(4 * QUAD_SUMS)), _PLACE(vector * _SIZE))
+        byte = builder.add(builder.mul(quad, _PLACE(QUAD * QUAD_SUMS)), _PLACE(vector * _SIZE))
         return numbers.load(_SUMS, byte)
 
     def add(before: Any, some: Any, quad: Any) -> Any:
@@ -222,32 +228,32 @@ def multiply_quads(  # noqa: PLR0913
     result: Any,
     rows: Any,
     starts: Any,
-    scales: Any,
+    row_scales: Any,
     numbers: Any,
-    steps: Any,
+    scales: Any,
     bias: Any,
     quads: Any,
 ) -> Any:
     """float32 result [5, 64] = what `quads` fours of int8 rows [5, m] are multiplied by uint8
-    numbers [quads x 64 x 4], the int32 starts [5] added, made real: times the float32 steps [64]
-    and the scales [5], in this order, and the bias [64] added.
+    numbers [quads x 64 x 4], the int32 starts [5] added, made real: times the float32 scales [64]
+    and those of the rows [5], in this order, and the bias [64] added.
 
     Only where `MULTIPLIES_QUADS`.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         arrays = _arrays(context, builder, signature, arguments)
-        result, rows, starts, scales, numbers, steps, bias, quads = arrays
-        begin = {
+        result, rows, starts, row_scales, numbers, scales, bias, quads = arrays
+        before = {
             (row, vector): _filled(builder, starts.load(_INT, _PLACE(4 * row)))
             for row, vector in _QUAD_TILE
         }
         how = _of_quads(builder, numbers, rows_have_signs=True)
-        sums = _add_up(builder, begin, quads, rows, *how)
+        sums = _add_up(builder, before, quads, rows, *how)
         for (row, vector), exact in sums.items():
             byte = _PLACE(vector * _SIZE)
-            real = builder.fmul(builder.sitofp(exact, _REALS), steps.load(_REALS, byte))
-            scale = _filled(builder, scales.load(_REAL, _PLACE(4 * row)))
+            real = builder.fmul(builder.sitofp(exact, _REALS), scales.load(_REALS, byte))
+            scale = _filled(builder, row_scales.load(_REAL, _PLACE(4 * row)))
             real = builder.fadd(builder.fmul(real, scale), bias.load(_REALS, byte))
             result.store(real, byte, row)
         return context.get_dummy_value()
@@ -256,9 +262,9 @@ def multiply_quads(  # noqa: PLR0913
         _checked(result, 2, types.float32),
         _checked(rows, 2, types.int8),
         _checked(starts, 1, types.int32),
-        _checked(scales, 1, types.float32),
+        _checked(row_scales, 1, types.float32),
         _checked(numbers, 1, types.uint8),
-        _checked(steps, 1, types.float32),
+        _checked(scales, 1, types.float32),
         _checked(bias, 1, types.float32),
     )
     return types.void(*given, types.intp), generate

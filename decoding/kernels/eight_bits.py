@@ -24,7 +24,7 @@ from decoding.kernels.openmp import share_of, shared_loop
 LARGEST = 127
 POSITIONS_TOGETHER = 60
 """A 25th of Whisper's 1,500. A part of so many, of 64 channels, is nearly a page, and read from one
-end to the other. Kept loops hold the number: touch theirs too (decoding/kernels/compiled.py)."""
+end to the other."""
 SMALLEST_SCALE = 1e-20  # of a channel that is silent
 
 

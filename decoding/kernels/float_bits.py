@@ -1,7 +1,6 @@
 """What loops know of the bits of a float32 number, so that many are treated at a time.
 
-Decides nothing. Compiled loops keep what they were compiled with: whoever changes a constant here
-touches the files of those that use it.
+Decides nothing.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ product of some thousand numbers takes less time than the calls around it, and w
 memory anew after each. Here rows are made whole numbers, multiplied, and made real again by one
 call. Weights lie as they are read: `OUTPUTS_TOGETHER` outputs, two inputs after the other, so that
 products are added up in pairs. Sums are exact: a row's bits are those of any other product of the
-same whole numbers (decoding/kernels/int8_linear.py).
+same whole numbers (decoding/kernels/int8_weights.py).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from decoding.kernels.openmp import share_of, shared_loop
 from decoding.kernels.wide_vectors import take_wide_vectors
 
 OUTPUTS_TOGETHER = 32
+assert OUTPUTS_TOGETHER % PAIRED_SUMS == 0
 
 
 class PairsWeight:
@@ -70,8 +71,8 @@ def _multiply(block: Any) -> None:
         for row in range(0, padded, ROWS):
             some, found = steps[row : row + ROWS], sums[row : row + ROWS]
             for out in range(0, OUTPUTS_TOGETHER, PAIRED_SUMS):
-                step = 2 * OUTPUTS_TOGETHER
-                add_pairs(found, out, numbers[2 * out :], step, some, inputs // 2)
+                stride = 2 * OUTPUTS_TOGETHER
+                add_pairs(found, out, numbers[2 * out :], stride, some, inputs // 2)
         there = min(OUTPUTS_TOGETHER, outputs - begin)
         for row in range(count):
             for out in range(there):

@@ -1,10 +1,10 @@
 """Products with weights of 8 bits, compiled, for processors that add up fours of bytes (VNNI).
 
 Rows are made whole numbers, multiplied, and made real again by one call. Weights lie as they are
-read: `QUAD_SUMS` outputs, four inputs after the other. A library's product of bytes took longer for
-any number of rows that was tried, on AVX-512 without AMX; with AMX, which multiplies tiles, it wins
-from some ten rows on if the weight is large, from a hundred if it is small. Sums are exact: a row's
-bits are those of any other product of the same whole numbers (decoding/kernels/int8_linear.py).
+read: `QUAD_SUMS` outputs, four inputs after the other. oneDNN held to AVX-512 with VNNI took longer
+for any number of rows that was tried; with AMX, which multiplies tiles, it wins from some ten rows
+on if the weight is large, from a hundred if it is small. Sums are exact: a row's bits are those of
+any other product of the same whole numbers (decoding/kernels/int8_weights.py).
 """
 
 from __future__ import annotations
@@ -18,15 +18,12 @@ from numba import carray
 from torch import Tensor
 
 from decoding.kernels.compiled import compiled
-from decoding.kernels.dot_products import QUAD_SUMS, ROWS, multiply_quads
+from decoding.kernels.dot_products import OFFSET, QUAD, QUAD_SUMS, ROWS, multiply_quads
 from decoding.kernels.int8_rows import quantise_row
 from decoding.kernels.openmp import share_of, shared_loop
 from decoding.kernels.wide_vectors import take_wide_vectors
 
 MOST_ROWS_TOGETHER = 64  # of more, each thread multiplies its own; of fewer, its own outputs
-
-_UNSIGNED = 128  # added to weights: the instruction wants one side without signs
-_QUAD = 4
 
 
 class QuadsWeight:
@@ -36,9 +33,9 @@ class QuadsWeight:
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor) -> None:
         self._outputs, self._inputs = weight.shape
         missing = -self._outputs % QUAD_SUMS
-        padded = F.pad(weight, (0, -self._inputs % _QUAD, 0, missing))
-        unsigned = (padded.to(torch.int16) + _UNSIGNED).to(torch.uint8)
-        parts = unsigned.view(-1, QUAD_SUMS, padded.shape[1] // _QUAD, _QUAD)
+        padded = F.pad(weight, (0, -self._inputs % QUAD, 0, missing))
+        unsigned = (padded.to(torch.int16) + OFFSET).to(torch.uint8)
+        parts = unsigned.view(-1, QUAD_SUMS, padded.shape[1] // QUAD, QUAD)
         self._weight = parts.transpose(1, 2).contiguous()  # [parts, in / 4, 64, 4]
         self._scale, self._bias = F.pad(scale, (0, missing)), F.pad(bias, (0, missing))
 
@@ -53,11 +50,11 @@ class QuadsWeight:
 
 @compiled()
 def _quantise(row: Any, bits: Any, steps: Any) -> tuple[Any, Any]:
-    """A row's scale, and what its sums begin with: what is added to the weights, taken away."""
+    """A row's scale, and what its sums begin with: the weights' offset, taken away."""
     scale, total = quantise_row(row, bits, steps), np.int32(0)
     for c in range(len(row)):
         total = np.int32(total + steps[c])
-    return scale, -_UNSIGNED * total
+    return scale, -OFFSET * total
 
 
 @shared_loop()
@@ -65,10 +62,10 @@ def _multiply(block: Any) -> None:
     take_wide_vectors()
     sizes = carray(block[0], 3, np.int64)
     count, inputs, outputs = sizes[0], sizes[1], sizes[2]
-    quads, parts = -(-inputs // _QUAD), -(-outputs // QUAD_SUMS)
+    quads, parts = -(-inputs // QUAD), -(-outputs // QUAD_SUMS)
     rows = carray(block[1], (count, inputs), np.float32)
     bits = carray(block[1], (count, inputs), np.int32)
-    weight = carray(block[2], (parts, quads * QUAD_SUMS * _QUAD), np.uint8)
+    weight = carray(block[2], (parts, quads * QUAD_SUMS * QUAD), np.uint8)
     scale = carray(block[3], (parts, QUAD_SUMS), np.float32)
     bias = carray(block[4], (parts, QUAD_SUMS), np.float32)
     result = carray(block[5], (count, outputs), np.float32)
@@ -79,7 +76,7 @@ def _multiply(block: Any) -> None:
         first, after = share_of(parts)
     own = end - begin
     padded = -(-own // ROWS) * ROWS  # with rows of zeros
-    steps = np.zeros((padded, quads * _QUAD), np.int8)
+    steps = np.zeros((padded, quads * QUAD), np.int8)
     scales, starts = np.zeros(padded, np.float32), np.zeros(padded, np.int32)
     tile = np.empty((ROWS, QUAD_SUMS), np.float32)
     for row in range(own):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from decoding.kernels.int8_linear import X86, has_tiles, has_vnni
+from decoding.kernels.int8_choice import X86, has_tiles, has_vnni
 from decoding.model.layers import PRECISIONS, Precision
 
 LEAST_QUANTISED = 60_000_000

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from decoding.kernels import int8_attention
-from decoding.kernels.int8_linear import has_tiles, takes_quads
+from decoding.kernels.int8_choice import has_tile_instructions, multiplies_quads
 from decoding.model.layers import Precision
 
 ROWS_AT_ONCE = 250  # queries; their scores stay in the core's own cache
@@ -24,8 +24,12 @@ Attention = Callable[[Tensor], Tensor]
 
 
 def attention_for(precision: Precision, width: int) -> Attention:
-    """The encoder's attention in a precision, for heads of a width."""
-    if precision.is_quantised and takes_quads() and width == int8_attention.WIDTH:
+    """The encoder's attention in a precision, for heads of a width.
+
+    Where one is chosen for being quicker, words may differ: no clock is asked.
+    """
+    is_quicker = multiplies_quads() and not has_tile_instructions()
+    if precision.is_quantised and is_quicker and width == int8_attention.WIDTH:
         return int8_attention.attend
 
     def attend_to(merged: Tensor) -> Tensor:
@@ -37,7 +41,7 @@ def attention_for(precision: Precision, width: int) -> Attention:
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """[w, heads, n, width] each, the scale folded into the query -> [w, n, heads x width]."""
     windows, heads, count, width = query.shape
-    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and not has_tiles():
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and not has_tile_instructions():
         return _attend_in_parts(query, key, value)
     attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)
     return attended.transpose(1, 2).reshape(windows, count, heads * width)

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from decoding.kernels import few_rows
 from decoding.kernels.add_norm import add_and_norm
-from decoding.kernels.int8_linear import X86, Int8Linear
+from decoding.kernels.int8_choice import HELD_TO, X86
+from decoding.kernels.int8_linear import Int8Linear
 
 # oneDNN with AVX-512 cuts longer sums into parts, but not those of one row alone. Seen with all 23
 # widths from 64 to 2048 that were tried; two rows and more are cut alike.
@@ -111,7 +112,6 @@ def _same(name: str, dtype: torch.dtype) -> Precision:
     return Precision(name, dtype, dtype, dtype)
 
 
-HELD_TO = "ONEDNN_MAX_CPU_ISA"
 WITHOUT_BFLOAT16 = frozenset(
     ["SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"]
 )

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from decoding.kernels import compiled as compiled_module
 from decoding.kernels.compiled import compiled
 
 LOOP = """
@@ -22,6 +23,26 @@ print(sum(total.stats.cache_hits.values()), sum(total.stats.cache_misses.values(
 """
 
 
+CALLED = """
+from compiled import compiled
+
+@compiled()
+def several(number: int) -> int:
+    return number * {by}
+"""
+
+CALLER = """
+from called import several
+from compiled import compiled
+
+@compiled()
+def answer() -> int:
+    return several(21)
+
+print(answer(), sum(answer.stats.cache_hits.values()))
+"""
+
+
 def test_the_next_process_compiles_nothing(tmp_path: Path) -> None:
     source = tmp_path / "loop.py"
     source.write_text(LOOP)
@@ -35,6 +56,26 @@ def test_the_next_process_compiles_nothing(tmp_path: Path) -> None:
 
     assert run() == "0 1"
     assert run() == "1 0"
+
+
+def test_a_loop_is_made_anew_when_another_has_changed(tmp_path: Path) -> None:
+    """It holds what it calls, in whatever file that is."""
+    (tmp_path / "called.py").write_text(CALLED.format(by=2))
+    (tmp_path / "caller.py").write_text(CALLER)
+    kernels = tmp_path / "compiled.py"
+    kernels.write_text(Path(compiled_module.__file__).read_text(encoding="utf-8"))
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+
+    def run() -> str:
+        command = [sys.executable, str(tmp_path / "caller.py")]
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    assert run() == "42 0"
+    assert run() == "42 1"
+    (tmp_path / "called.py").write_text(CALLED.format(by=3))
+    assert run() == "63 0"
 
 
 def test_without_a_place_to_keep_it() -> None:

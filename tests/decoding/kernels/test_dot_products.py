@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numba
@@ -118,6 +121,11 @@ def test_other_arrays_are_refused() -> None:
     sums, rows = np.zeros((ROWS, QUAD_SUMS), np.int32), np.zeros((ROWS, 4), np.int8)
     with pytest.raises(numba.core.errors.TypingError, match="uint8"):  # both of them with signs
         quads_added(sums, 0, np.zeros(4 * QUAD_SUMS, np.int8), rows, 1)
+    numbers = np.zeros(4 * QUAD_SUMS, np.uint8)
+    with pytest.raises(numba.core.errors.TypingError, match="by rows"):
+        quads_added(sums, 0, numbers, np.asfortranarray(rows), 1)
+    with pytest.raises(numba.core.errors.TypingError, match="by rows"):
+        quads_added(sums, 0, np.zeros(8 * QUAD_SUMS, np.uint8)[::2], rows, 1)
 
 
 def test_there_is_one_instruction_for_pairs() -> None:
@@ -128,3 +136,35 @@ def test_there_is_one_instruction_for_pairs() -> None:
     code = "\n".join(pairs_added.inspect_asm().values())
     assert "vpmaddwd" in code or "vpdpwssd" in code
     assert "vpmulld" not in code
+
+
+@needs_quads
+def test_there_is_one_instruction_for_quads_and_sums_stay_in_registers() -> None:
+    sums, rows = np.zeros((ROWS, QUAD_SUMS), np.int32), np.zeros((ROWS, 4), np.int8)
+    quads_added(sums, 0, np.zeros(4 * QUAD_SUMS, np.uint8), rows, 1)
+    for code in quads_added.inspect_asm().values():  # of each kind of arrays
+        assert code.count("vpdpbusd") == ROWS * QUAD_SUMS // 16
+        loop = code[code.index("vpdpbusd") : code.rindex("vpdpbusd")]
+        assert "(%rsp)" not in loop
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("NUMBA_ENABLE_AVX", "0"),
+        ("NUMBA_CPU_FEATURES", "+avx512bw,+avx512vnni,-avx512f"),
+        ("NUMBA_CPU_FEATURES", ""),
+    ],
+)
+def test_numba_may_be_told_to_do_without(name: str, told: str) -> None:
+    """Where LLVM has no such instruction it ends the process: it is never asked."""
+    script = (
+        "import torch; from decoding.kernels import dot_products;"
+        "from decoding.kernels.int8_linear import Int8Linear;"
+        "assert not dot_products.MULTIPLIES_QUADS and dot_products.SUMS_AT_ONCE == 8;"
+        "Int8Linear(torch.randn(64, 64), None, takes_few_rows=True)(torch.randn(5, 64))"
+    )
+    given = {**os.environ, name: told, "NUMBA_CPU_NAME": "haswell"}
+    if name == "NUMBA_ENABLE_AVX":
+        del given["NUMBA_CPU_NAME"]
+    subprocess.run([sys.executable, "-c", script], env=given, check=True)

@@ -4,28 +4,24 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from decoding.kernels import int8_linear
+from decoding.kernels import int8_choice
 from decoding.kernels.dot_products import MULTIPLIES_QUADS
-from decoding.kernels.int8_linear import (
-    LARGEST,
+from decoding.kernels.int8_choice import (
     LARGEST_WITHOUT_VNNI,
     MOST_WEIGHTS,
-    WEIGHTS,
     FewRows,
-    Int8Linear,
     Kind,
-    Routine,
     adds_in_32_bits,
     few_rows_beside,
+    has_tile_instructions,
     has_tiles,
     has_vnni,
     kind_for,
     multiplies_tiles,
-    quantise,
-    scale_of,
 )
-from decoding.kernels.int8_rows import quantise_rows, quantise_rows_to_bytes
-from decoding.model.encoder_attention import attend
+from decoding.kernels.int8_linear import Int8Linear, quantise, scale_of
+from decoding.kernels.int8_rows import LARGEST, quantise_rows, quantise_rows_to_bytes
+from decoding.kernels.int8_weights import WEIGHTS, Routine
 
 pytestmark = pytest.mark.instructions
 
@@ -139,6 +135,7 @@ def test_no_sum_overflows() -> None:
     [
         ("x86_64", "vnni tiles quads", "tiled", "tiled", FewRows(Routine.QUADS, 40)),
         ("x86_64", "vnni quads", "quads", "quads", None),
+        ("x86_64", "vnni tiles", "tiled", "tiled", FewRows(Routine.PAIRS, 10)),
         ("x86_64", "vnni", "plain", "packed", FewRows(Routine.PAIRS, 10)),
         ("x86_64", "quads", "packed", "packed", FewRows(Routine.PAIRS, 10)),  # held to older ones
         ("x86_64", "", "packed", "packed", FewRows(Routine.PAIRS, 10)),
@@ -153,10 +150,10 @@ def test_way_of_each_processor(
     large: str,
     few: FewRows | None,
 ) -> None:
-    monkeypatch.setattr(int8_linear.platform, "machine", lambda: machine)
-    monkeypatch.setattr(int8_linear, "has_vnni", lambda: "vnni" in instructions)
-    monkeypatch.setattr(int8_linear, "has_tiles", lambda: "tiles" in instructions)
-    monkeypatch.setattr(int8_linear, "MULTIPLIES_QUADS", "quads" in instructions)
+    monkeypatch.setattr(int8_choice.platform, "machine", lambda: machine)
+    monkeypatch.setattr(int8_choice, "has_vnni", lambda: "vnni" in instructions)
+    monkeypatch.setattr(int8_choice, "has_tiles", lambda: "tiles" in instructions)
+    monkeypatch.setattr(int8_choice, "MULTIPLIES_QUADS", "quads" in instructions)
     has_older = machine == "x86_64" and "vnni" not in instructions
     largest = LARGEST_WITHOUT_VNNI if has_older else LARGEST
     assert kind_for(torch.empty(10, 10)) == Kind(largest, Routine(small))
@@ -170,25 +167,40 @@ def test_what_is_large_or_odd_is_kept_once() -> None:
 
 
 def test_pairs_are_of_even_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int8_linear, "has_vnni", lambda: False)
+    monkeypatch.setattr(int8_choice, "has_vnni", lambda: False)
     assert few_rows_beside(Routine.PACKED, torch.empty(64, 63)) is None
 
 
 def test_tiles_are_left_where_they_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """oneDNN held to older instructions takes a plain loop for signed bytes."""
     seconds = iter([1.0, 0.5, 1.0, 1000.0])
-    monkeypatch.setattr(int8_linear, "_seconds", lambda *_: next(seconds))
+    monkeypatch.setattr(int8_choice, "_seconds", lambda *_: next(seconds))
     assert multiplies_tiles()
     assert not multiplies_tiles()
+
+
+@pytest.mark.parametrize(
+    ("held", "has"),
+    [("", True), ("all", True), ("AVX512_CORE_AMX_FP16", True), ("avx512_core_vnni", False)],
+)
+def test_tile_instructions_are_no_matter_of_time(
+    monkeypatch: pytest.MonkeyPatch, held: str, has: bool
+) -> None:
+    monkeypatch.setattr(int8_choice.torch.cpu, "_is_amx_tile_supported", lambda: True)
+    monkeypatch.setattr(int8_choice, "_seconds", lambda *_: pytest.fail("a clock was asked"))
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", held)
+    assert has_tile_instructions() is has
+    monkeypatch.setattr(int8_choice.torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert not has_tile_instructions()
 
 
 def test_bytes_are_trusted_where_their_sums_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """oneDNN held to older instructions adds in 16 bits on a processor that has better ones."""
     if has_vnni():
         assert adds_in_32_bits()
-    monkeypatch.setattr(int8_linear.torch.cpu, "_is_vnni_supported", lambda: True)
+    monkeypatch.setattr(int8_choice.torch.cpu, "_is_vnni_supported", lambda: True)
     monkeypatch.setattr(
-        int8_linear.torch, "_int_mm", lambda rows, columns: torch.full((16, 16), 2**15 - 1)
+        int8_choice.torch, "_int_mm", lambda rows, columns: torch.full((16, 16), 2**15 - 1)
     )
     assert not has_vnni.__wrapped__()
 
@@ -210,15 +222,3 @@ def test_shape_and_type_are_kept() -> None:
     found = linear(torch.randn(2, 3, 8, dtype=torch.bfloat16))
     assert found.shape == (2, 3, 10)
     assert found.dtype == torch.bfloat16
-
-
-def test_attention_in_parts_is_attention() -> None:
-    query, key, value = (torch.randn(2, 3, 600, 64) * s for s in (0.4, 0.4, 1.0))
-    exact = attend(query, key, value)
-    assert torch.allclose(
-        exact,
-        F.scaled_dot_product_attention(query, key, value, scale=1.0).transpose(1, 2).flatten(2),
-    )
-    parts = attend(*(one.bfloat16() for one in (query, key, value)))
-    assert parts.shape == exact.shape
-    assert relative(parts, exact) < 0.02

@@ -1,12 +1,13 @@
-"""Weights in fours: odd shapes and many threads; tests of int8_linear hold the bits."""
+"""Weights in fours: the bits of the plain product, for any shape, company and number of threads."""
 
 from __future__ import annotations
 
 import pytest
-import torch
 
 from decoding.kernels.dot_products import MULTIPLIES_QUADS
-from decoding.kernels.int8_quads import MOST_ROWS_TOGETHER, QuadsWeight
+from decoding.kernels.int8_quads import MOST_ROWS_TOGETHER
+from decoding.kernels.int8_weights import Routine
+from tests.decoding.kernels import own_weights
 
 pytestmark = [
     pytest.mark.instructions,
@@ -21,16 +22,12 @@ pytestmark = [
 @pytest.mark.parametrize("rows", [1, 4, 5, 9, MOST_ROWS_TOGETHER, MOST_ROWS_TOGETHER + 1, 250])
 @pytest.mark.parametrize(("outputs", "inputs"), [(64, 64), (65, 3), (33, 386), (192, 84)])
 def test_any_shape_is_multiplied(outputs: int, inputs: int, rows: int, threads: int) -> None:
-    torch.manual_seed(rows)
-    weight = torch.randint(-127, 128, (outputs, inputs), dtype=torch.int8)
-    scale, bias = torch.rand(outputs), torch.randn(outputs)
-    x = torch.randint(-127, 128, (rows, inputs)).float()
-    x[:, 0] = 127  # so that a step is worth one
-    result, before = torch.full((rows, outputs), float("nan")), torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
-        QuadsWeight(weight, scale, bias).multiply(x, result)
-    finally:
-        torch.set_num_threads(before)
-    exact = x.double().matmul(weight.double().t()).float() * scale + bias
-    assert torch.equal(result, exact)
+    own_weights.check_shapes(Routine.QUADS, rows, outputs, inputs, threads)
+
+
+def test_rows_are_the_same_in_any_company() -> None:
+    own_weights.check_company(Routine.QUADS, 130)
+
+
+def test_rows_may_lie_apart() -> None:
+    own_weights.check_strides(Routine.QUADS)
