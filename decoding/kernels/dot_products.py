@@ -47,6 +47,7 @@ _REAL = ir.FloatType()
 _SUMS = ir.VectorType(_INT, SUMS_AT_ONCE)
 _REALS = ir.VectorType(_REAL, SUMS_AT_ONCE)
 _SIZE = 4 * SUMS_AT_ONCE  # of a vector, in bytes
+_AHEAD = 4096  # bytes: the processor by itself asks for what follows only as far as a page's end
 
 
 class _Array:
@@ -61,6 +62,14 @@ class _Array:
     def load(self, kind: ir.Type, byte: Any, row: int | None = None) -> Any:
         """The `kind` that begins at a byte, of a row if there are several."""
         return self._builder.load(self._address(kind, byte, row), align=1)
+
+    def fetch(self, byte: Any) -> None:
+        """Ask memory for what lies at a byte, which may be behind the end."""
+        kinds = [_BYTE.as_pointer(), _INT, _INT, _INT]
+        function = ir.FunctionType(ir.VoidType(), kinds)
+        ask = self._builder.module.declare_intrinsic("llvm.prefetch.p0", (), function)
+        place = self._builder.gep(self._data, [byte])
+        self._builder.call(ask, [place, _INT(0), _INT(3), _INT(1)])  # to read, to keep, data
 
     def store(self, value: Any, byte: Any, row: int) -> None:
         self._builder.store(value, self._address(value.type, byte, row), align=1)
@@ -183,6 +192,7 @@ def _of_quads(builder: Any, numbers: _Array, *, rows_have_signs: bool) -> tuple[
 
     def load(quad: Any, vector: int) -> Any:
         byte = builder.add(builder.mul(quad, _PLACE(QUAD * QUAD_SUMS)), _PLACE(vector * _SIZE))
+        numbers.fetch(builder.add(byte, _PLACE(_AHEAD)))
         return numbers.load(_SUMS, byte)
 
     def add(before: Any, some: Any, quad: Any) -> Any:
