@@ -18,6 +18,7 @@ from torch import Tensor
 from decoding.kernels.compiled import compiled
 from decoding.kernels.exp import exponential
 from decoding.kernels.openmp import share_of, shared_loop
+from decoding.kernels.prefetch import AHEAD, LINE, prefetch
 from decoding.kernels.wide_vectors import take_wide_vectors
 
 WIDTH = 64  # of a head of every Whisper; known when the loops are compiled
@@ -96,6 +97,13 @@ def reach(windows: int, heads: int, positions: int, place: Any) -> Any:
 
 
 @compiled()
+def _ask_ahead(rows: Any, at: int) -> None:
+    """Of rows [.. x 64] that are read one after the other, ask for one that comes later."""
+    for c in range(0, WIDTH, LINE // 4):
+        prefetch(rows, at + AHEAD // 4 + c)
+
+
+@compiled()
 def _given(block: Any) -> Any:
     """The numbers, and all memory of query, keys and values."""
     given = carray(block[0], MOST_NUMBERS, np.int64)
@@ -125,6 +133,8 @@ def _attend_unmasked(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
         most[:] = -np.inf
         for position in range(0, positions, 2):  # two sums at a time keep the core busier than one
             at = start + position * place[2]
+            _ask_ahead(keys, at)
+            _ask_ahead(keys, at + place[2])
             key0 = keys[at : at + WIDTH]
             key1 = keys[at + place[2] : at + place[2] + WIDTH]
             for one in range(queries):
@@ -149,6 +159,8 @@ def _attend_unmasked(block: Any) -> None:  # noqa: C901, PLR0915 - plain loops
             read[window, one, head] = 0
         for position in range(0, positions, POSITIONS_AT_ONCE):
             at, step = start + position * values_place[2], values_place[2]
+            for row in range(POSITIONS_AT_ONCE):
+                _ask_ahead(values, at + row * step)
             value0 = values[at : at + WIDTH]
             value1 = values[at + step : at + step + WIDTH]
             value2 = values[at + 2 * step : at + 2 * step + WIDTH]

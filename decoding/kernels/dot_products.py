@@ -23,6 +23,8 @@ from numba.core.codegen import get_host_cpu_features
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from decoding.kernels import prefetch
+
 
 def _has(*features: str) -> bool:
     """Whether Numba compiles for all these features of processors: of what it is told, and else of
@@ -47,7 +49,7 @@ _REAL = ir.FloatType()
 _SUMS = ir.VectorType(_INT, SUMS_AT_ONCE)
 _REALS = ir.VectorType(_REAL, SUMS_AT_ONCE)
 _SIZE = 4 * SUMS_AT_ONCE  # of a vector, in bytes
-_AHEAD = 4096  # bytes: the processor by itself asks for what follows only as far as a page's end
+_AHEAD = _PLACE(prefetch.AHEAD)
 
 
 class _Array:
@@ -63,13 +65,10 @@ class _Array:
         """The `kind` that begins at a byte, of a row if there are several."""
         return self._builder.load(self._address(kind, byte, row), align=1)
 
-    def fetch(self, byte: Any) -> None:
-        """Ask memory for what lies at a byte, which may be behind the end."""
-        kinds = [_BYTE.as_pointer(), _INT, _INT, _INT]
-        function = ir.FunctionType(ir.VoidType(), kinds)
-        ask = self._builder.module.declare_intrinsic("llvm.prefetch.p0", (), function)
-        place = self._builder.gep(self._data, [byte])
-        self._builder.call(ask, [place, _INT(0), _INT(3), _INT(1)])  # to read, to keep, data
+    def load_once(self, kind: ir.Type, byte: Any) -> Any:
+        """The same of what is read from one end to the other: what comes later is asked for."""
+        prefetch.emit(self._builder, self._address(kind, self._builder.add(byte, _AHEAD), None))
+        return self.load(kind, byte)
 
     def store(self, value: Any, byte: Any, row: int) -> None:
         self._builder.store(value, self._address(value.type, byte, row), align=1)
@@ -158,7 +157,7 @@ def add_pairs(  # noqa: PLR0913
 
         def load(pair: Any, vector: int) -> Any:
             byte = builder.add(builder.mul(pair, stride), _PLACE(vector * size))
-            return builder.sext(numbers.load(ir.VectorType(_BYTE, size), byte), shorts)
+            return builder.sext(numbers.load_once(ir.VectorType(_BYTE, size), byte), shorts)
 
         def add(before: Any, some: Any, pair: Any) -> Any:
             by = builder.sext(builder.bitcast(pair, shorts), products)
@@ -192,8 +191,7 @@ def _of_quads(builder: Any, numbers: _Array, *, rows_have_signs: bool) -> tuple[
 
     def load(quad: Any, vector: int) -> Any:
         byte = builder.add(builder.mul(quad, _PLACE(QUAD * QUAD_SUMS)), _PLACE(vector * _SIZE))
-        numbers.fetch(builder.add(byte, _PLACE(_AHEAD)))
-        return numbers.load(_SUMS, byte)
+        return numbers.load_once(_SUMS, byte)
 
     def add(before: Any, some: Any, quad: Any) -> Any:
         unsigned, signed = (some, quad) if rows_have_signs else (quad, some)
