@@ -97,7 +97,7 @@ def window_works(size: str, scale: Scale) -> list[WindowWork]:
     checkpoint = str(
         random_checkpoint(size, Path(scale.cache) if scale.cache else None, scale.device)
     )
-    return [
+    works = [
         WindowWork(
             system=system,
             checkpoint=checkpoint,
@@ -111,6 +111,12 @@ def window_works(size: str, scale: Scale) -> list[WindowWork]:
         )
         for system, precision, batch, threads in _combinations(scale)
     ]
+    if scale.precisions and not works:
+        names = ", ".join(scale.precisions)
+        raise ValueError(
+            f"no system has {names} on {scale.device}: see what has by no --precisions"
+        )
+    return works
 
 
 def file_works(model: str, audio: Sequence[str], scale: Scale) -> list[FileWork]:

@@ -98,7 +98,8 @@ def reach(windows: int, heads: int, positions: int, place: Any) -> Any:
 
 @compiled()
 def _ask_ahead(rows: Any, at: int) -> None:
-    """Of rows [.. x 64] that are read one after the other, ask for one that comes later."""
+    """Of float32 rows of 64 that are read one after the other, ask for one that comes later: the
+    next page's, where they lie side by side."""
     for c in range(0, WIDTH, LINE // 4):
         prefetch(rows, at + AHEAD // 4 + c)
 

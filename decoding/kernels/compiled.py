@@ -1,8 +1,9 @@
 """Loops compiled by Numba, and kept on disk: compiling takes seconds, longer than a short file.
 
-Numba keeps them beside the source or in NUMBA_CACHE_DIR, for each kind of processor. Loops hold
-what they call, constants too: here they are made anew when the source of any of them has changed,
-not only their own. Where nothing can be written they are compiled in each process.
+Numba keeps them in NUMBA_CACHE_DIR, beside the source or in its folder of the user's, for each kind
+of processor. Loops hold what they call, constants too: they are made anew when the source of any of
+this folder has changed, not only their own (unless NUMBA_CACHE_LOCATOR_CLASSES names other ways to
+keep them). Where nothing can be written they are compiled in each process.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import logging
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numba
@@ -34,27 +34,23 @@ def compiled(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., An
 
 
 def kept(compile_it: Callable[..., Any]) -> Any:
-    """Compile with Numba's `cache=True`, or without where nothing can be written."""
-    with _lock:
-        before = numba.config.CACHE_LOCATOR_CLASSES
-        numba.config.CACHE_LOCATOR_CLASSES = before or LOCATORS
-        try:
-            return compile_it(cache=True)
-        except RuntimeError as error:
-            log.info("compiled loops are not kept: %s", error)
-            return compile_it(cache=False)
-        finally:
-            numba.config.CACHE_LOCATOR_CLASSES = before
+    """Compile with Numba's `cache=True`, or without where nothing can be written.
 
-
-_lock = Lock()
+    From then on the process keeps all its loops in our way: others are only made anew more often.
+    """
+    numba.config.CACHE_LOCATOR_CLASSES = numba.config.CACHE_LOCATOR_CLASSES or LOCATORS
+    try:
+        return compile_it(cache=True)
+    except RuntimeError as error:
+        log.info("compiled loops are not kept: %s", error)
+        return compile_it(cache=False)
 
 
 @cache
 def _sources() -> str:
-    """A digest of the source of all loops."""
+    """A digest of this folder's source: what loops call lies here."""
     found = hashlib.blake2b(digest_size=16)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.glob("[!.]*.py")):
         found.update(path.read_bytes())
     return found.hexdigest()
 
@@ -78,7 +74,9 @@ class BesideSource(_Anew, caching.InTreeCacheLocator):  # type: ignore[misc]
 
 
 class OfUser(_Anew, caching.UserWideCacheLocator):  # type: ignore[misc]
-    """In the user's folder of such things."""
+    """In Numba's folder of the user's."""
 
 
-LOCATORS = ",".join(f"{__name__}.{one.__name__}" for one in (WhereTold, BesideSource, OfUser))
+OURS = (WhereTold, BesideSource, OfUser)
+OTHERS = (caching.IPythonCacheLocator, caching.ZipCacheLocator)  # of loops that are not ours
+LOCATORS = ",".join(f"{one.__module__}.{one.__name__}" for one in (*OURS, *OTHERS))

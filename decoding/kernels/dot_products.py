@@ -6,7 +6,7 @@ of 32 bits at a time where vectors have 512 bits. LLVM takes the first where it 
 multiplied and neighbours added, not where it has to make vectors of a loop by itself, and the
 second where it is named. So the loops here are written out in vectors, and their sums stay in
 registers: `ROWS` rows, the usual beams, by a few vectors of sums. Sums are exact, whatever the
-order, as long as they fit: the products of 66,000 numbers of 8 bits do.
+order, as long as they fit: the products of 65,000 numbers of 8 bits do.
 """
 
 # ruff: noqa: ARG001 - an intrinsic is told of all its arguments
@@ -65,8 +65,9 @@ class _Array:
         """The `kind` that begins at a byte, of a row if there are several."""
         return self._builder.load(self._address(kind, byte, row), align=1)
 
-    def load_once(self, kind: ir.Type, byte: Any) -> Any:
-        """The same of what is read from one end to the other: what comes later is asked for."""
+    def load_in_turn(self, kind: ir.Type, byte: Any) -> Any:
+        """The same of what is read from one end to the other: what comes later is asked for, in
+        vain where it is in a near cache already."""
         prefetch.emit(self._builder, self._address(kind, self._builder.add(byte, _AHEAD), None))
         return self.load(kind, byte)
 
@@ -157,7 +158,7 @@ def add_pairs(  # noqa: PLR0913
 
         def load(pair: Any, vector: int) -> Any:
             byte = builder.add(builder.mul(pair, stride), _PLACE(vector * size))
-            return builder.sext(numbers.load_once(ir.VectorType(_BYTE, size), byte), shorts)
+            return builder.sext(numbers.load_in_turn(ir.VectorType(_BYTE, size), byte), shorts)
 
         def add(before: Any, some: Any, pair: Any) -> Any:
             by = builder.sext(builder.bitcast(pair, shorts), products)
@@ -191,7 +192,7 @@ def _of_quads(builder: Any, numbers: _Array, *, rows_have_signs: bool) -> tuple[
 
     def load(quad: Any, vector: int) -> Any:
         byte = builder.add(builder.mul(quad, _PLACE(QUAD * QUAD_SUMS)), _PLACE(vector * _SIZE))
-        return numbers.load_once(_SUMS, byte)
+        return numbers.load_in_turn(_SUMS, byte)
 
     def add(before: Any, some: Any, quad: Any) -> Any:
         unsigned, signed = (some, quad) if rows_have_signs else (quad, some)

@@ -1,8 +1,8 @@
 """Attention of all positions over all of them in 8 bits, compiled: the encoder's.
 
-For processors that add up fours of bytes (VNNI) and do not multiply tiles (AMX). Each of a head's
-channels has a scale for keys and one for values, each query one of its own, into which those of the
-keys go. What positions weigh has 8 bits without a sign, and is rounded up and down in turn
+For AVX-512 with VNNI, which adds up fours of bytes, without AMX, which multiplies tiles. Each of a
+head's channels has a scale for keys and one for values, each query one of its own, into which those
+of the keys go. What positions weigh has 8 bits without a sign, and is rounded up and down in turn
 (decoding/kernels/dither.py): of many that weigh little each, together as much is left as there was.
 With `base` the encoder's result is 3.3 to 4.6 % from that of an exact attention, as it is with
 bfloat16: 3.0 to 4.8 (benchmarks/results/2026-11-30-quads.md). A query's result does not depend on
@@ -28,7 +28,7 @@ from decoding.kernels.wide_vectors import take_wide_vectors
 
 WIDTH = QUAD_SUMS
 """Of a head: all that is added up at a time. Whisper's have 64."""
-MOST_POSITIONS = 60_000  # of larger sums 32 bits would not hold the last
+MOST_POSITIONS = 60_000  # times 254 x 127 it is a number of 32 bits
 
 _SIGNS = np.int32(-0x7F7F7F80)  # of four bytes: with them turned round OFFSET is added to each
 _LARGEST = np.float32(127)
@@ -49,7 +49,11 @@ def attend(merged: Tensor) -> Tensor:
     is_float = merged.dtype == torch.float32 and merged.device.type == "cpu"
     fits = (parts, width) == (3, WIDTH) and count <= MOST_POSITIONS and merged.is_contiguous()
     if not (is_float and fits):
-        raise ValueError(f"no float32 queries, keys and values of {WIDTH}: {tuple(merged.shape)}")
+        raise ValueError(
+            f"queries, keys and values must be contiguous float32 [w, n, 3, h, {WIDTH}] on the "
+            f"CPU, n at most {MOST_POSITIONS}, not {merged.dtype} {tuple(merged.shape)} with "
+            f"strides {merged.stride()} on {merged.device}"
+        )
     padded = -(-count // QUAD_SUMS) * QUAD_SUMS
     keys = merged.new_empty(windows, heads, padded * width, dtype=torch.uint8)
     values = merged.new_empty(windows, heads, padded * width, dtype=torch.int8)

@@ -82,17 +82,20 @@ def multiplies_quads() -> bool:
 @cache
 def has_vnni() -> bool:
     """Whether the processor adds products of bytes in 32 bits, and is let do so: oneDNN can be told
-    to use older instructions, and our own loops then do the same.
+    to use older instructions, and our own loops then do without these (what else they may use,
+    NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say).
     """
     is_there = bool(getattr(torch.cpu, "_is_vnni_supported", lambda: False)())
     return is_there and adds_in_32_bits()
 
 
 def has_tile_instructions() -> bool:
-    """Whether the processor multiplies tiles (AMX), and oneDNN is let do so. Asks no clock."""
+    """Whether the processor multiplies tiles (AMX), the system permits it, and oneDNN is let do so.
+    Asks no clock."""
     is_there = bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
     held = os.environ.get(HELD_TO, "").upper()
-    return is_there and (held in NOT_HELD or "AMX" in held)
+    is_let = held in NOT_HELD or "AMX" in held
+    return is_there and is_let and bool(getattr(torch.cpu, "_init_amx", lambda: True)())
 
 
 @cache

@@ -1,6 +1,6 @@
 """Products of a few rows with weights of 8 bits, compiled: the linear layers of a decoding step.
 
-For processors that cannot add up fours of bytes (decoding/kernels/int8_quads.py). A library's
+For processors without AVX-512 and VNNI (decoding/kernels/int8_quads.py is for these). A library's
 product of some thousand numbers takes less time than the calls around it, and what it must find in
 memory anew after each. Here rows are made whole numbers, multiplied, and made real again by one
 call. Weights lie as they are read: `OUTPUTS_TOGETHER` outputs, two inputs after the other, so that

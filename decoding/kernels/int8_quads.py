@@ -1,9 +1,9 @@
-"""Products with weights of 8 bits, compiled, for processors that add up fours of bytes (VNNI).
+"""Products with weights of 8 bits, compiled, for AVX-512 with VNNI, which adds up fours of bytes.
 
 Rows are made whole numbers, multiplied, and made real again by one call. Weights lie as they are
 read: `QUAD_SUMS` outputs, four inputs after the other. oneDNN held to AVX-512 with VNNI took longer
-for any number of rows that was tried; with AMX, which multiplies tiles, it wins from some ten rows
-on if the weight is large, from a hundred if it is small. Sums are exact: a row's bits are those of
+for any number of rows that was tried; with AMX, which multiplies tiles, it wins for many: from a
+hundred rows on if the weight is small. Sums are exact: a row's bits are those of
 any other product of the same whole numbers (decoding/kernels/int8_weights.py).
 """
 

@@ -38,10 +38,7 @@ def measure(amount: Amount) -> Part:
     items = {length: repeated(recordings, length) for length in amount.lengths}
     (system,) = systems_of(amount, (OURS,), (PRECISION,), max(amount.threads)) or (None,)
     if system is None:
-        raise ValueError(
-            f"the lengths are measured of ours alone, with {PRECISION}: do not leave it out of "
-            "--systems or --precisions"
-        )
+        raise ValueError("the lengths are measured of ours alone: do not leave it out of --systems")
     openings = {one: listening(amount, system, minutes=one) for one in items}
     turns = [
         Turn(system.name, f"{length} minutes", openings[length], item.to_json(), number)

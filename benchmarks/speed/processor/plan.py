@@ -101,7 +101,15 @@ class System:
 def systems_of(
     amount: Amount, kinds: Sequence[str], precisions: Sequence[str], threads: int | None
 ) -> list[System]:
-    """Those that are asked for and installed, all at one precision, then at the next."""
+    """Those that are asked for and installed, all at one precision, then at the next.
+
+    Raises ValueError if no precision is.
+    """
+    if amount.precisions and not set(amount.precisions) & set(precisions):
+        raise ValueError(
+            f"here {' and '.join(precisions)} can be measured, not {', '.join(amount.precisions)}: "
+            "choose with --precisions, or leave it out"
+        )
     return [
         System(kind, precision, threads)
         for precision in precisions

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -109,6 +110,8 @@ def test_chosen_precisions(cache: Path) -> None:
     scale = Scale(systems=("ours",), precisions=("int8",), cache=str(cache))
     assert {w.precision for w in window_works("toy", scale)} == {"int8"}
     assert {w.precision for w in file_works("demo", ["a.wav"], scale)} == {"int8"}
+    with pytest.raises(ValueError, match="no system has fp16 on cpu"):
+        window_works("toy", replace(scale, precisions=("fp16",)))
 
 
 def installed(package: str, here: set[str]) -> str:

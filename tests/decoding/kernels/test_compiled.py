@@ -78,6 +78,16 @@ def test_a_loop_is_made_anew_when_another_has_changed(tmp_path: Path) -> None:
     assert run() == "63 0"
 
 
+def test_ways_to_keep_loops_that_a_user_named_are_his(tmp_path: Path) -> None:
+    source = tmp_path / "loop.py"
+    source.write_text(LOOP + "\nimport numba; print(numba.config.CACHE_LOCATOR_CLASSES)")
+    told = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    environment = {**os.environ, **told, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    command = [sys.executable, str(source)]
+    said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert said.stdout.split() == ["0", "1", "UserProvidedCacheLocator"]
+
+
 def test_without_a_place_to_keep_it() -> None:
     names: dict[str, object] = {}
     exec("def double(x):\n    return 2 * x\n", names)  # of no file

@@ -189,7 +189,11 @@ def test_tile_instructions_are_no_matter_of_time(
     monkeypatch.setattr(int8_choice.torch.cpu, "_is_amx_tile_supported", lambda: True)
     monkeypatch.setattr(int8_choice, "_seconds", lambda *_: pytest.fail("a clock was asked"))
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", held)
+    monkeypatch.setattr(int8_choice.torch.cpu, "_init_amx", lambda: True)
     assert has_tile_instructions() is has
+    monkeypatch.setattr(int8_choice.torch.cpu, "_init_amx", lambda: False)  # the system forbids it
+    assert not has_tile_instructions()
+    monkeypatch.setattr(int8_choice.torch.cpu, "_init_amx", lambda: True)
     monkeypatch.setattr(int8_choice.torch.cpu, "_is_amx_tile_supported", lambda: False)
     assert not has_tile_instructions()
 

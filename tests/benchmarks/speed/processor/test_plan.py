@@ -44,6 +44,8 @@ def test_those_that_are_asked_for_precision_by_precision(tmp_path: Path, monkeyp
     precise = Amount(tmp_path, precisions=("fp32",))
     names = [one.name for one in systems_of(precise, KINDS, ("int8", "fp32"), 1)]
     assert names == ["ours fp32", "faster-whisper fp32"]
+    with pytest.raises(ValueError, match="here int8 can be measured, not fp32"):
+        systems_of(precise, KINDS, ("int8",), 1)
 
 
 def test_what_is_not_installed_is_left_out_and_named(tmp_path: Path, without_peers) -> None:
