@@ -46,6 +46,7 @@ class PlainWeight:
         self._scale, self._bias = scale, bias
 
     def multiply(self, rows: Tensor, result: Tensor) -> None:
+        """Rows [.., in] -> result [.., out], as `Weight` says."""
         steps, scales = quantise_rows_to_bytes(rows)
         products = torch._int_mm(steps, self._weight).float().mul_(self._scale)
         dequantise_rows(products, scales, self._bias, result)
@@ -69,6 +70,7 @@ class PackedWeight:
         self._multiply: Any = torch.ops.quantized.linear_dynamic.default
 
     def multiply(self, rows: Tensor, result: Tensor) -> None:
+        """Rows [.., in] -> result [.., out], as `Weight` says."""
         steps, scales = quantise_rows(rows)
         dequantise_rows(self._multiply(steps, self._packed, False), scales, self._bias, result)
 
@@ -84,6 +86,7 @@ class TiledWeight:
         self._multiply: Any = torch.ops.onednn.qlinear_pointwise.default
 
     def multiply(self, rows: Tensor, result: Tensor) -> None:
+        """Rows [.., in] -> result [.., out], as `Weight` says."""
         steps, scales = quantise_rows_to_bytes(rows)
         # a step is worth one and zero is zero; no bias, the sums in weights' steps, nothing after
         products = self._multiply(
