@@ -1,4 +1,4 @@
-"""Weights in pairs: the bits of the plain product, for any shape, company and number of threads."""
+"""Weights in pairs: exact, for any shape, company and number of threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights in fours: the bits of the plain product, for any shape, company and number of threads."""
+"""Weights in fours: exact, for any shape, company and number of threads."""
 
 from __future__ import annotations
 
