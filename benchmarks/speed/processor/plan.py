@@ -105,15 +105,15 @@ def systems_of(
 
     Raises ValueError if no precision is.
     """
-    if amount.precisions and not set(amount.precisions) & set(precisions):
+    asked = [one for one in precisions if not amount.precisions or one in amount.precisions]
+    if not asked:
         raise ValueError(
             f"here {' and '.join(precisions)} can be measured, not {', '.join(amount.precisions)}: "
             "choose with --precisions, or leave it out"
         )
     return [
         System(kind, precision, threads)
-        for precision in precisions
-        if not amount.precisions or precision in amount.precisions
+        for precision in asked
         for kind in kinds
         if amount.asks_for(kind) and not missing_packages(kind)
     ]
