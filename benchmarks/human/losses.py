@@ -115,12 +115,27 @@ def is_heard_by(run: LostRun, other: Heard) -> bool:
     return 2 * sum(position in right for position in run.positions) >= len(run.positions)
 
 
-def said_twice(heard: Heard) -> list[str]:
-    """Inserted words that repeat what stands right beside them."""
-    return [
-        " ".join(pair.hypothesis or "" for pair in run)
-        for run in duplicated_runs(heard.file.score.alignment)
-    ]
+@dataclass(frozen=True, slots=True)
+class SaidTwice:
+    """Inserted words that repeat what stands right beside them; `time`: when the first was heard,
+    `from_seam`: how far from the nearest seam that was; None where it is not known."""
+
+    words: str
+    time: float | None
+    from_seam: float | None
+
+
+def said_twice(heard: Heard) -> list[SaidTwice]:
+    """In the order of the words."""
+    seams = heard.record.heard.seams if heard.record.heard else ()
+    found = []
+    for run in duplicated_runs(heard.file.score.alignment):
+        span = _nearest(heard, run)
+        time = None if span is None else span.start
+        near = [abs(seam - time) for seam in seams] if time is not None else []
+        words = " ".join(pair.hypothesis or "" for pair in run)
+        found.append(SaidTwice(words, time, min(near, default=None)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

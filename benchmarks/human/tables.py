@@ -33,6 +33,7 @@ def speech_tables(study: Study) -> Iterator[Table]:
     yield _accuracy(study)
     yield _losses(study)
     yield _cases(study)
+    yield _twice(study)
     yield _holes(study)
     yield _work(study)
     yield _seconds(study)
@@ -91,7 +92,7 @@ def _losses(study: Study) -> Table:
     rows = []
     for system in study.systems:
         heard = chosen(system, "all")
-        twice = [words for one in heard for words in said_twice(one)]
+        twice = [case for one in heard for case in said_twice(one)]
         rows.append(
             (
                 system.name,
@@ -100,7 +101,7 @@ def _losses(study: Study) -> Table:
                 _one_sided(study.ours, system),
                 _one_sided(system, study.ours),
                 str(len(twice)),
-                str(sum(len(words.split()) > 1 for words in twice)),
+                str(sum(len(one.words.split()) > 1 for one in twice)),
             )
         )
     return Table(
@@ -153,6 +154,28 @@ def _cases(study: Study) -> Table:
     )
     columns = "Recording", "Where", "Words", "Heard by"
     return Table("What we lost", columns, tuple(rows), note, texts=4)
+
+
+def _twice(study: Study) -> Table:
+    """Every word that ours has once more than the reference, beside itself."""
+    rows = tuple(
+        (
+            one.recording.item.name,
+            ABSENT if case.time is None else clock(case.time),
+            case.words[:80],
+            ABSENT if case.from_seam is None else f"{case.from_seam:.1f} s",
+        )
+        for one in chosen(study.ours, "all")
+        for case in said_twice(one)
+    )
+    return Table(
+        "What we said twice",
+        ("Recording", "Where", "Words", "From a seam"),
+        rows,
+        "Inserted words that repeat what stands beside them. Far from seams one window wrote them: "
+        "its own repetition, or the speaker's that the reference leaves out.",
+        texts=3,
+    )
 
 
 def _holes(study: Study) -> Table:

@@ -98,8 +98,23 @@ def test_a_run_is_heard_by_whoever_has_half_of_it() -> None:
 
 def test_said_twice_is_what_repeats_its_neighbours() -> None:
     words = [*SAID[:52], *SAID[50:100], "else", *SAID[100:]]
-    assert said_twice(listened(words)) == [" ".join(SAID[50:52])]
+    (found,) = said_twice(listened(words))
+    assert found.words == " ".join(SAID[50:52])
     assert said_twice(listened(list(SAID))) == []
+
+
+def test_who_tells_when_words_were_heard_tells_how_far_from_a_seam() -> None:
+    words = [*SAID[:52], *SAID[50:]]
+    times = tuple(TimedWord(word, float(at), at + 0.5) for at, word in enumerate(words))
+    text = PeerTranscript(" ".join(words), times, seams=(20.0, 60.0))
+    (found,) = plant_study([recording("a")], {"ours": [text]}).ours.heard.values()
+    (case,) = said_twice(found)
+    assert case.time in (50.0, 52.0)
+    assert case.from_seam == 60.0 - case.time
+    untimed = PeerTranscript(" ".join(words), seams=(20.0,))
+    (found,) = plant_study([recording("a")], {"ours": [untimed]}).ours.heard.values()
+    (case,) = said_twice(found)
+    assert (case.time, case.from_seam) == (None, None)
 
 
 def test_a_report_is_held_against_what_was_lost() -> None:
