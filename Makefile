@@ -52,7 +52,7 @@ layers: $(TOOLS)
 	$(BIN)/lint-imports
 
 cover: $(TOOLS)
-	$(BIN)/python -m pytest -q $(SPREAD) --cov --cov-report=term:skip-covered --cov-report=xml --table=test-artifacts
+	$(BIN)/python -m pytest -q $(SPREAD) --cov --cov-report=term:skip-covered --cov-report=xml --table=test-artifacts --durations=40
 
 trust: $(TOOLS)  ## the tests of docs/trust.md alone, and their table (`make check` runs them too)
 	$(BIN)/python -m pytest -q -m row --table=test-artifacts

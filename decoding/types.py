@@ -22,6 +22,7 @@ UNWRITTEN = 1.0
 detector of speech differ by as much."""
 
 Task = Literal["transcribe", "translate", "lang_id", "voice_activity"]
+Ranking = Literal["minimum_risk", "likelihood"]
 Verdict = Literal["accepted", "no_speech", "repetitive", "improbable", "sparse"]
 
 
@@ -80,12 +81,13 @@ class DecodingOptions:
     """How one clip is decoded; every row of a batch may have its own.
 
     Defaults are openai-whisper's command line (beam 5, temperature fallback, thresholds), but for
-    `needs_language`.
+    `needs_language` and `ranking`.
     `language` None means detect, among `languages` when given. `length_penalty` None divides the
     score by the length; a number is the exponent of the GNMT penalty ((5 + n) / 6) ** alpha.
     `sample_len` None means all of the context that the prompt leaves free. `needs_language`:
     short or improbable text is none where no speech is likelier than any language; without it,
-    openai-whisper's rules alone.
+    openai-whisper's rules alone. `ranking`: of what a beam search found, the text with the fewest
+    errors to be expected ("minimum_risk"), or the likeliest, as openai-whisper ("likelihood").
     """
 
     task: Task = "transcribe"
@@ -108,6 +110,7 @@ class DecodingOptions:
     logprob_threshold: float | None = -1.0
     no_speech_threshold: float | None = 0.6
     needs_language: bool = True
+    ranking: Ranking = "minimum_risk"
 
     def __post_init__(self) -> None:
         if not 1 <= self.beam_size <= 16:

@@ -78,7 +78,10 @@ class OursSequential:
 
     def _pieces(self, recording: Recording, language: str | None) -> Iterator[Piece]:
         options = DecodingOptions(
-            language=language, beam_size=self.spec.beam_size, needs_language=False
+            language=language,
+            beam_size=self.spec.beam_size,
+            needs_language=False,
+            ranking="likelihood",
         )
         start = 0.0
         number = 0

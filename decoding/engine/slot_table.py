@@ -125,8 +125,10 @@ class Reports:
         """Whether the window in each slot needs no further attempt."""
         model, verdicts = self._model, []
         for slot, (search, numbers) in zip(self.slots, self._told.here(), strict=True):
-            hypothesis = best_hypothesis(search, slot.request.options.length_penalty)
-            tokens = model.decoder.columns.tokens(hypothesis.tokens)
+            options, columns = slot.request.options, model.decoder.columns
+            text_end = columns.layout.eot if options.ranking == "minimum_risk" else None
+            hypothesis = best_hypothesis(search, options.length_penalty, text_end)
+            tokens = columns.tokens(hypothesis.tokens)
             hypothesis = replace(hypothesis, tokens=tokens)
             sounds = Sounds(*numbers)
             verdicts.append(judge_attempt(slot.request, hypothesis, sounds, model.vocabulary))

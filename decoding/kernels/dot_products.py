@@ -43,6 +43,7 @@ MULTIPLIES_QUADS = _has("avx512f", "avx512bw", "avx512vnni")
 QUAD = 4
 QUAD_SUMS = 64  # of each row by one call of `add_quads`
 OFFSET = 128  # added to bytes with a sign, they have none
+REAL_SUMS = (4 if _has("avx512f") else 2) * SUMS_AT_ONCE  # of each row by one `multiply_reals`
 
 _BYTE, _SHORT, _INT, _PLACE = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _REAL = ir.FloatType()
@@ -276,4 +277,38 @@ def multiply_quads(  # noqa: PLR0913
         _checked(scales, 1, types.float32),
         _checked(bias, 1, types.float32),
     )
+    return types.void(*given, types.intp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def multiply_reals(
+    typing_context: Any, result: Any, rows: Any, numbers: Any, bias: Any, count: Any
+) -> Any:
+    """float32 result [5, `REAL_SUMS`] = what the first `count` numbers of float32 rows [5, m] are
+    multiplied by float32 numbers [count x `REAL_SUMS`], added in their order, and the bias
+    [`REAL_SUMS`] added."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        result, rows, numbers, bias, count = _arrays(context, builder, signature, arguments)
+        multiply_add = builder.module.declare_intrinsic(
+            f"llvm.fmuladd.v{SUMS_AT_ONCE}f32", (), ir.FunctionType(_REALS, [_REALS] * 3)
+        )
+        nothing = ir.Constant(_REALS, None)
+        tile = [(row, vector) for row in range(ROWS) for vector in range(REAL_SUMS // SUMS_AT_ONCE)]
+
+        def load(place: Any, vector: int) -> Any:
+            byte = builder.add(builder.mul(place, _PLACE(4 * REAL_SUMS)), _PLACE(vector * _SIZE))
+            return numbers.load_in_turn(_REALS, byte)
+
+        def add(before: Any, some: Any, number: Any) -> Any:
+            return builder.call(multiply_add, [builder.bitcast(number, _REALS), some, before])
+
+        sums = _add_up(builder, dict.fromkeys(tile, nothing), count, rows, load, add)
+        for (row, vector), total in sums.items():
+            byte = _PLACE(vector * _SIZE)
+            result.store(builder.fadd(total, bias.load(_REALS, byte)), byte, row)
+        return context.get_dummy_value()
+
+    given = (_checked(array, dims, types.float32) for array, dims in
+             ((result, 2), (rows, 2), (numbers, 1), (bias, 1)))  # fmt: skip
     return types.void(*given, types.intp), generate

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from decoding.kernels import few_rows
 from decoding.kernels.add_norm import add_and_norm
 from decoding.kernels.int8_choice import HELD_TO, X86
 from decoding.kernels.int8_linear import Int8Linear
+from decoding.kernels.panel_linear import PanelLinear
 
 # oneDNN with AVX-512 cuts longer sums into parts, but not those of one row alone. Seen with all 23
 # widths from 64 to 2048 that were tried; two rows and more are cut alike.
@@ -44,7 +44,7 @@ class FloatLinear:
     """x [w, rows, in] -> [w, rows, out], weights kept in the floating type they are multiplied in.
 
     Libraries choose their routine, and so the last bits, by the number of rows. In single precision
-    on the CPU they are given whole windows alone, and the few rows of a step are our own work.
+    on the CPU they are given one window after the other.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -53,8 +53,6 @@ class FloatLinear:
         self._is_exact = weight.device.type == "cpu" and weight.dtype == torch.float32
 
     def __call__(self, x: Tensor) -> Tensor:
-        if self._is_exact and few_rows.supports(x, self.weight):
-            return few_rows.multiply(x, self.weight, self.bias)
         if self._is_exact and len(x) > 1:
             return torch.cat([self(window) for window in torch.split(x, 1)])
         return F.linear(x, self.weight, self.bias)
@@ -63,9 +61,8 @@ class FloatLinear:
 class PackedLinear:
     """x [w, rows, in] -> [w, rows, out], single precision on an x86 CPU, laid out for oneDNN once.
 
-    The plain product lays them out anew each time, which for the few rows of a step costs as much
-    as the product: 5 rows over 51,865 tokens 14 ms, here 8. A row's bits do not depend on how many
-    rows or threads there are.
+    The plain product lays them out anew each time. A row's bits do not depend on how many rows or
+    threads there are.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -160,8 +157,10 @@ def make_linear(weight: Tensor, bias: Tensor | None, placement: Placement) -> Li
     if placement.precision.is_quantised:
         return Int8Linear(weight, bias, takes_few_rows=placement.takes_few_rows)
     placed = placement.put(weight)
-    make = PackedLinear if packs(placed) else FloatLinear
-    return make(placed, None if bias is None else placement.put(bias))
+    added = None if bias is None else placement.put(bias)
+    if placed.device.type == "cpu" and placed.dtype == torch.float32 and placement.takes_few_rows:
+        return PanelLinear(placed, added)
+    return (PackedLinear if packs(placed) else FloatLinear)(placed, added)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from decoding.device.transfer import PendingCopies
+from decoding.search.minimum_risk import least_risk
 from decoding.search.state import IMPOSSIBLE, SearchState
 
 # What is read here of a search. The rest stays on the device.
@@ -101,8 +103,14 @@ def _told(row: Tensor, state: SearchState) -> tuple[SearchState, list[float]]:
     return replace(state, **read), row[at:].tolist()
 
 
-def best_hypothesis(state: SearchState, length_penalty: float | None) -> Hypothesis:
+def best_hypothesis(
+    state: SearchState, length_penalty: float | None, text_end: int | None = None
+) -> Hypothesis:
     """The best ranked hypothesis of one window; `state` holds that window alone, on the host.
+
+    `text_end`: the first column that is not text; of a beam search the hypothesis is then taken
+    whose text has the least risk (decoding/search/minimum_risk.py). Without it, and of samples, the
+    likeliest, as openai-whisper does.
 
     Empty, and improbable, when the search found none. Hypotheses whose sum is not a number are
     none. Samples that loop, for which it was ended, are none either where another has finished:
@@ -116,7 +124,10 @@ def best_hypothesis(state: SearchState, length_penalty: float | None) -> Hypothe
     if not ends:
         is_finite = not any(map(math.isnan, state.total[0].tolist()))
         return Hypothesis((), NOTHING_TOTAL, is_truncated=True, is_finite=is_finite)
-    best = max(ends, key=lambda end: _rank(end, length_penalty))  # the first of equals
+    ends.sort(key=lambda end: _rank(end, length_penalty), reverse=True)  # stable
+    best = ends[0]
+    if text_end is not None and len(ends) > 1 and not state.is_sampling[0]:
+        best = _least_risk(state, ends, length_penalty, text_end)
     is_enough = best.timestamp >= 0
     is_loop = best.is_truncated and _has_room(state)
     return Hypothesis(
@@ -157,9 +168,23 @@ def _unfinished(state: SearchState) -> list[_End]:
 
 
 def _rank(end: _End, length_penalty: float | None) -> float:
+    return end.total / _weight_of(end.length, length_penalty)
+
+
+def _weight_of(length: float, length_penalty: float | None) -> float:
+    """By what a sum of log probabilities is divided, so that longer texts are not worse for it."""
     if length_penalty is None:
-        return end.total / max(1, end.length)
-    return float(end.total / ((5 + end.length) / 6) ** length_penalty)
+        return max(1.0, length)
+    return float(((5 + length) / 6) ** length_penalty)
+
+
+def _least_risk(
+    state: SearchState, ends: Sequence[_End], length_penalty: float | None, text_end: int
+) -> _End:
+    """Of the best ranked first. Each is as probable as its rank says of a text of their length."""
+    texts = [[token for token in _tokens(state, end) if token < text_end] for end in ends]
+    usual = _weight_of(fmean(end.length for end in ends), length_penalty)
+    return ends[least_risk(texts, [_rank(end, length_penalty) * usual for end in ends])]
 
 
 def _tokens(state: SearchState, end: _End) -> tuple[int, ...]:

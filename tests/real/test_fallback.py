@@ -41,6 +41,7 @@ def decoded(official, samples, **options):
         "sample_len": BUDGET,
         "word_timestamps": False,
         "needs_language": False,  # a rule of ours
+        "ranking": "likelihood",
         **options,
     }
     return official.decode(samples, language="en", **options)

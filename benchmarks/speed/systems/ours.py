@@ -24,6 +24,7 @@ def options_for(model: LoadedModel, tokens: int) -> DecodingOptions:
         logprob_threshold=None,
         no_speech_threshold=None,
         needs_language=False,
+        ranking="likelihood",
     )
 
 

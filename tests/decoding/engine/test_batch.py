@@ -32,6 +32,7 @@ ONCE = {
     "temperatures": (0.0,),
     "no_speech_threshold": None,
     "needs_language": False,
+    "ranking": "likelihood",
     "language": "en",
 }
 MIXED = [

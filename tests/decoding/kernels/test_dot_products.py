@@ -18,10 +18,12 @@ from decoding.kernels.dot_products import (
     MULTIPLIES_QUADS,
     PAIRED_SUMS,
     QUAD_SUMS,
+    REAL_SUMS,
     ROWS,
     add_pairs,
     add_quads,
     multiply_quads,
+    multiply_reals,
 )
 from decoding.kernels.int8_choice import X86
 
@@ -48,6 +50,11 @@ def quads_multiplied(
     result: Any, some: tuple[Any, Any, Any], theirs: tuple[Any, Any, Any], quads: int
 ) -> None:
     multiply_quads(result, *some, *theirs, quads)
+
+
+@numba.njit
+def reals_multiplied(result: Any, rows: Any, numbers: Any, bias: Any, count: int) -> None:
+    multiply_reals(result, rows, numbers, bias, count)
 
 
 @pytest.mark.parametrize(("to", "step"), [(0, 2 * PAIRED_SUMS), (3, 2 * PAIRED_SUMS + 6)])
@@ -116,6 +123,18 @@ def test_products_of_quads_are_made_real() -> None:
     exact = rows.astype(np.int64) @ numbers.astype(np.int64).T + starts[:, None]
     expected = exact.astype(np.float32) * steps * scales[:, None] + bias
     np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 512])
+def test_reals_are_multiplied(count: int) -> None:
+    dice = np.random.default_rng(count)
+    rows, numbers, bias = (
+        dice.integers(-9, 10, size).astype(np.float32)  # whole numbers: exact in any order
+        for size in ((ROWS, 515), (count, REAL_SUMS), REAL_SUMS)
+    )
+    result = np.empty((ROWS, REAL_SUMS), np.float32)
+    reals_multiplied(result, rows, numbers.ravel(), bias, count)
+    np.testing.assert_array_equal(result, rows[:, :count] @ numbers + bias)
 
 
 def test_other_arrays_are_refused() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from decoding.kernels import few_rows
 from decoding.kernels.int8_linear import Int8Linear
+from decoding.kernels.panel_linear import PanelLinear
 from decoding.model.layers import FloatLinear, PackedLinear, has_bfloat16, packs
 from decoding.model.text_decoder import SUM_POSITIONS, weighted_sum
 
@@ -25,7 +25,7 @@ def _threads(request):
 
 
 needs_packing = pytest.mark.skipif(not packs(torch.zeros(1)), reason="not an x86 CPU with oneDNN")
-KINDS = [FloatLinear, Int8Linear, pytest.param(PackedLinear, marks=needs_packing)]
+KINDS = [FloatLinear, Int8Linear, PanelLinear, pytest.param(PackedLinear, marks=needs_packing)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -56,21 +56,7 @@ def test_a_row_does_not_depend_on_its_neighbours(kind, inner, outer):
             assert torch.equal(part, whole[:, start : start + count])
 
 
-@pytest.mark.parametrize("rows", [1, 4, 5, 16, 40])
-@pytest.mark.parametrize("outer", [192, 51])
-def test_few_rows_are_multiplied_as_by_the_library(rows, outer):
-    x, weight, bias = torch.randn(2, rows, 64), torch.randn(outer, 64), torch.randn(outer)
-    expected = torch.nn.functional.linear(x.double(), weight.double(), bias.double())
-    for added, wanted in ((bias, expected), (None, expected - bias)):
-        assert torch.allclose(few_rows.multiply(x, weight, added).double(), wanted, atol=1e-4)
-
-
-def test_what_is_left_to_the_library():
-    weight = torch.zeros(8, 64)
-    assert few_rows.supports(torch.zeros(3, few_rows.MOST_ROWS, 64), weight)
-    assert not few_rows.supports(torch.zeros(3, few_rows.MOST_ROWS + 1, 64), weight)
-    assert not few_rows.supports(torch.zeros(3, 1, 64).half(), weight.half())
-    assert not few_rows.supports(torch.zeros(3, 1, 64, device="meta"), weight.to("meta"))
+def test_halves_are_the_librarys():
     halves = FloatLinear(torch.ones(2, 4).bfloat16(), None)
     assert halves(torch.ones(1, 3, 4).bfloat16()).tolist() == [[[4.0, 4.0]] * 3]
 
