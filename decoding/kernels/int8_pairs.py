@@ -36,15 +36,11 @@ class PairsWeight:
         parts = padded.view(-1, OUTPUTS_TOGETHER, inputs // 2, 2)
         self._weight = parts.transpose(1, 2).contiguous()  # [parts, in / 2, 32, 2]
         self._scale, self._bias = scale.contiguous(), bias.contiguous()
-        self._inputs, self._outputs = inputs, outputs
 
     def multiply(self, rows: Tensor, result: Tensor) -> None:
         """result [.., out] = float32 rows [.., in], in steps of their scales, by the weight, and
         the bias added."""
-        count = rows.numel() // self._inputs
-        given = (rows.contiguous(), self._weight, self._scale, self._bias, result)
-        work = self._weight.numel() * count
-        _multiply((count, self._inputs, self._outputs), *given, work=work)
+        _multiply.multiply(rows, self._weight, self._scale, self._bias, result=result)
 
 
 @shared_loop()

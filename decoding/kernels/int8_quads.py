@@ -31,9 +31,9 @@ class QuadsWeight:
     Only where `dot_products.MULTIPLIES_QUADS`."""
 
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor) -> None:
-        self._outputs, self._inputs = weight.shape
-        missing = -self._outputs % QUAD_SUMS
-        padded = F.pad(weight, (0, -self._inputs % QUAD, 0, missing))
+        outputs, inputs = weight.shape
+        missing = -outputs % QUAD_SUMS
+        padded = F.pad(weight, (0, -inputs % QUAD, 0, missing))
         unsigned = (padded.to(torch.int16) + OFFSET).to(torch.uint8)
         parts = unsigned.view(-1, QUAD_SUMS, padded.shape[1] // QUAD, QUAD)
         self._weight = parts.transpose(1, 2).contiguous()  # [parts, in / 4, 64, 4]
@@ -42,10 +42,7 @@ class QuadsWeight:
     def multiply(self, rows: Tensor, result: Tensor) -> None:
         """result [.., out] = float32 rows [.., in], in steps of their scales, by the weight, and
         the bias added."""
-        count = rows.numel() // self._inputs
-        given = (rows.contiguous(), self._weight, self._scale, self._bias, result)
-        work = self._weight.numel() * count
-        _multiply((count, self._inputs, self._outputs), *given, work=work)
+        _multiply.multiply(rows, self._weight, self._scale, self._bias, result=result)
 
 
 @compiled()

@@ -67,6 +67,15 @@ class SharedLoop:
         else:
             run_in_pool(self._body.address, block, threads, 0)
 
+    def multiply(self, rows: Tensor, weight: Tensor, *others: Tensor, result: Tensor) -> None:
+        """Call a loop over rows [.., in], which makes result [.., out] of them: its numbers are how
+        many rows there are, in and out; its tensors the rows, the weight, the others, the result.
+        """
+        inputs, outputs = rows.shape[-1], result.shape[-1]
+        count = rows.numel() // inputs
+        given = (rows.contiguous(), weight, *others, result)
+        self((count, inputs, outputs), *given, work=count * weight.numel())
+
     @cached_property
     def _call(self) -> Callable[[int], None]:
         return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._body.address)

@@ -26,18 +26,15 @@ class PanelLinear:
     """x [.., in] -> [.., out], float32 on the CPU."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self._outputs, self._inputs = weight.shape
+        self._outputs, inputs = weight.shape
         missing = -self._outputs % REAL_SUMS
-        parts = F.pad(weight, (0, 0, 0, missing)).view(-1, REAL_SUMS, self._inputs)
+        parts = F.pad(weight, (0, 0, 0, missing)).view(-1, REAL_SUMS, inputs)
         self._panels = parts.transpose(1, 2).contiguous()  # [parts, in, `REAL_SUMS`]
         self._bias = F.pad(weight.new_zeros(self._outputs) if bias is None else bias, (0, missing))
 
     def __call__(self, x: Tensor) -> Tensor:
         result = x.new_empty(*x.shape[:-1], self._outputs)
-        count = x.numel() // self._inputs
-        given = (x.contiguous(), self._panels, self._bias, result)
-        work = count * self._panels.numel()
-        _multiply((count, self._inputs, self._outputs), *given, work=work)
+        _multiply.multiply(x, self._panels, self._bias, result=result)
         return result
 
 
