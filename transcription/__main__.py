@@ -15,7 +15,7 @@ from rich.console import Console
 
 from chunking.options import CueOptions, PlanKind, WindowOptions
 from decoding.errors import DecodingError
-from decoding.types import DecodingOptions
+from decoding.types import DecodingOptions, Ranking
 from transcription.batch import (
     Batch,
     Outcome,
@@ -134,6 +134,14 @@ def run(
             rich_help_panel=SEARCH,
         ),
     ] = ASKED.length_penalty,
+    ranking: Annotated[
+        Ranking,
+        typer.Option(
+            help="minimum_risk: of what the beams found, the text with the fewest errors to be "
+            "expected. likelihood: the likeliest, as openai-whisper.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = ASKED.ranking,
     temperature: Annotated[
         float,
         typer.Option(
@@ -245,6 +253,7 @@ def run(
                 beam_size=beam_size,
                 patience=patience,
                 length_penalty=length_penalty,
+                ranking=ranking,
                 temperatures=fallback_temperatures(temperature),
             ),
             windows=WindowOptions.of(window, overlap, plan=plan, chain=chain),

@@ -25,7 +25,7 @@ from app.http.fields import (
     texts,
 )
 from chunking.options import MIN_CHAIN, CueOptions, PlanKind
-from decoding.types import Task
+from decoding.types import Ranking, Task
 from transcription.documents import Granularity
 from transcription.language_names import language_code
 from transcription.options import Channels, TranscriptionOptions
@@ -93,6 +93,11 @@ class TranscriptionForm(BaseModel):
     best_of: Annotated[int, count(ge=1, le=16)] = SEARCH.best_of
     patience: Annotated[float, number(gt=0, le=4)] = SEARCH.patience
     length_penalty: Annotated[float | None, number(ge=0, le=1)] = SEARCH.length_penalty
+    ranking: Annotated[Ranking, one_of(get_args(Ranking))] = Field(
+        SEARCH.ranking,
+        description="Of what the beams found, the text with the fewest errors to be expected, or "
+        "the likeliest, as openai-whisper.",
+    )
     window: Annotated[float, number(ge=1, le=30)] = CUT.window
     overlap: Annotated[float | None, number(ge=0)] = Field(
         None, description="Seconds; 3, or a sixth of a shorter window, if not given."

@@ -91,6 +91,7 @@ def _options(form: TranscriptionForm, fields: Fields, task: Task) -> Transcripti
             best_of=form.best_of,
             patience=form.patience,
             length_penalty=form.length_penalty,
+            ranking=form.ranking,
             # 0 is OpenAI's automatic: fall back where a window fails. Above, the fallback starts.
             temperatures=fallback_temperatures(form.temperature),
         ),

@@ -37,6 +37,19 @@ def test_text_on_standard_output(planted, tmp_path):
     assert planted.is_closed
 
 
+def test_how_hypotheses_are_ranked_reaches_the_engine(planted, tmp_path, monkeypatch):
+    asked, submit = [], planted.submit
+    monkeypatch.setattr(
+        planted, "submit", lambda clip, options: (asked.append(options), submit(clip, options))[1]
+    )
+    talk = write_wav(tmp_path / "talk.wav", plant(80))
+    for given, ranking in (((), "minimum_risk"), (("--ranking", "likelihood"), "likelihood")):
+        asked.clear()
+        run(talk, *given)
+        assert {one.ranking for one in asked} == {ranking}
+    assert run(talk, "--ranking", "best").exit_code != 0
+
+
 def test_report_goes_to_standard_error(planted, tmp_path):
     result = run(write_wav(tmp_path / "talk.wav", plant(80)), "--report", "--format", "srt")
     assert result.stdout.startswith("1\n00:00:00,")

@@ -98,13 +98,19 @@ def test_every_option_reaches_the_engine(start: Start):
         prompt="Glossary",
         temperature=0.4,
         chunking_strategy={"type": "server_vad", "threshold": 0.4, "silence_duration_ms": 300},
-        extra_body={"beam_size": 3, "patience": 1.5, "hotwords": "Asha", "keywords": ["Ravi"]},
+        extra_body={
+            "beam_size": 3,
+            "patience": 1.5,
+            "ranking": "likelihood",
+            "hotwords": "Asha",
+            "keywords": ["Ravi"],
+        },
     )
     options = decoder.options[0]
     assert (options.language, options.prompt, options.beam_size) == ("hi", "Glossary", 3)
     assert options.temperatures == (0.4, 0.6, 0.8, 1.0)
     assert options.hotwords == "Asha, Ravi"
-    assert options.patience == 1.5
+    assert (options.patience, options.ranking) == (1.5, "likelihood")
 
 
 def test_stream_sends_deltas_before_the_end(start: Start):
