@@ -26,6 +26,7 @@ from transcription.command_options import (
     Devices,
     GivenPrecision,
     Hotwords,
+    HypothesisRanking,
     Language,
     ModelName,
     Prompt,
@@ -130,6 +131,7 @@ def run(
     prompt: Prompt = None,
     hotwords: Hotwords = None,
     beam_size: BeamSize = DEFAULT.decoding.beam_size,
+    ranking: HypothesisRanking = DEFAULT.decoding.ranking,
     vad: Vad = DEFAULT.speech.skip_silence,
     quiet: Quiet = False,
 ) -> None:
@@ -172,6 +174,7 @@ def run(
                 prompt=prompt,
                 hotwords=hotwords,
                 beam_size=beam_size,
+                ranking=ranking,
             ),
             speech=SpeechOptions(skip_silence=vad),
             script=script_of(language) if language else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ UNWRITTEN = 1.0
 detector of speech differ by as much."""
 
 Task = Literal["transcribe", "translate", "lang_id", "voice_activity"]
-Ranking = Literal["minimum_risk", "likelihood"]
+Ranking = Literal["minimum_bayes_risk", "likelihood"]
+OPENAI_RULES: Final[Mapping[str, Any]] = {"needs_language": False, "ranking": "likelihood"}
+"""Options of decoding by openai-whisper's rules alone: what ours are compared with it by."""
 Verdict = Literal["accepted", "no_speech", "repetitive", "improbable", "sparse"]
 
 
@@ -87,7 +89,8 @@ class DecodingOptions:
     `sample_len` None means all of the context that the prompt leaves free. `needs_language`:
     short or improbable text is none where no speech is likelier than any language; without it,
     openai-whisper's rules alone. `ranking`: of what a beam search found, the text with the fewest
-    errors to be expected ("minimum_risk"), or the likeliest, as openai-whisper ("likelihood").
+    errors to be expected (decoding/search/minimum_bayes_risk.py), or the likeliest, as
+    openai-whisper; thresholds judge the log probability of the text that is taken.
     """
 
     task: Task = "transcribe"
@@ -110,9 +113,13 @@ class DecodingOptions:
     logprob_threshold: float | None = -1.0
     no_speech_threshold: float | None = 0.6
     needs_language: bool = True
-    ranking: Ranking = "minimum_risk"
+    ranking: Ranking = "minimum_bayes_risk"
 
     def __post_init__(self) -> None:
+        for name, known in (("task", get_args(Task)), ("ranking", get_args(Ranking))):
+            if getattr(self, name) not in known:
+                given = getattr(self, name)
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {given!r}")
         if not 1 <= self.beam_size <= 16:
             raise ValueError(f"beam_size must be 1 to 16, got {self.beam_size}")
         if not 1 <= self.best_of <= 16:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from chunking.options import CueOptions, PlanKind, WindowOptions
 from decoding.errors import DecodingError
-from decoding.types import DecodingOptions, Ranking
+from decoding.types import DecodingOptions
 from transcription.batch import (
     Batch,
     Outcome,
@@ -36,6 +36,7 @@ from transcription.command_options import (
     Devices,
     GivenPrecision,
     Hotwords,
+    HypothesisRanking,
     Language,
     ModelName,
     Prompt,
@@ -134,14 +135,7 @@ def run(
             rich_help_panel=SEARCH,
         ),
     ] = ASKED.length_penalty,
-    ranking: Annotated[
-        Ranking,
-        typer.Option(
-            help="minimum_risk: of what the beams found, the text with the fewest errors to be "
-            "expected. likelihood: the likeliest, as openai-whisper.",
-            rich_help_panel=SEARCH,
-        ),
-    ] = ASKED.ranking,
+    ranking: HypothesisRanking = ASKED.ranking,
     temperature: Annotated[
         float,
         typer.Option(

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from decoding.types import Ranking
 from transcription.settings import Settings
 
 MODEL, SPEECH, SEARCH = "Model", "What is said", "Search"
@@ -69,6 +70,15 @@ BeamSize = Annotated[
     int,
     typer.Option(
         help="Beams per window, 1 to 16. 1 is greedy: faster, some more errors.",
+        rich_help_panel=SEARCH,
+    ),
+]
+HypothesisRanking = Annotated[
+    Ranking,
+    typer.Option(
+        "--ranking",
+        help="Of what several beams found. minimum_bayes_risk: the text with the fewest errors to "
+        "be expected. likelihood: the likeliest, as openai-whisper.",
         rich_help_panel=SEARCH,
     ),
 ]

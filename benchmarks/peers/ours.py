@@ -134,6 +134,7 @@ class Ours:
     def settings(self) -> Mapping[str, str]:
         return {
             **engine_settings(self.spec, self.decoder),
+            "ranking": options_of(self.spec, None).decoding.ranking,
             "skip_silence": str(self.spec.skip_silence),
             "overlap": "default" if self.spec.overlap is None else f"{self.spec.overlap:g}",
             "phase": f"{self.spec.phase:g}",

@@ -21,6 +21,7 @@ from benchmarks.peers.types import PeerSpec, PeerTranscript
 from chunking.types import Piece, Window, Word
 from decoding.types import (
     CLIP_SECONDS,
+    OPENAI_RULES,
     SAMPLE_RATE,
     Clip,
     Decoded,
@@ -57,6 +58,7 @@ class OursSequential:
     def settings(self) -> Mapping[str, str]:
         return {
             **engine_settings(self.spec, self.decoder),
+            "ranking": OPENAI_RULES["ranking"],
             "condition_on_previous_text": str(self.spec.previous_text),
             "phase": f"{self.spec.phase:g}",
         }
@@ -80,8 +82,7 @@ class OursSequential:
         options = DecodingOptions(
             language=language,
             beam_size=self.spec.beam_size,
-            needs_language=False,
-            ranking="likelihood",
+            **OPENAI_RULES,
         )
         start = 0.0
         number = 0

@@ -19,7 +19,7 @@ from benchmarks.speed.reference import Reference
 from benchmarks.speed.systems import sound
 from decoding.engine.engine import Engine
 from decoding.loading.loader import load_model
-from decoding.types import Clip, Decoded, DecodingOptions
+from decoding.types import OPENAI_RULES, Clip, Decoded, DecodingOptions
 from transcription.models import checkpoint_of
 
 Windows = Sequence[NDArray[np.int16]]
@@ -29,15 +29,14 @@ OPTIONS: Final = DecodingOptions(
     language="en",
     temperatures=(0.0,),
     word_timestamps=False,
-    needs_language=False,
-    ranking="likelihood",
+    **OPENAI_RULES,
 )
 PROMPT: Final = "A meeting about the harbour"
 COMPANY: Final = (
     OPTIONS,
     replace(OPTIONS, prompt=PROMPT, word_timestamps=True),
     replace(OPTIONS, sample_len=9),
-    replace(OPTIONS, sample_len=30, word_timestamps=True),
+    replace(OPTIONS, sample_len=30, word_timestamps=True, ranking="minimum_bayes_risk"),
     replace(OPTIONS, beam_size=3, sample_len=20),
     replace(OPTIONS, beam_size=1, without_timestamps=True, sample_len=40),
     replace(OPTIONS, temperatures=(0.6,), sample_len=25),

@@ -126,7 +126,7 @@ class Reports:
         model, verdicts = self._model, []
         for slot, (search, numbers) in zip(self.slots, self._told.here(), strict=True):
             options, columns = slot.request.options, model.decoder.columns
-            text_end = columns.layout.eot if options.ranking == "minimum_risk" else None
+            text_end = columns.layout.eot if options.ranking == "minimum_bayes_risk" else None
             hypothesis = best_hypothesis(search, options.length_penalty, text_end)
             tokens = columns.tokens(hypothesis.tokens)
             hypothesis = replace(hypothesis, tokens=tokens)

@@ -1,12 +1,13 @@
-"""Sums of products of whole numbers, by the processor's own instructions, for compiled loops.
+"""Sums of products, by the processor's own instructions, for compiled loops.
 
 Processors have one instruction for what two 16-bit numbers are multiplied by two others and added
 up (pmaddwd), and newer ones, with VNNI, for four of 8 bits (vpdpbusd) as well: both by sixteen sums
 of 32 bits at a time where vectors have 512 bits. LLVM takes the first where it sees vectors
 multiplied and neighbours added, not where it has to make vectors of a loop by itself, and the
 second where it is named. So the loops here are written out in vectors, and their sums stay in
-registers: `ROWS` rows, the usual beams, by a few vectors of sums. Sums are exact, whatever the
-order, as long as they fit: the products of 65,000 numbers of 8 bits do.
+registers: `ROWS` rows, the usual beams, by a few vectors of sums. Sums of whole numbers are exact,
+whatever the order, as long as they fit: the products of 65,000 numbers of 8 bits do. Those of
+float32 are made in the order of the inputs.
 """
 
 # ruff: noqa: ARG001 - an intrinsic is told of all its arguments
@@ -43,7 +44,9 @@ MULTIPLIES_QUADS = _has("avx512f", "avx512bw", "avx512vnni")
 QUAD = 4
 QUAD_SUMS = 64  # of each row by one call of `add_quads`
 OFFSET = 128  # added to bytes with a sign, they have none
-REAL_SUMS = (4 if _has("avx512f") else 2) * SUMS_AT_ONCE  # of each row by one `multiply_reals`
+FLOAT_SUMS = (4 if SUMS_AT_ONCE == 16 else 2) * SUMS_AT_ONCE
+"""Of each row by one call of `multiply_floats`: as many as stay in 32 registers of 512 bits, or in
+16 of 256."""
 
 _BYTE, _SHORT, _INT, _PLACE = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _REAL = ir.FloatType()
@@ -281,12 +284,12 @@ def multiply_quads(  # noqa: PLR0913
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def multiply_reals(
+def multiply_floats(
     typing_context: Any, result: Any, rows: Any, numbers: Any, bias: Any, count: Any
 ) -> Any:
-    """float32 result [5, `REAL_SUMS`] = what the first `count` numbers of float32 rows [5, m] are
-    multiplied by float32 numbers [count x `REAL_SUMS`], added in their order, and the bias
-    [`REAL_SUMS`] added."""
+    """float32 result [5, `FLOAT_SUMS`] = what the first `count` numbers of float32 rows [5, m] are
+    multiplied by float32 numbers [count x `FLOAT_SUMS`], added in their order, and the bias
+    [`FLOAT_SUMS`] added."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         result, rows, numbers, bias, count = _arrays(context, builder, signature, arguments)
@@ -294,10 +297,12 @@ def multiply_reals(
             f"llvm.fmuladd.v{SUMS_AT_ONCE}f32", (), ir.FunctionType(_REALS, [_REALS] * 3)
         )
         nothing = ir.Constant(_REALS, None)
-        tile = [(row, vector) for row in range(ROWS) for vector in range(REAL_SUMS // SUMS_AT_ONCE)]
+        tile = [
+            (row, vector) for row in range(ROWS) for vector in range(FLOAT_SUMS // SUMS_AT_ONCE)
+        ]
 
         def load(place: Any, vector: int) -> Any:
-            byte = builder.add(builder.mul(place, _PLACE(4 * REAL_SUMS)), _PLACE(vector * _SIZE))
+            byte = builder.add(builder.mul(place, _PLACE(4 * FLOAT_SUMS)), _PLACE(vector * _SIZE))
             return numbers.load_in_turn(_REALS, byte)
 
         def add(before: Any, some: Any, number: Any) -> Any:

@@ -39,6 +39,8 @@ class Int8Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """A step has so many of these that each call around the product counts."""
+        if x.shape[-1] != self._inputs:  # a loop would read beyond it
+            raise ValueError(f"rows of {self._inputs} numbers, not {list(x.shape)}")
         whole = x.float()
         result = whole.new_empty(*x.shape[:-1], self._outputs)
         if self._for_few_rows is not None and whole.numel() <= self._numbers_of_few:

@@ -69,7 +69,8 @@ class SharedLoop:
 
     def multiply(self, rows: Tensor, weight: Tensor, *others: Tensor, result: Tensor) -> None:
         """Call a loop over rows [.., in], which makes result [.., out] of them: its numbers are how
-        many rows there are, in and out; its tensors the rows, the weight, the others, the result.
+        many rows there are, in and out; its tensors the rows, the weight, the others, the result,
+        all but the rows contiguous. Whether they fit each other is the caller's to know.
         """
         inputs, outputs = rows.shape[-1], result.shape[-1]
         count = rows.numel() // inputs

@@ -20,9 +20,6 @@ from decoding.kernels.int8_choice import HELD_TO, X86
 from decoding.kernels.int8_linear import Int8Linear
 from decoding.kernels.panel_linear import PanelLinear
 
-# oneDNN with AVX-512 cuts longer sums into parts, but not those of one row alone. Seen with all 23
-# widths from 64 to 2048 that were tried; two rows and more are cut alike.
-MOST_INPUTS_OF_ONE_ROW = 1024
 ROWS_AT_ONCE = 250  # of a feed-forward on the CPU: its wide middle stays in the core's own cache
 NORM_EPSILON = 1e-5
 
@@ -59,10 +56,11 @@ class FloatLinear:
 
 
 class PackedLinear:
-    """x [w, rows, in] -> [w, rows, out], single precision on an x86 CPU, laid out for oneDNN once.
+    """x [w, rows, in] -> [w, rows, out], single precision on an x86 CPU, laid out for oneDNN once:
+    for the many rows of a whole window.
 
-    The plain product lays them out anew each time. A row's bits do not depend on how many rows or
-    threads there are.
+    The plain product lays them out anew each time. A row's bits do not depend on how many rows,
+    from two on, or threads there are.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -71,8 +69,6 @@ class PackedLinear:
         self._bias = bias
 
     def __call__(self, x: Tensor) -> Tensor:
-        if x.shape[-1] > MOST_INPUTS_OF_ONE_ROW and x.numel() == x.shape[-1]:
-            return self(x.expand(*x.shape[:-2], 2, -1))[..., :1, :]
         product: Tensor = self._multiply(x, self._packed, self._bias, "none", [], "")
         return product
 
@@ -140,7 +136,8 @@ PRECISIONS = {
 class Placement:
     """Where and in which precision modules are built.
 
-    `takes_few_rows`: linear layers are given a few rows at a time, by which some are made quicker.
+    `takes_few_rows`: linear layers are given the rows of a step, not those of a whole window: their
+    weights are laid out for that.
     """
 
     device: torch.device

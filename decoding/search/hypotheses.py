@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from decoding.device.transfer import PendingCopies
-from decoding.search.minimum_risk import least_risk
+from decoding.search.minimum_bayes_risk import least_risk
 from decoding.search.state import IMPOSSIBLE, SearchState
 
 # What is read here of a search. The rest stays on the device.
@@ -45,6 +44,8 @@ class Hypothesis:
 # A search in which nothing could be chosen, because all was forbidden or not a number, ends with
 # this: finite, so that it can be written down, and worse than any text.
 NOTHING_TOTAL = -100.0
+LEAST_SHARE = 0.5
+"""Of the tokens of the best ranked text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,9 @@ def best_hypothesis(
 ) -> Hypothesis:
     """The best ranked hypothesis of one window; `state` holds that window alone, on the host.
 
-    `text_end`: the first column that is not text; of a beam search the hypothesis is then taken
-    whose text has the least risk (decoding/search/minimum_risk.py). Without it, and of samples, the
-    likeliest, as openai-whisper does.
+    `text_end`: the first column that is not text; of the finished hypotheses of a beam search that
+    is then taken whose text has the least risk (decoding/search/minimum_bayes_risk.py), unless the
+    likeliest is not finished. Without it, and of samples, the likeliest, as openai-whisper does.
 
     Empty, and improbable, when the search found none. Hypotheses whose sum is not a number are
     none. Samples that loop, for which it was ended, are none either where another has finished:
@@ -124,10 +125,9 @@ def best_hypothesis(
     if not ends:
         is_finite = not any(map(math.isnan, state.total[0].tolist()))
         return Hypothesis((), NOTHING_TOTAL, is_truncated=True, is_finite=is_finite)
-    ends.sort(key=lambda end: _rank(end, length_penalty), reverse=True)  # stable
-    best = ends[0]
-    if text_end is not None and len(ends) > 1 and not state.is_sampling[0]:
-        best = _least_risk(state, ends, length_penalty, text_end)
+    best = max(ends, key=lambda end: _rank(end, length_penalty))  # the first of equals
+    if text_end is not None and not best.is_truncated and not state.is_sampling[0]:
+        best = _least_risk(state, best, ends, length_penalty, text_end)
     is_enough = best.timestamp >= 0
     is_loop = best.is_truncated and _has_room(state)
     return Hypothesis(
@@ -171,20 +171,33 @@ def _rank(end: _End, length_penalty: float | None) -> float:
     return end.total / _weight_of(end.length, length_penalty)
 
 
-def _weight_of(length: float, length_penalty: float | None) -> float:
+def _weight_of(length: int, length_penalty: float | None) -> float:
     """By what a sum of log probabilities is divided, so that longer texts are not worse for it."""
     if length_penalty is None:
-        return max(1.0, length)
+        return max(1, length)
     return float(((5 + length) / 6) ** length_penalty)
 
 
 def _least_risk(
-    state: SearchState, ends: Sequence[_End], length_penalty: float | None, text_end: int
+    state: SearchState,
+    best: _End,
+    ends: Sequence[_End],
+    length_penalty: float | None,
+    text_end: int,
 ) -> _End:
-    """Of the best ranked first. Each is as probable as its rank says of a text of their length."""
-    texts = [[token for token in _tokens(state, end) if token < text_end] for end in ends]
-    usual = _weight_of(fmean(end.length for end in ends), length_penalty)
-    return ends[least_risk(texts, [_rank(end, length_penalty) * usual for end in ends])]
+    """The finished hypothesis of least risk; `best` is the best ranked of them.
+
+    Each is as probable as its rank says of a text as long as the best: sums of log probabilities
+    alone favour what ended early. Of that there are many copies, since a search that has found
+    enough is over: what has less than `LEAST_SHARE` of the best's text has no say.
+    """
+    found = [best, *(end for end in ends if end is not best and not end.is_truncated)]
+    texts = [[token for token in _tokens(state, end) if token < text_end] for end in found]
+    least = LEAST_SHARE * len(texts[0])
+    able = [at for at, text in enumerate(texts) if len(text) >= least]
+    usual = _weight_of(best.length, length_penalty)
+    logprobs = [_rank(found[at], length_penalty) * usual for at in able]
+    return found[able[least_risk([texts[at] for at in able], logprobs)]]
 
 
 def _tokens(state: SearchState, end: _End) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.speed.correctness import SCORE_TOLERANCE
 from decoding.engine.quality import compression_ratio
-from decoding.types import CLIP_SAMPLES, SAMPLE_RATE
+from decoding.types import CLIP_SAMPLES, OPENAI_RULES, SAMPLE_RATE
 from tests.decoding.oracle import openai_decode
 from tests.decoding.speech import speak, window
 from tests.real.official import as_float, window_of
@@ -40,8 +40,7 @@ def decoded(official, samples, **options):
         "temperatures": LADDER,
         "sample_len": BUDGET,
         "word_timestamps": False,
-        "needs_language": False,  # a rule of ours
-        "ranking": "likelihood",
+        **OPENAI_RULES,
         **options,
     }
     return official.decode(samples, language="en", **options)

@@ -7,6 +7,7 @@ import whisper
 
 from benchmarks.speed.correctness import SCORE_TOLERANCE
 from benchmarks.speed.systems import sound
+from decoding.types import OPENAI_RULES
 from tests.decoding.oracle import openai_decode, openai_mel
 from tests.real.official import as_float, window_of
 
@@ -54,7 +55,8 @@ def test_language_of_synthetic_speech(base):
 def test_german_is_translated(base):
     samples = window_of("human/sppas-multilingual/deu-DEU_F10_DEU_T02.flac")
     how = {"language": "de", "task": "translate"}
-    ours = base.decode(samples, **how, temperatures=(0.0,), sample_len=224, word_timestamps=False)
+    options = {**how, **OPENAI_RULES, "temperatures": (0.0,), "sample_len": 224}
+    ours = base.decode(samples, **options, word_timestamps=False)
     theirs = openai_decode(base.oracle, as_float(samples), **how)
     assert ours.tokens == tuple(theirs.tokens)
     assert ours.avg_logprob == pytest.approx(theirs.avg_logprob, abs=SCORE_TOLERANCE)

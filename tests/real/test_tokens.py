@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.speed.correctness import PROMPT, SCORE_TOLERANCE
 from benchmarks.speed.systems import sound
+from decoding.types import OPENAI_RULES
 from tests.decoding.oracle import openai_decode
 from tests.decoding.speech import window
 from tests.real.official import as_float, window_of
@@ -32,6 +33,7 @@ def assert_same(official, samples, language, prompt=None):
         temperatures=(0.0,),
         sample_len=MOST_TOKENS,
         word_timestamps=False,
+        **OPENAI_RULES,
     )
     theirs = openai_decode(official.oracle, as_float(samples), language=language, prompt=prompt)
     assert ours.tokens == tuple(theirs.tokens)

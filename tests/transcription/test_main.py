@@ -43,11 +43,13 @@ def test_how_hypotheses_are_ranked_reaches_the_engine(planted, tmp_path, monkeyp
         planted, "submit", lambda clip, options: (asked.append(options), submit(clip, options))[1]
     )
     talk = write_wav(tmp_path / "talk.wav", plant(80))
-    for given, ranking in (((), "minimum_risk"), (("--ranking", "likelihood"), "likelihood")):
+    for given, ranking in (((), "minimum_bayes_risk"), (("--ranking", "likelihood"), "likelihood")):
         asked.clear()
         run(talk, *given)
         assert {one.ranking for one in asked} == {ranking}
-    assert run(talk, "--ranking", "best").exit_code != 0
+    refused = run(talk, "--ranking", "best")
+    assert refused.exit_code == 2
+    assert "--ranking" in refused.output
 
 
 def test_report_goes_to_standard_error(planted, tmp_path):

@@ -19,7 +19,16 @@ NUMBERS = (
     *("beam_size", "best_of", "patience", "length_penalty", "temperature", "window", "overlap"),
     *CUE_FIELDS,
 )
-WORDS = ("language", "languages", "channels", "response_format", "stream", "vad", "include")
+WORDS = (
+    "language",
+    "languages",
+    "channels",
+    "response_format",
+    "stream",
+    "vad",
+    "include",
+    "ranking",
+)
 NASTY = (
     *("9" * 260, "-" + "9" * 260, "9" * 4200, "9" * 5000, "1e308", "-1e308", "1e999", "nan"),
     *("inf", "-0", "0", "١", "1_0", "0x10", " 1 ", "\x00", "\ud800".encode("utf-8", "replace")),

@@ -10,7 +10,7 @@ from benchmarks.speed.types import Done, Runnable, WindowWork
 from decoding.engine.engine import Engine
 from decoding.loading.loader import load_model
 from decoding.model.loaded_model import LoadedModel
-from decoding.types import Clip, DecodingOptions
+from decoding.types import OPENAI_RULES, Clip, DecodingOptions
 
 
 def options_for(model: LoadedModel, tokens: int) -> DecodingOptions:
@@ -23,8 +23,7 @@ def options_for(model: LoadedModel, tokens: int) -> DecodingOptions:
         compression_ratio_threshold=None,
         logprob_threshold=None,
         no_speech_threshold=None,
-        needs_language=False,
-        ranking="likelihood",
+        **OPENAI_RULES,
     )
 
 

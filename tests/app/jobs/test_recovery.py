@@ -286,6 +286,7 @@ def test_chunking_strategy(pairs: list[tuple[str, str]], speech: tuple[float, fl
         [("chunking_strategy[silence_duration_ms]", "-5")],
         [("temperature", "nan")],
         [("length_penalty", "inf")],
+        [("ranking", "best")],
         [("window", "nan")],
         [("stream", "perhaps")],
         [("include[]", "everything")],

@@ -51,6 +51,17 @@ def row(tables: tuple[Table, ...], title: str, *first: str) -> dict[str, str]:
     return dict(zip(table.columns, found, strict=True))
 
 
+def test_what_we_said_twice_is_listed_with_its_place() -> None:
+    """Which of the two is the one too many, nobody knows."""
+    words = [*SAID[:62], *SAID[60:]]
+    times = tuple(TimedWord(word, float(at), at + 0.8) for at, word in enumerate(words))
+    text = PeerTranscript(" ".join(words), times, seams=(100.0,), account=accounted())
+    tables = tables_of(plant_study([recording("read")], {"ours": [text]}))
+    found = row(tables, "What we said twice", "read")
+    assert found["Words"] == " ".join(SAID[60:62])
+    assert (found["Where"], found["From a seam"]) in {("1:00.0", "40.0 s"), ("1:02.0", "38.0 s")}
+
+
 def test_every_table_says_what_was_planted() -> None:
     tables = tables_of(whole_study())
     pooled = row(tables, "Long recordings of English speech", "all", "ours")

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from decoding.engine import prompt_prefill
+from decoding.engine import prompt_prefill, slot_table
 from decoding.engine.batch import Batch
 from decoding.errors import NotFinite
 from decoding.loading.loader import load_model
-from decoding.types import Clip, DecodingOptions
+from decoding.search.hypotheses import best_hypothesis
+from decoding.types import OPENAI_RULES, Clip, DecodingOptions
 from tests.decoding.decoding_alone import (
     decode,
     decode_one,
@@ -31,8 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarnin
 ONCE = {
     "temperatures": (0.0,),
     "no_speech_threshold": None,
-    "needs_language": False,
-    "ranking": "likelihood",
+    **OPENAI_RULES,
     "language": "en",
 }
 MIXED = [
@@ -45,6 +45,20 @@ MIXED = [
     DecodingOptions(temperatures=(0.0, 0.6, 1.0), logprob_threshold=-0.01, no_speech_threshold=2.0),
     DecodingOptions(sample_len=7, suppress_tokens=(), task="translate"),
 ]
+
+
+def test_hypotheses_are_ranked_as_the_options_say(small, monkeypatch):
+    """A random model's are never finished, and then all rankings are one."""
+    asked = []
+
+    def noted(search, length_penalty, text_end):
+        asked.append(text_end)
+        return best_hypothesis(search, length_penalty, text_end)
+
+    monkeypatch.setattr(slot_table, "best_hypothesis", noted)
+    for options in (DecodingOptions(ranking="likelihood"), DecodingOptions()):
+        decode_one(small, noise(1), replace(options, sample_len=4, temperatures=(0.0,)))
+    assert asked == [None, small.decoder.columns.layout.eot]
 
 
 @pytest.mark.instructions

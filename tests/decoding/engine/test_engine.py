@@ -10,7 +10,7 @@ import pytest
 from decoding.engine.batch import Batch
 from decoding.engine.engine import Engine
 from decoding.errors import EngineFailed, QueueFull, UnsupportedOption
-from decoding.types import Clip, DecodingOptions
+from decoding.types import OPENAI_RULES, Clip, DecodingOptions
 from tests.decoding.noise import noise
 from tests.decoding.oracle import demo_oracle, openai_decode
 from tests.decoding.speech import window
@@ -60,7 +60,8 @@ def test_speech_decodes_as_openai_decodes_it(demo):
     engine = Engine(demo, slots=4, threads=1)
     try:
         samples = window(0, 2)
-        ours = engine.submit(Clip(samples), DecodingOptions(sample_len=224)).result(120)
+        options = DecodingOptions(sample_len=224, **OPENAI_RULES)
+        ours = engine.submit(Clip(samples), options).result(120)
     finally:
         engine.close()
     theirs = openai_decode(demo_oracle(), samples)

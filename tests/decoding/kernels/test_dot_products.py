@@ -15,15 +15,16 @@ import pytest
 from llvmlite.binding import get_host_cpu_features
 
 from decoding.kernels.dot_products import (
+    FLOAT_SUMS,
     MULTIPLIES_QUADS,
     PAIRED_SUMS,
     QUAD_SUMS,
-    REAL_SUMS,
     ROWS,
+    SUMS_AT_ONCE,
     add_pairs,
     add_quads,
+    multiply_floats,
     multiply_quads,
-    multiply_reals,
 )
 from decoding.kernels.int8_choice import X86
 
@@ -53,8 +54,8 @@ def quads_multiplied(
 
 
 @numba.njit
-def reals_multiplied(result: Any, rows: Any, numbers: Any, bias: Any, count: int) -> None:
-    multiply_reals(result, rows, numbers, bias, count)
+def floats_multiplied(result: Any, rows: Any, numbers: Any, bias: Any, count: int) -> None:
+    multiply_floats(result, rows, numbers, bias, count)
 
 
 @pytest.mark.parametrize(("to", "step"), [(0, 2 * PAIRED_SUMS), (3, 2 * PAIRED_SUMS + 6)])
@@ -126,14 +127,14 @@ def test_products_of_quads_are_made_real() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 512])
-def test_reals_are_multiplied(count: int) -> None:
+def test_floats_are_multiplied(count: int) -> None:
     dice = np.random.default_rng(count)
     rows, numbers, bias = (
         dice.integers(-9, 10, size).astype(np.float32)  # whole numbers: exact in any order
-        for size in ((ROWS, 515), (count, REAL_SUMS), REAL_SUMS)
+        for size in ((ROWS, 515), (count, FLOAT_SUMS), FLOAT_SUMS)
     )
-    result = np.empty((ROWS, REAL_SUMS), np.float32)
-    reals_multiplied(result, rows, numbers.ravel(), bias, count)
+    result = np.empty((ROWS, FLOAT_SUMS), np.float32)
+    floats_multiplied(result, rows, numbers.ravel(), bias, count)
     np.testing.assert_array_equal(result, rows[:, :count] @ numbers + bias)
 
 
@@ -170,6 +171,19 @@ def test_there_is_one_instruction_for_quads_and_sums_stay_in_registers() -> None
         assert not re.search(r"zmm\d+.*\(%rsp\)|\(%rsp\).*zmm\d+", loop)
 
 
+def test_sums_of_floats_stay_in_registers() -> None:
+    if platform.machine() not in X86:
+        pytest.skip("what is looked for are names of x86")
+    given = (np.zeros((ROWS, size), np.float32) for size in (FLOAT_SUMS, 9))
+    floats_multiplied(
+        *given, np.zeros(9 * FLOAT_SUMS, np.float32), np.zeros(FLOAT_SUMS, np.float32), 9
+    )
+    (code,) = floats_multiplied.inspect_asm().values()
+    assert code.count("vfmadd") % (ROWS * FLOAT_SUMS // SUMS_AT_ONCE) == 0  # perhaps several turns
+    loop = code[code.index("vfmadd") : code.rindex("vfmadd")]
+    assert not re.search(r"[yz]mm\d+.*\(%rsp\)|\(%rsp\).*[yz]mm\d+", loop)
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -186,7 +200,9 @@ def test_numba_may_be_told_to_do_without(name: str, told: str) -> None:
         "import torch; from decoding.kernels import dot_products;"
         "from decoding.kernels.int8_linear import Int8Linear;"
         "assert not dot_products.MULTIPLIES_QUADS and dot_products.SUMS_AT_ONCE == 8;"
-        "Int8Linear(torch.randn(64, 64), None, takes_few_rows=True)(torch.randn(5, 64))"
+        "Int8Linear(torch.randn(64, 64), None, takes_few_rows=True)(torch.randn(5, 64));"
+        "from decoding.kernels.panel_linear import PanelLinear;"
+        "PanelLinear(torch.randn(64, 64), None)(torch.randn(5, 64))"
     )
     given = {**os.environ, name: told, "NUMBA_CPU_NAME": "haswell"}
     if name == "NUMBA_ENABLE_AVX":

@@ -226,3 +226,10 @@ def test_shape_and_type_are_kept() -> None:
     found = linear(torch.randn(2, 3, 8, dtype=torch.bfloat16))
     assert found.shape == (2, 3, 10)
     assert found.dtype == torch.bfloat16
+
+
+def test_rows_of_another_width_are_refused() -> None:
+    linear = Int8Linear(torch.randn(8, 64), None, takes_few_rows=True)
+    for width in (63, 65):
+        with pytest.raises(ValueError, match="rows of 64"):
+            linear(torch.zeros(5, width))

@@ -38,7 +38,8 @@ def test_any_shape_is_multiplied(outputs: int, inputs: int, rows: int, has_bias:
     assert torch.equal(found.double(), expected)
 
 
-def test_as_near_as_the_library() -> None:
+def test_sums_are_near() -> None:
+    """Numbers of about one, 2,048 products of them: a sum of about 45."""
     weight, bias, x = torch.randn(512, 2048), torch.randn(512), torch.randn(5, 2048)
     exact = torch.nn.functional.linear(x.double(), weight.double(), bias.double())
     assert (PanelLinear(weight, bias)(x) - exact).abs().max() < 1e-3
@@ -63,3 +64,15 @@ def test_no_number_stays_in_its_row() -> None:
 def test_rows_may_lie_apart() -> None:
     weight, x = whole(70, 64), whole(2, 5, 128)
     assert torch.equal(PanelLinear(weight, None)(x[..., ::2]), x[..., ::2] @ weight.t())
+
+
+@pytest.mark.parametrize(
+    "x", [torch.zeros(5, 65), torch.zeros(5, 63), torch.zeros(5, 64).bfloat16()]
+)
+def test_what_does_not_fit_is_refused(x: Tensor) -> None:
+    with pytest.raises(ValueError, match="float32"):
+        PanelLinear(torch.zeros(70, 64), None)(x)
+
+
+def test_no_rows_give_none() -> None:
+    assert PanelLinear(torch.zeros(70, 64), None)(torch.zeros(2, 0, 64)).shape == (2, 0, 70)

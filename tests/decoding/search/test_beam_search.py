@@ -120,30 +120,6 @@ def test_samples_stop_too():
     assert not any(token >= TIMESTAMPS + 12 for token in tokens[:-1])
 
 
-def both_rankings(case: Case, **more: object) -> tuple[Hypothesis, Hypothesis]:
-    """The likeliest, and that whose text has the least risk."""
-    state = run_together([case], [replace(case.plan, **more)], 5).rows(0, 1)
-    return best_hypothesis(state, None), best_hypothesis(state, None, EOT)
-
-
-def test_the_text_of_least_risk_is_another_one_at_times() -> None:
-    differing = 0
-    for seed in range(40):
-        likeliest, chosen = both_rankings(Case(seed, timestamp_bonus=3.0))
-        assert chosen.avg_logprob <= likeliest.avg_logprob
-        differing += chosen.tokens != likeliest.tokens
-    assert 0 < differing < 40
-
-
-def test_one_beam_and_samples_have_no_other_ranking() -> None:
-    uniforms = torch.rand(24, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    for seed in range(12):
-        likeliest, chosen = both_rankings(Case(seed, beam_size=1))
-        assert chosen == likeliest
-        likeliest, chosen = both_rankings(Case(seed), temperature=1.0, uniforms=uniforms)
-        assert chosen == likeliest
-
-
 def made_to_go_on(case: Case, offset: int, **more: object) -> Hypothesis:
     """What is found where text may not end behind a timestamp before `offset`."""
     plan = replace(case.plan, earliest_end=offset, **more)

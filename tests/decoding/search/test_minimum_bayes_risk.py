@@ -6,7 +6,7 @@ from math import log
 
 import pytest
 
-from decoding.search.minimum_risk import least_risk
+from decoding.search.minimum_bayes_risk import least_risk
 
 
 def test_texts_that_agree_outvote_a_likelier_one() -> None:
