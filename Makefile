@@ -51,6 +51,7 @@ types: $(TOOLS)
 layers: $(TOOLS)
 	$(BIN)/lint-imports
 
+# It tells which tests take longest: the whole shall take less than twenty minutes, and does not.
 cover: $(TOOLS)
 	$(BIN)/python -m pytest -q $(SPREAD) --cov --cov-report=term:skip-covered --cov-report=xml --table=test-artifacts --durations=40
 
