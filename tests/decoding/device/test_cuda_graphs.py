@@ -25,6 +25,7 @@ from decoding.engine.prefill import Prefiller
 from decoding.engine.slots import SlotGroup
 from decoding.engine.window_request import WindowRequest
 from decoding.kernels import beam_attention, logsumexp
+from decoding.kernels.panel_linear import PanelLinear
 from decoding.loading.loader import load_model
 from decoding.search.state import Plan
 from decoding.types import Clip, DecodingOptions
@@ -58,6 +59,12 @@ def dispatched(monkeypatch):
         largest, total = scan(logits.double(), length)
         return largest.float(), total.float()
 
+    def multiply_by_operations(linear, x):
+        weight = linear._panels.mT.reshape(-1, x.shape[-1]).double()
+        product = torch.nn.functional.linear(x.double(), weight, linear._bias.double())
+        return product[..., : linear._outputs].float()
+
+    monkeypatch.setattr(PanelLinear, "__call__", multiply_by_operations)
     monkeypatch.setattr(beam_attention, "supports", lambda query, positions: False)
     monkeypatch.setattr(
         "decoding.search.logit_rules.block_maxima_and_logsumexp", scan_by_operations
