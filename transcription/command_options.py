@@ -77,8 +77,9 @@ HypothesisRanking = Annotated[
     Ranking,
     typer.Option(
         "--ranking",
-        help="Of what several beams found. minimum_bayes_risk: the text with the fewest errors to "
-        "be expected. likelihood: the likeliest, as openai-whisper.",
+        help="Which of the texts that several beams found is taken, at temperature 0. "
+        "minimum_bayes_risk: the one with the fewest errors to be expected. likelihood: the "
+        "likeliest, openai-whisper's rule.",
         rich_help_panel=SEARCH,
     ),
 ]

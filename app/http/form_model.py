@@ -95,9 +95,9 @@ class TranscriptionForm(BaseModel):
     length_penalty: Annotated[float | None, number(ge=0, le=1)] = SEARCH.length_penalty
     ranking: Annotated[Ranking, one_of(get_args(Ranking))] = Field(
         SEARCH.ranking,
-        description="Of what several beams found (temperature 0, beam_size above 1). "
-        "minimum_bayes_risk: the text with the fewest errors to be expected. likelihood: the "
-        "likeliest, as openai-whisper.",
+        description="Which of the texts that several beams found is taken, at temperature 0. "
+        "minimum_bayes_risk: the one with the fewest errors to be expected. likelihood: the "
+        "likeliest, openai-whisper's rule.",
     )
     window: Annotated[float, number(ge=1, le=30)] = CUT.window
     overlap: Annotated[float | None, number(ge=0)] = Field(
