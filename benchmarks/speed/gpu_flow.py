@@ -91,8 +91,9 @@ def _whole(model: LoadedModel, batch: int, tokens: int, rounds: int) -> list[str
 
 
 def places_of_the_thread(work: Callable[[], object]) -> list[str]:
-    """In which functions of `decoding` the engine's thread is while the work is done, sampled."""
-    (thread,) = (one for one in threading.enumerate() if one.name == ENGINE_THREAD)
+    """In which functions of `decoding` the engine's thread is while the work is done, sampled: of
+    the engine that was opened last."""
+    *_, thread = (one for one in threading.enumerate() if one.name == ENGINE_THREAD)
     inside, is_over = Counter[str](), threading.Event()
     samples = 0
 

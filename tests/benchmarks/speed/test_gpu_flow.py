@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from benchmarks.speed.gpu_flow import Kernel, gap_lines, lines
+from benchmarks.speed.gpu_flow import ENGINE_THREAD, Kernel, gap_lines, lines
 from benchmarks.speed.sizes import random_checkpoint
 
 
@@ -37,7 +38,13 @@ def test_a_card_that_did_nothing_idled_not() -> None:
 
 @pytest.mark.slow
 def test_flow_and_the_thread_on_a_cpu(tmp_path: Path) -> None:
-    told = lines(random_checkpoint("toy", tmp_path), "cpu", 2, 60, 1)  # long enough to be sampled
+    is_over = threading.Event()
+    other = threading.Thread(target=is_over.wait, name=ENGINE_THREAD, daemon=True)
+    other.start()  # as an engine that somebody else has open
+    try:
+        told = lines(random_checkpoint("toy", tmp_path), "cpu", 2, 60, 1)  # long: it is sampled
+    finally:
+        is_over.set()
     assert "ms a window with word times in a batch of 2" in told[0]
     assert any(line.endswith(" in batch.step") for line in told)
     assert "- cpu has no kernels to look at" in told
