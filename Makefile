@@ -12,7 +12,7 @@ SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 ROOMS  := app benchmarks bulk chunking decoding training transcription
 
 .DEFAULT_GOAL := check
-.PHONY: help setup demo serve test quick check lint types layers tabled cover processors trust trust-long format bench recordings image image-check lock audit sbom peers clean
+.PHONY: help setup demo serve test quick check lint types layers cover processors trust trust-long format bench recordings image image-check lock audit sbom peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,12 +34,14 @@ serve: $(READY)  ## the service with its page on 127.0.0.1:8000 (LONGFORM_PORT=â
 	@$(BIN)/python -m app
 
 test: $(TOOLS)  ## all tests (no GPU, network or system ffmpeg needed)
-	$(BIN)/python -m pytest -q $(SPREAD)
+	$(BIN)/python -m pytest -q $(SPREAD) $(TOLD)
 
 quick: $(TOOLS)  ## the fast tests alone
 	$(BIN)/python -m pytest -q $(SPREAD) -m "not slow and not browser and not real"
 
-check: lint types layers tabled processors  ## lint, types, layers, all tests: what CI runs
+# Which tests take longest is told: CI shall take less than twenty minutes.
+check: TOLD := --table=test-artifacts --durations=40
+check: lint types layers test processors  ## lint, types, layers, all tests: what CI runs
 
 lint: $(TOOLS)
 	$(BIN)/ruff check .
@@ -50,10 +52,6 @@ types: $(TOOLS)
 
 layers: $(TOOLS)
 	$(BIN)/lint-imports
-
-# It tells which tests take longest: CI shall take less than twenty minutes.
-tabled: $(TOOLS)
-	$(BIN)/python -m pytest -q $(SPREAD) --table=test-artifacts --durations=40
 
 cover: $(TOOLS)  ## nightly: all tests, and how much of the code they run (tests take twice as long)
 	$(BIN)/python -m pytest -q $(SPREAD) --cov --cov-report=term:skip-covered --cov-report=xml

@@ -241,10 +241,13 @@ def _case(
 ) -> Case:
     span = phase.times[min(position, len(phase.times) - 1)] if phase.times else None
     time = None if span is None else span.start
-    distance = None
-    if time is not None and phase.seams:
-        distance = min(abs(seam - time) for seam in phase.seams)
+    distance = distance_from(phase.seams, time)
     return Case(phase.name, kind, time, distance, words, is_elsewhere)
+
+
+def distance_from(seams: Sequence[float], time: float | None) -> float | None:
+    """Seconds from a time to the nearest seam; None where either is not known."""
+    return None if time is None else min((abs(seam - time) for seam in seams), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,9 +116,9 @@ class DecodingOptions:
     ranking: Ranking = "minimum_bayes_risk"
 
     def __post_init__(self) -> None:
-        for name, known in (("task", get_args(Task)), ("ranking", get_args(Ranking))):
-            if getattr(self, name) not in known:
-                given = getattr(self, name)
+        words = ("task", self.task, get_args(Task)), ("ranking", self.ranking, get_args(Ranking))
+        for name, given, known in words:
+            if given not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {given!r}")
         if not 1 <= self.beam_size <= 16:
             raise ValueError(f"beam_size must be 1 to 16, got {self.beam_size}")

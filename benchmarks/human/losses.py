@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.alignment import AlignedPair
 from benchmarks.human.study import Heard
-from benchmarks.seams import duplicated_runs
+from benchmarks.seams import distance_from, duplicated_runs
 from benchmarks.symptoms import LOST_RUN, runs
 from chunking.spans import clip, unite
 from chunking.types import Span
@@ -132,9 +132,8 @@ def said_twice(heard: Heard) -> list[SaidTwice]:
     for run in duplicated_runs(heard.file.score.alignment):
         span = _nearest(heard, run)
         time = None if span is None else span.start
-        near = [abs(seam - time) for seam in seams] if time is not None else []
         words = " ".join(pair.hypothesis or "" for pair in run)
-        found.append(SaidTwice(words, time, min(near, default=None)))
+        found.append(SaidTwice(words, time, distance_from(seams, time)))
     return found
 
 

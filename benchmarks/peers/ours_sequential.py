@@ -79,11 +79,7 @@ class OursSequential:
         self.decoder.close()
 
     def _pieces(self, recording: Recording, language: str | None) -> Iterator[Piece]:
-        options = DecodingOptions(
-            language=language,
-            beam_size=self.spec.beam_size,
-            **OPENAI_RULES,
-        )
+        options = DecodingOptions(language=language, beam_size=self.spec.beam_size, **OPENAI_RULES)
         start = 0.0
         number = 0
         while start < recording.duration - 1 / SAMPLE_RATE:

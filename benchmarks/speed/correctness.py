@@ -26,10 +26,7 @@ Windows = Sequence[NDArray[np.int16]]
 Jobs = Sequence[tuple[NDArray[np.int16], DecodingOptions]]
 SCORE_TOLERANCE: Final = 1e-4  # of the average log probability
 OPTIONS: Final = DecodingOptions(
-    language="en",
-    temperatures=(0.0,),
-    word_timestamps=False,
-    **OPENAI_RULES,
+    language="en", temperatures=(0.0,), word_timestamps=False, **OPENAI_RULES
 )
 PROMPT: Final = "A meeting about the harbour"
 COMPANY: Final = (

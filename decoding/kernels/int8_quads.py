@@ -20,10 +20,8 @@ from torch import Tensor
 from decoding.kernels.compiled import compiled
 from decoding.kernels.dot_products import OFFSET, QUAD, QUAD_SUMS, ROWS, multiply_quads
 from decoding.kernels.int8_rows import quantise_row
-from decoding.kernels.openmp import share_of, shared_loop
+from decoding.kernels.openmp import share_of_product, shared_loop
 from decoding.kernels.wide_vectors import take_wide_vectors
-
-MOST_ROWS_TOGETHER = 64  # of more, each thread multiplies its own; of fewer, its own outputs
 
 
 class QuadsWeight:
@@ -66,11 +64,7 @@ def _multiply(block: Any) -> None:
     scale = carray(block[3], (parts, QUAD_SUMS), np.float32)
     bias = carray(block[4], (parts, QUAD_SUMS), np.float32)
     result = carray(block[5], (count, outputs), np.float32)
-    begin, end, first, after = 0, count, 0, parts
-    if count > MOST_ROWS_TOGETHER:
-        begin, end = share_of(count)
-    else:
-        first, after = share_of(parts)
+    begin, end, first, after = share_of_product(count, parts)
     own = end - begin
     padded = -(-own // ROWS) * ROWS  # with rows of zeros
     steps = np.zeros((padded, quads * QUAD), np.int8)

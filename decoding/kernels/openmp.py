@@ -43,6 +43,21 @@ def share_of(count: int) -> tuple[int, int]:
     return count * this // all_of_them, count * (this + 1) // all_of_them
 
 
+MOST_ROWS_TOGETHER = 64
+"""Of more, each thread multiplies its own by a whole weight; of fewer, all by its own outputs."""
+
+
+@compiled()
+def share_of_product(rows: int, parts: int) -> tuple[int, int, int, int]:
+    """First and last + 1 of `rows`, and of a weight's `parts`, that are this thread's."""
+    begin, end, first, after = 0, rows, 0, parts
+    if rows > MOST_ROWS_TOGETHER:
+        begin, end = share_of(rows)
+    else:
+        first, after = share_of(parts)
+    return begin, end, first, after
+
+
 class SharedLoop:
     """A loop that is compiled when it is first called, or taken from disk
     (decoding/kernels/compiled.py).

@@ -19,10 +19,8 @@ from numba import carray
 from torch import Tensor
 
 from decoding.kernels.dot_products import FLOAT_SUMS, ROWS, multiply_floats
-from decoding.kernels.openmp import share_of, shared_loop
+from decoding.kernels.openmp import share_of_product, shared_loop
 from decoding.kernels.wide_vectors import take_wide_vectors
-
-MOST_ROWS_TOGETHER = 64  # of more, each thread multiplies its own; of fewer, its own outputs
 
 
 class PanelLinear:
@@ -53,11 +51,7 @@ def _multiply(block: Any) -> None:
     panels = carray(block[2], (parts, inputs * FLOAT_SUMS), np.float32)
     bias = carray(block[3], (parts, FLOAT_SUMS), np.float32)
     result = carray(block[4], (count, outputs), np.float32)
-    begin, end, first, after = 0, count, 0, parts
-    if count > MOST_ROWS_TOGETHER:
-        begin, end = share_of(count)
-    else:
-        first, after = share_of(parts)
+    begin, end, first, after = share_of_product(count, parts)
     whole = (end - begin) // ROWS * ROWS
     left_over = end - begin - whole
     last = np.zeros((ROWS, inputs), np.float32)  # what is left over, and rows of zeros

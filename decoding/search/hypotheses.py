@@ -194,10 +194,10 @@ def _least_risk(
     found = [best, *(end for end in ends if end is not best and not end.is_truncated)]
     texts = [[token for token in _tokens(state, end) if token < text_end] for end in found]
     least = LEAST_SHARE * len(texts[0])
-    able = [at for at, text in enumerate(texts) if len(text) >= least]
+    able = [(end, text) for end, text in zip(found, texts, strict=True) if len(text) >= least]
     usual = _weight_of(best.length, length_penalty)
-    logprobs = [_rank(found[at], length_penalty) * usual for at in able]
-    return found[able[least_risk([texts[at] for at in able], logprobs)]]
+    logprobs = [_rank(end, length_penalty) * usual for end, _ in able]
+    return able[least_risk([text for _, text in able], logprobs)][0]
 
 
 def _tokens(state: SearchState, end: _End) -> tuple[int, ...]:

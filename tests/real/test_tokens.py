@@ -35,12 +35,12 @@ def assert_same(official, samples, language, prompt=None):
         word_timestamps=False,
         **OPENAI_RULES,
     )
-    theirs = openai_decode(official.oracle, as_float(samples), language=language, prompt=prompt)
+    heard = as_float(samples)
+    theirs = openai_decode(official.oracle, heard, language=language, prompt=prompt)
     assert ours.tokens == tuple(theirs.tokens)
     assert ours.avg_logprob == pytest.approx(theirs.avg_logprob, abs=SCORE_TOLERANCE)
     if prompt is not None:  # whether somebody speaks we ask without it, before any token
-        sound = as_float(samples)
-        theirs = openai_decode(official.oracle, sound, language=language, sample_len=1)
+        theirs = openai_decode(official.oracle, heard, language=language, sample_len=1)
     assert ours.no_speech_prob == pytest.approx(theirs.no_speech_prob, abs=SCORE_TOLERANCE)
     assert any(token >= official.loaded.vocabulary.timestamp_begin for token in ours.tokens)
     return ours

@@ -20,13 +20,7 @@ NUMBERS = (
     *CUE_FIELDS,
 )
 WORDS = (
-    "language",
-    "languages",
-    "channels",
-    "response_format",
-    "stream",
-    "vad",
-    "include",
+    *("language", "languages", "channels", "response_format", "stream", "vad", "include"),
     "ranking",
 )
 NASTY = (

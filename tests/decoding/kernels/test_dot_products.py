@@ -207,4 +207,5 @@ def test_numba_may_be_told_to_do_without(name: str, told: str) -> None:
     given = {**os.environ, name: told, "NUMBA_CPU_NAME": "haswell"}
     if name == "NUMBA_ENABLE_AVX":
         del given["NUMBA_CPU_NAME"]
-    subprocess.run([sys.executable, "-c", script], env=given, check=True)
+    ended = subprocess.run([sys.executable, "-c", script], env=given, check=False)
+    assert ended.returncode == 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from decoding.kernels.dot_products import MULTIPLIES_QUADS
-from decoding.kernels.int8_quads import MOST_ROWS_TOGETHER
 from decoding.kernels.int8_weights import Routine
+from decoding.kernels.openmp import MOST_ROWS_TOGETHER
 from tests.decoding.kernels import own_weights
 
 pytestmark = [

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from decoding.kernels.panel_linear import MOST_ROWS_TOGETHER, PanelLinear
+from decoding.kernels.openmp import MOST_ROWS_TOGETHER
+from decoding.kernels.panel_linear import PanelLinear
 
 pytestmark = pytest.mark.instructions
 
