@@ -17,6 +17,10 @@ from decoding.types import UNWRITTEN, Decoded, DecodedWord, TimedText
 FEWEST_TIMELESS = 3
 """So many words in a row without time have been lost by the alignment; one or two may be short."""
 NO_TIME = 0.02
+TOO_LATE = 0.1
+"""Several words that begin in so many last seconds of a clip are not said in it. One may have been
+cut, or have given its time to its neighbour; more were written on when the sound had ended ("4, 5,
+6, 7, 8" behind digits that somebody reads)."""
 LIKELY_LANGUAGE = 0.01
 SECONDS_PER_WORD = 0.05
 SECONDS_PER_LETTER = 0.065
@@ -40,7 +44,7 @@ def place_words(
     timed = decoded.timed_text if is_speech else ()
     return Piece(
         window=window,
-        words=tuple(_place(_timed(decoded), window)) if is_speech else (),
+        words=tuple(_place(_within_sound(_timed(decoded), window), window)) if is_speech else (),
         timed_text=tuple(_shift(text.start, text.end, window) for text in timed),
         language=decoded.language,
         avg_logprob=decoded.avg_logprob,
@@ -109,6 +113,13 @@ def _timed(decoded: Decoded) -> list[DecodedWord]:
     for stretch, within in zip(decoded.timed_text, stretches, strict=True):
         words += _lay_out(within, stretch)
     return [*words, *others]
+
+
+def _within_sound(words: Sequence[DecodedWord], window: Window) -> Sequence[DecodedWord]:
+    """`words` without those that the model wrote when the clip had ended."""
+    too_late = window.end - window.start - TOO_LATE
+    within = [word for word in words if word.start < too_late]
+    return within if len(words) - len(within) > 1 else words
 
 
 def _lay_out(words: Sequence[DecodedWord], stretch: TimedText) -> list[DecodedWord]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema
@@ -30,23 +30,38 @@ def field_name(name: str) -> str:
 
 
 class Fields:
-    """Text fields of one form by their `field_name`. An empty value counts as not given."""
+    """Text fields of one form by their `field_name`. An empty value counts as not given.
 
-    def __init__(self, pairs: Sequence[tuple[str, str]] = ()) -> None:
+    `files`: names of parts that came as files, whose contents nobody kept. A field that is asked
+    for and cannot be read as it was meant raises `ApiError`; one that nobody asks for never does.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[str, str]] = (), files: Collection[str] = ()) -> None:
+        self._files = {field_name(name) for name in files}
         self._values: dict[str, list[str]] = {}
         for name, value in pairs:
             if value != "":
                 self._values.setdefault(field_name(name), []).append(value)
 
     def text(self, name: str) -> str | None:
-        values = self._values.get(name)
-        return values[-1] if values else None
+        values = self._given(name)
+        others = [value for value in values if value != values[0]]
+        if others:
+            message = f"{name} is given twice, as {values[0][:100]!r} and {others[0][:100]!r}."
+            raise bad_request(message, param=name, code="conflicting_values")
+        return values[0] if values else None
 
     def texts(self, name: str) -> tuple[str, ...]:
-        values = tuple(self._values.get(name, ()))
+        values = self._given(name)
         if len(values) > MAX_LISTED:
             raise bad_request(f"{name} takes at most {MAX_LISTED} values.", param=name)
         return values
+
+    def _given(self, name: str) -> tuple[str, ...]:
+        if name in self._files:
+            message = f"{name} came as a file: send it as a text field, without a file name."
+            raise bad_request(message, param=name, code="field_is_a_file")
+        return tuple(self._values.get(name, ()))
 
 
 def as_choice(name: str | None, value: str, choices: Sequence[str]) -> str:

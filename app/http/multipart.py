@@ -38,10 +38,14 @@ def boundary_of(content_type: str | None) -> bytes:
 
 
 class FormReader:
-    """The state of a multipart parser: finished text fields, and bytes of the file so far."""
+    """The state of a multipart parser: finished text fields, and bytes of the file so far.
+
+    `other_files`: names of files under other names, which are read past and not kept.
+    """
 
     def __init__(self, boundary: bytes, settings: Settings) -> None:
         self.pairs: list[tuple[str, str]] = []
+        self.other_files: set[str] = set()
         self.file_bytes = bytearray()
         self.file_name = "audio"
         self.has_file = False
@@ -119,9 +123,11 @@ class FormReader:
         if self._is_file:
             self.has_file = True
             self.file_name = clean_name(parameters.get(b"filename", b"").decode("utf-8", "replace"))
-        # Files under other names are unknown fields: read past, not kept.
-        is_text = not self._is_file and b"filename" not in parameters
-        self._value = bytearray() if is_text else None
+        self._value = None
+        if not self._is_file and b"filename" in parameters:
+            self.other_files.add(self._name)
+        elif not self._is_file:
+            self._value = bytearray()
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:

@@ -74,13 +74,13 @@ async def receive_form(
             await turn.go_on()
             form.feed(chunk)
             if form.has_file and not was_judged:
-                await asyncio.to_thread(judge, Fields(form.pairs))
+                await asyncio.to_thread(judge, Fields(form.pairs, form.other_files))
                 was_judged = True
             if len(form.file_bytes) >= BATCH_BYTES:
                 await sink.write(form.take_file_bytes())
         await sink.write(form.take_file_bytes())
         form.finish()
-    fields = Fields(form.pairs)
+    fields = Fields(form.pairs, form.other_files)
     if not form.has_file:
         await on_disk(target.unlink, missing_ok=True)
         return fields, None

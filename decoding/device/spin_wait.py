@@ -13,7 +13,7 @@ import os
 
 SPIN_COUNT = "GOMP_SPINCOUNT"
 WAIT_POLICY = "OMP_WAIT_POLICY"
-ROUNDS = "3000"
+ROUNDS = "500"
 
 
 def spin_briefly() -> None:

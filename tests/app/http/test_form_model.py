@@ -65,6 +65,32 @@ def test_a_bound_that_is_described_is_the_one_of_the_form(name: str):
         assert (is_taken(name, high), is_taken(name, above)) == (True, False)
 
 
+@pytest.mark.parametrize("name", sorted(TranscriptionForm.model_fields.keys() - form_model.LISTS))
+def test_two_values_of_a_field_that_has_one_are_refused(name: str):
+    """Whichever was taken, the other would be passed over in silence."""
+    with pytest.raises(ApiError, match="given twice") as caught:
+        read_form(Fields([(name, "one"), (name, "one"), (name, "two")]), CARD)
+    assert (caught.value.status, caught.value.param) == (400, name)
+
+
+def test_the_same_value_twice_is_one_value():
+    twice = [("beam_size", "3"), ("beam_size", "3"), ("beam_size", "")]
+    assert read_form(Fields(twice), CARD) == asked("beam_size", 3)
+
+
+@pytest.mark.parametrize("name", sorted(TranscriptionForm.model_fields))
+def test_a_field_that_comes_as_a_file_is_refused(name: str):
+    mark = "[]" if name in form_model.LISTS else ""
+    with pytest.raises(ApiError, match="came as a file") as caught:
+        read_form(Fields(files=[name + mark]), CARD)
+    assert (caught.value.status, caught.value.param) == (400, name)
+
+
+def test_what_nobody_knows_may_come_twice_and_as_a_file():
+    fields = Fields([("colour", "red"), ("colour", "blue")], files=["picture"])
+    assert read_form(fields, CARD) == asked()
+
+
 def test_patience_is_above_its_bound():
     low, high = DESCRIBED["patience"]["exclusiveMinimum"], DESCRIBED["patience"]["maximum"]
     values = (low, math.nextafter(low, 1), high, math.nextafter(high, math.inf))

@@ -105,6 +105,15 @@ def test_options_are_judged_before_the_file_is_read(shared: Running):
         (MODEL + END, "missing_required_parameter"),
         (MODEL + FILE + FILE + END, "too_many_files"),
         (MODEL * 100 + FILE + END, "too_many_fields"),
+        (
+            MODEL + PART % (b"prompt", b'; filename="p.txt"', b"Harbour") + FILE + END,
+            "field_is_a_file",
+        ),
+        (MODEL + FILE + PART % (b"prompt", b'; filename=""', b"Harbour") + END, "field_is_a_file"),
+        (
+            MODEL + FILE + PART % (b"vad", b"", b"0") + PART % (b"vad", b"", b"1") + END,
+            "conflicting_values",
+        ),
         (MODEL + PART % (b"prompt", b"", b"\xff\xfe") + FILE + END, "invalid_value"),
         (MODEL + PART % (b"prompt", b"", b"x" * 2 * MIB) + FILE + END, "field_too_long"),
         (MODEL + PART % (b"file", b'; filename="a"', b"") + END, "empty_file"),
