@@ -131,9 +131,7 @@ def judge_attempt(
     is_last = _is_last(request)
     if not hypothesis.is_finite:
         verdict = "improbable"
-    elif is_doubtful(sounds, request.options) and (
-        (is_last and verdict == "improbable") or is_echo(text, _text_before(request))
-    ):
+    elif _is_invented(request, sounds, verdict, text):
         verdict = "no_speech"
     elif hypothesis.is_loop and verdict != "no_speech":
         verdict = "repetitive"
@@ -144,6 +142,30 @@ def judge_attempt(
     attempt = Attempt(due_temperature(request), hypothesis.avg_logprob, ratio, verdict)
     request.tried.append((attempt, hypothesis))
     return is_last or is_final(verdict)
+
+
+def _is_invented(request: WindowRequest, sounds: Sounds, verdict: Verdict, text: str) -> bool:
+    """Whether the due attempt wrote `text` where nobody speaks, by what other attempts found and
+    what it was given to read."""
+    if verdict == "accepted" and _has_looped_without_speech(request, sounds):
+        return True
+    is_improbable_to_the_last = _is_last(request) and verdict == "improbable"
+    return is_doubtful(sounds, request.options) and (
+        is_improbable_to_the_last or is_echo(text, _text_before(request))
+    )
+
+
+def _has_looped_without_speech(request: WindowRequest, sounds: Sounds) -> bool:
+    """Whether the model took to a loop, and nobody speaks by openai-whisper's threshold.
+
+    Then what it draws at a higher temperature is not believed, however probable: in noise it wrote
+    "They're going to let us in" over and over, then three times. Of people, 56 minutes in seven
+    languages, no window has both.
+    """
+    threshold = request.options.no_speech_threshold
+    behind = request.attempts[request.has_dropped_text :]  # a loop may be a prompt's doing
+    has_looped = any(attempt.verdict == "repetitive" for attempt in behind)
+    return has_looped and threshold is not None and sounds.no_speech_prob > threshold
 
 
 def _judge_by_speech(request: WindowRequest, avg_logprob: float, num_tokens: int) -> Verdict:

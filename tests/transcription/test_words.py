@@ -129,6 +129,18 @@ def test_a_poor_attempt_keeps_its_words(verdict):
     assert len(place_words(replace(DECODED, attempts=(attempt(0.0, verdict),)), WINDOW).words) == 2
 
 
+@pytest.mark.parametrize("kind", ["grid", "split", "mixed", "seam", "gap", "hidden"])
+@pytest.mark.parametrize("verdict", ["accepted", "repetitive", "improbable"])
+def test_a_poor_repair_repairs_nothing(kind, verdict):
+    """The plan's windows, and halves that stand in for one, are all there is of their sound."""
+    decoded = replace(DECODED, attempts=(attempt(0.0, verdict),))
+    piece = place_words(decoded, replace(WINDOW, kind=kind))
+    is_repair = kind in ("seam", "gap", "hidden")
+    is_kept = verdict == "accepted" or not is_repair
+    assert (bool(piece.words), bool(piece.timed_text)) == (is_kept, is_kept)
+    assert piece.attempts == (verdict,)
+
+
 def test_the_kept_attempt_comes_last():
     climbed = replace(
         DECODED,

@@ -28,6 +28,7 @@ from tests.decoding.noise import noise
 CONTEXT = 64
 POOR = Hypothesis((1000, 1001), -9.0, is_truncated=False)
 GOOD = Hypothesis((1002, 1003), -0.3, is_truncated=False)
+LOOP = Hypothesis((1002, 1003), -0.3, is_truncated=True, is_loop=True)
 NONE = Hypothesis((), -100.0, is_truncated=True, is_finite=False)
 
 
@@ -92,6 +93,34 @@ def test_what_loops_behind_a_prompt_is_tried_without_it_before_it_is_sampled(sma
     assert (one.read_before.prompt, one.read_before.hotwords) == (None, None)
     assert one.options.prompt == "Names."
     assert one.anew().read_before == one.options
+
+
+@pytest.mark.parametrize(
+    ("first", "no_speech", "threshold", "verdict"),
+    [
+        (LOOP, 0.74, 0.6, "no_speech"),  # noise
+        (LOOP, 0.6, 0.6, "accepted"),
+        (LOOP, 0.74, None, "accepted"),
+        (POOR, 0.6, 0.6, "accepted"),
+    ],
+)
+def test_what_is_drawn_after_a_loop_is_no_text_where_nobody_speaks(
+    small, first, no_speech, threshold, verdict
+):
+    one = request(no_speech_threshold=threshold)
+    ends = tried(small.vocabulary, one, first, GOOD, no_speech=no_speech)
+    assert ends == [False, True]
+    assert one.attempts[1].verdict == verdict
+
+
+@pytest.mark.parametrize(("loops", "verdict"), [(1, "accepted"), (2, "no_speech")])
+def test_a_loop_behind_a_prompt_is_its_doing(small, loops, verdict):
+    one = request(prompt="Names.")
+    for _ in range(loops):
+        tried(small.vocabulary, one, LOOP, no_speech=0.74)
+        drop_looping_text(one)
+    tried(small.vocabulary, one, GOOD, no_speech=0.74)
+    assert one.attempts[-1].verdict == verdict
 
 
 @pytest.mark.parametrize(
