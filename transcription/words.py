@@ -14,14 +14,9 @@ from dataclasses import replace
 from chunking.types import Piece, Span, Window, Word
 from decoding.types import UNWRITTEN, Decoded, DecodedWord, TimedText
 
-REPAIRS = ("seam", "gap", "hidden")
 FEWEST_TIMELESS = 3
 """So many words in a row without time have been lost by the alignment; one or two may be short."""
 NO_TIME = 0.02
-TOO_LATE = 0.1
-"""Several words that begin in so many last seconds of a clip are not said in it. One may have been
-cut, or have given its time to its neighbour; more were written on when the sound had ended ("4, 5,
-6, 7, 8" behind digits that somebody reads)."""
 LIKELY_LANGUAGE = 0.01
 SECONDS_PER_WORD = 0.05
 SECONDS_PER_LETTER = 0.065
@@ -34,19 +29,18 @@ def place_words(
     """The piece of `window`: its words and timed text in seconds of the recording.
 
     A window judged to hold no speech has no words, whatever was decoded in it, nor has one of marks
-    alone (". . ." in music), nor a repair of which no attempt was accepted. Of what the model was
-    made to write, because somebody speaks on, text at the end that is less probable than
-    `logprob_threshold` is left out. `attempts` are the verdicts in order, the kept one moved to the
-    end.
+    alone (". . ." in music). Of what the model was made to write, because somebody speaks on, text
+    at the end that is less probable than `logprob_threshold` is left out. `attempts` are the
+    verdicts in order, the kept one moved to the end.
     """
     is_forced = window.spoken_until is not None and decoded.temperature == 0.0
     if is_forced and decoded.verdict == "accepted" and logprob_threshold is not None:
         decoded = _without_improbable_end(decoded, window, logprob_threshold)
-    is_speech = _is_believed(decoded, window) and _says_something(decoded)
+    is_speech = decoded.verdict != "no_speech" and _says_something(decoded)
     timed = decoded.timed_text if is_speech else ()
     return Piece(
         window=window,
-        words=tuple(_place(_within_sound(_timed(decoded), window), window)) if is_speech else (),
+        words=tuple(_place(_timed(decoded), window)) if is_speech else (),
         timed_text=tuple(_shift(text.start, text.end, window) for text in timed),
         language=decoded.language,
         avg_logprob=decoded.avg_logprob,
@@ -61,15 +55,6 @@ def place_words(
             if probability >= LIKELY_LANGUAGE
         ),
     )
-
-
-def _is_believed(decoded: Decoded, window: Window) -> bool:
-    """Whether what is in it counts. The plan's windows are all that there is of their sound, and
-    are kept if they are poor; a repair is there to be better than they are ("I'll see you in the
-    next video!", with a mean log probability of -1.2, was put into a hole between music)."""
-    if window.kind in REPAIRS:
-        return decoded.verdict == "accepted"
-    return decoded.verdict != "no_speech"
 
 
 def _says_something(decoded: Decoded) -> bool:
@@ -124,13 +109,6 @@ def _timed(decoded: Decoded) -> list[DecodedWord]:
     for stretch, within in zip(decoded.timed_text, stretches, strict=True):
         words += _lay_out(within, stretch)
     return [*words, *others]
-
-
-def _within_sound(words: Sequence[DecodedWord], window: Window) -> Sequence[DecodedWord]:
-    """`words` without those that the model wrote when the clip had ended."""
-    too_late = window.end - window.start - TOO_LATE
-    within = [word for word in words if word.start < too_late]
-    return within if len(words) - len(within) > 1 else words
 
 
 def _lay_out(words: Sequence[DecodedWord], stretch: TimedText) -> list[DecodedWord]:

@@ -27,7 +27,7 @@ from transcription.types import Transcript
 MAX_CHANNELS = 64  # more than any recording has that is split
 NOT_STORED = {"Cache-Control": "no-store"}
 RENDERING_FIELDS = {
-    *("timestamp_granularities", "include", "known_speaker_names"),
+    *("response_format", "timestamp_granularities", "include", "known_speaker_names"),
     *CUE_FIELDS,
 }
 EVENT = {

@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import inf
 
-from chunking.audit.looped_words import CROWD, SHORTEST_WORD, drop_looped
+from chunking.audit.looped_words import CROWD, SHORTEST_WORD, drop_looped, drop_written_on
 from chunking.audit.speaking_rate import find_stretched, speaking_rates_of
 from chunking.spans import clip, subtract, total, unite, widen
 from chunking.text.word_duration import extent, is_overlong, longest_plausible
@@ -224,13 +224,13 @@ def _whereabouts(word: Word) -> Span:
 
 
 def drop_invented(piece: Piece, speech_spans: Sequence[Span]) -> Piece:
-    """`piece` without hallucinated words: those that say its last ones again in no time, and those
-    that lie where no detector finds speech.
+    """`piece` without hallucinated words: those that say its last ones again in no time, those that
+    were written on when its sound was over, and those that lie where no detector finds speech.
 
     `speech_spans`: sorted, disjoint spans of everything that any detector takes for speech; a word
     is dropped only if it is farther than `INVENTED_DISTANCE` from all of it.
     """
-    words = drop_looped(piece.words)
+    words = drop_written_on(drop_looped(piece.words), piece.window.end)
     kept = tuple(word for word in words if clip(speech_spans, _surroundings(word)))
     return piece if len(kept) == len(piece.words) else replace(piece, words=kept)
 

@@ -96,9 +96,18 @@ def _fill_gap(
         piece = context.answers[number]
         if piece is None:
             break
-        if piece.may_repair:
+        if _is_believed(piece, words):
             words = _insert(words, settled, run, gap, piece)
     return words, None
+
+
+def _is_believed(piece: Piece, words: Sequence[Word]) -> bool:
+    """Whether what a repair heard may fill a gap. Where its window has no other word, it must be
+    probable too: "I'll see you in the next video!" was written in music at -1.2."""
+    if piece.attempts[-1] != "improbable":
+        return piece.may_repair
+    window = piece.window
+    return any(word.end > window.start and word.start < window.end for word in words)
 
 
 def _onset(evidence: Sequence[Span], gap: Span) -> float:

@@ -16,6 +16,7 @@ from decoding.engine.quality import (
     Sounds,
     best_attempt,
     compression_ratio,
+    is_clearly_silent,
     is_doubtful,
     is_echo,
     is_final,
@@ -128,44 +129,45 @@ def judge_attempt(
     ratio = compression_ratio(text)
     num_tokens = sum(token < vocabulary.eot for token in hypothesis.tokens)
     verdict = judge(hypothesis.avg_logprob, num_tokens, sounds, ratio, request.options)
-    is_last = _is_last(request)
     if not hypothesis.is_finite:
         verdict = "improbable"
-    elif _is_invented(request, sounds, verdict, text):
-        verdict = "no_speech"
     elif hypothesis.is_loop and verdict != "no_speech":
         verdict = "repetitive"
     elif verdict == "accepted" and not hypothesis.is_truncated:
         verdict = _judge_by_speech(request, hypothesis.avg_logprob, num_tokens)
+    if hypothesis.is_finite and _is_hallucinated(request, sounds, verdict, text):
+        verdict = "no_speech"
     if verdict == "no_speech" and _sparse_logprobs(request):
         verdict = "improbable"  # there was some: nothing that follows makes it silence
+    is_last = _is_last(request)
     attempt = Attempt(due_temperature(request), hypothesis.avg_logprob, ratio, verdict)
     request.tried.append((attempt, hypothesis))
     return is_last or is_final(verdict)
 
 
-def _is_invented(request: WindowRequest, sounds: Sounds, verdict: Verdict, text: str) -> bool:
-    """Whether the due attempt wrote `text` where nobody speaks, by what other attempts found and
-    what it was given to read."""
-    if verdict == "accepted" and _has_looped_without_speech(request, sounds):
+def _is_hallucinated(request: WindowRequest, sounds: Sounds, verdict: Verdict, text: str) -> bool:
+    """Whether the due attempt, judged `verdict` by itself, wrote `text` where nobody speaks."""
+    is_last = _is_last(request)
+    if is_doubtful(sounds, request.options) and (
+        (is_last and verdict == "improbable") or is_echo(text, _text_before(request))
+    ):
         return True
-    is_improbable_to_the_last = _is_last(request) and verdict == "improbable"
-    return is_doubtful(sounds, request.options) and (
-        is_improbable_to_the_last or is_echo(text, _text_before(request))
+    is_kept = is_last or verdict == "accepted"
+    return (
+        is_kept and is_clearly_silent(sounds, request.options) and _is_loop(request, verdict, text)
     )
 
 
-def _has_looped_without_speech(request: WindowRequest, sounds: Sounds) -> bool:
-    """Whether the model took to a loop, and nobody speaks by openai-whisper's threshold.
-
-    Then what it draws at a higher temperature is not believed, however probable: in noise it wrote
-    "They're going to let us in" over and over, then three times. Of people, 56 minutes in seven
-    languages, no window has both.
-    """
-    threshold = request.options.no_speech_threshold
-    behind = request.attempts[request.has_dropped_text :]  # a loop may be a prompt's doing
-    has_looped = any(attempt.verdict == "repetitive" for attempt in behind)
-    return has_looped and threshold is not None and sounds.no_speech_prob > threshold
+def _is_loop(request: WindowRequest, verdict: Verdict, text: str) -> bool:
+    """Whether `text` is a loop or drawn in place of one: in noise "They're going to let us in" was
+    written over and over, then three times. Not of digits, which may repeat, and in whose pauses
+    nobody speaks; nor in place of a loop behind a prompt, which may be the prompt's doing."""
+    if any(map(str.isdecimal, text)):
+        return False
+    before = [attempt.verdict for attempt in request.attempts]
+    if request.has_dropped_text:
+        before = before[1:]
+    return "repetitive" in (*before, verdict)
 
 
 def _judge_by_speech(request: WindowRequest, avg_logprob: float, num_tokens: int) -> Verdict:

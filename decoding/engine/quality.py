@@ -72,8 +72,7 @@ def judge(
     ):
         return "no_speech"
     is_weak = is_improbable or num_tokens <= SHORT_TEXT
-    lead = sounds.no_speech_prob - sounds.language_prob
-    if options.needs_language and is_weak and lead > CLEAR_LEAD:
+    if is_weak and is_clearly_silent(sounds, options):
         return "no_speech"
     limit = options.compression_ratio_threshold
     if limit is not None and ratio > limit:
@@ -89,6 +88,12 @@ def is_sparse(num_tokens: int, spoken_seconds: float | None) -> bool:
     if spoken_seconds is None or spoken_seconds < SPOKEN_ENOUGH:
         return False
     return num_tokens < FEWEST_TOKENS * spoken_seconds
+
+
+def is_clearly_silent(sounds: Sounds, options: DecodingOptions) -> bool:
+    """Whether no speech is clearly likelier than any language: then weak text is none."""
+    lead = sounds.no_speech_prob - sounds.language_prob
+    return options.needs_language and lead > CLEAR_LEAD
 
 
 def is_doubtful(sounds: Sounds, options: DecodingOptions) -> bool:

@@ -129,18 +129,6 @@ def test_a_poor_attempt_keeps_its_words(verdict):
     assert len(place_words(replace(DECODED, attempts=(attempt(0.0, verdict),)), WINDOW).words) == 2
 
 
-@pytest.mark.parametrize("kind", ["grid", "split", "mixed", "seam", "gap", "hidden"])
-@pytest.mark.parametrize("verdict", ["accepted", "repetitive", "improbable"])
-def test_a_poor_repair_repairs_nothing(kind, verdict):
-    """The plan's windows, and halves that stand in for one, are all there is of their sound."""
-    decoded = replace(DECODED, attempts=(attempt(0.0, verdict),))
-    piece = place_words(decoded, replace(WINDOW, kind=kind))
-    is_repair = kind in ("seam", "gap", "hidden")
-    is_kept = verdict == "accepted" or not is_repair
-    assert (bool(piece.words), bool(piece.timed_text)) == (is_kept, is_kept)
-    assert piece.attempts == (verdict,)
-
-
 def test_the_kept_attempt_comes_last():
     climbed = replace(
         DECODED,
@@ -164,12 +152,12 @@ def test_of_attempts_at_one_temperature_the_kept_one_is_known():
 
 def test_words_stay_inside_the_window():
     wild = replace(
-        DECODED, words=(word(" a", -0.2, 0.1), word(" b", 29.8, 31.0), word(" c", 40, 39))
+        DECODED, words=(word(" a", -0.2, 0.1), word(" b", 29.9, 31.0), word(" c", 40, 39))
     )
     piece = place_words(wild, WINDOW)
     assert [(w.start, w.end) for w in piece.words] == [
         (100.0, 100.1),
-        (129.8, 130.0),
+        (129.9, 130.0),
         (130.0, 130.0),
     ]
 
@@ -259,27 +247,9 @@ def test_one_or_two_words_without_time_stay():
     assert [(w.start, w.end) for w in words] == [(1.0, 1.0), (1.0, 1.0), (1.0, 1.5)]
 
 
-def test_words_written_on_when_the_clip_has_ended_are_left_out():
-    """Digits are read, the last of them at the end; the model counts on without any sound."""
-    read = [word(f" {digit},", 27.8 + digit / 2, 28.1 + digit / 2) for digit in (1, 2, 3)]
-    counted = (word(" 4,", 29.94, 30.0), *timeless("5,", "6,", "7,", "8.", at=30.0))
-    words = placed((*read, *counted), (28.0, 30.0, " 1, 2, 3, 4, 5, 6, 7, 8."))
-    assert [w.text for w in words] == [" 1,", " 2,", " 3,"]
-
-
-def test_one_word_at_the_very_end_may_have_been_said():
-    words = placed((word(" thank", 29.7, 29.98), *timeless("you", at=29.98)), (29.0, 30.0, ""))
-    assert [w.text for w in words] == [" thank", " you"]
-
-
-def test_words_that_have_their_time_from_their_text_are_not_beyond_the_sound():
-    words = placed(timeless("so", "it", "goes", at=30.0), (28.0, 30.0, " so it goes"))
-    assert [w.text for w in words] == [" so", " it", " goes"]
-
-
 @given(
     st.lists(st.tuples(st.floats(0, 29), st.sampled_from([0.0, 0.0, 0.3]))),
-    st.lists(st.floats(0, 29), max_size=6),
+    st.lists(st.floats(0, 30), max_size=6),
 )
 def test_no_word_is_lost_or_changed(times, edges):
     """Whatever the stretches: they may hold more or fewer words than there are."""

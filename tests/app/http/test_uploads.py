@@ -128,6 +128,19 @@ def test_broken_forms(shared: Running, body: bytes, expected: str):
     assert set(shared.service.folders.names()) <= before
 
 
+@pytest.mark.parametrize("name", ["response_format", "max_lines"])
+def test_a_transcript_is_asked_for_in_one_way(shared: Running, name: str):
+    values = {"response_format": ("srt", "vtt"), "max_lines": ("1", "2")}[name]
+    with shared.client() as client:
+        job = client.post("/v1/jobs", files={"file": ("a.wav", wav(1))}).json()
+        shared.wait(job["id"])
+        path, asked = f"/v1/jobs/{job['id']}/transcript", {"response_format": "srt"}
+        once = client.get(path, params={**asked, name: values[0]})
+        twice = client.get(path, params={**asked, name: list(values)})
+    assert once.status_code == 200
+    assert (twice.status_code, code(twice)) == (400, "conflicting_values")
+
+
 def test_a_body_that_is_no_form(shared: Running):
     with shared.client() as client:
         answer = client.post("/v1/jobs", json={"file": "x"})

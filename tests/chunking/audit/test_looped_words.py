@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chunking.audit.coverage import drop_invented
-from chunking.audit.looped_words import drop_looped
+from chunking.audit.looped_words import drop_looped, drop_written_on
 from chunking.types import Piece, Span, Window, Word
 
 SAID = ["2", "3", "6", "0", "9", "7", "5", "2", "4"]
@@ -55,6 +55,35 @@ def test_it_may_be_written_many_times_and_otherwise():
 )
 def test_all_else_stays(words):
     assert drop_looped(words) == words
+
+
+WRITTEN_ON = spoken(["1", "2", "3"], start=28.5)
+"""Until the very end of a window of thirty seconds."""
+
+
+def test_what_is_written_on_when_the_sound_is_over_is_dropped():
+    """Digits are read, the last of them at the end, and base counts on."""
+    for late in (["4", "5", "6", "7", "8"], ["9", "7"]):
+        words = WRITTEN_ON + on_one_spot(late, 30.0)
+        assert drop_written_on(words, 30.0) == WRITTEN_ON
+        piece = Piece(Window(0, 0.0, 30.0), words)
+        assert drop_invented(piece, [Span(0.0, 30.0)]).words == WRITTEN_ON
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        ((), 30.0),
+        (WRITTEN_ON + on_one_spot(["4"], 30.0), 30.0),  # one may have been cut
+        (WRITTEN_ON + on_one_spot(["4", "-", "!"], 30.0), 30.0),
+        (WRITTEN_ON + on_one_spot(["4", "5"], 30.0), 30.1),  # there is sound behind them
+        (WRITTEN_ON + spoken("\u6b22\u4f60", start=29.92, seconds=0.04), 30.0),  # one word, cut
+        (spoken(["said"], start=27.2, seconds=2.8) + on_one_spot(["you", "know"], 30.0), 30.0),
+        (on_one_spot(["thank", "you"], 30.0), 30.0),  # there is nothing else
+    ],
+)
+def test_what_may_be_said_at_the_end_stays(words, end):
+    assert drop_written_on(words, end) == words
 
 
 def stutter(text, probability, seconds=0.0):

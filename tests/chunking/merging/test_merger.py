@@ -726,6 +726,26 @@ def test_a_looping_repair_is_not_used():
     assert merged.words == merge(holes, NO_REPAIR, duration=duration_of(said)).words
 
 
+@pytest.mark.parametrize(("heard", "attempt"), [(True, "improbable"), (False, "accepted")])
+def test_an_improbable_repair_needs_words_of_others_in_its_window(heard, attempt):
+    """Alone it may be made up; beside others that are there, it is as good as they are."""
+    said = chat(30, 6)
+    evidence, duration = speech_of(said), duration_of(said)
+    holes = with_hole(said, 10.0, 15.0) if heard else [replace(p, words=()) for p in cut(said)]
+    answers = {
+        attempts: run_all(
+            holes,
+            lambda window, attempts=attempts: hear(window, said, attempts=(attempts,)),
+            evidence=evidence,
+            duration=duration,
+        )[0]
+        for attempts in ("accepted", "improbable")
+    }
+    assert texts(answers[attempt].words) == texts(said)
+    if not heard:
+        assert answers["improbable"].words == ()
+
+
 def test_speech_in_a_skipped_silence_is_asked_for():
     said = [*speak(["a", "b"]), *speak([f"w{n}" for n in range(20)], start=100.0)]
     late = [Said("z", 300.0, 300.4)]

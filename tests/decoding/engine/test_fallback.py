@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -22,19 +23,18 @@ from decoding.engine.quality import Sounds
 from decoding.engine.window_request import WindowRequest
 from decoding.search.hypotheses import Hypothesis
 from decoding.search.state import ANY_LOOP
-from decoding.types import UNWRITTEN, DecodingOptions, Expected
+from decoding.types import OPENAI_RULES, UNWRITTEN, DecodingOptions, Expected
 from tests.decoding.noise import noise
 
 CONTEXT = 64
 POOR = Hypothesis((1000, 1001), -9.0, is_truncated=False)
 GOOD = Hypothesis((1002, 1003), -0.3, is_truncated=False)
-LOOP = Hypothesis((1002, 1003), -0.3, is_truncated=True, is_loop=True)
 NONE = Hypothesis((), -100.0, is_truncated=True, is_finite=False)
 
 
 def request(**options):
     given = {"temperatures": (0.0, 0.4, 0.8), "beam_size": 3, "best_of": 2, **options}
-    found = WindowRequest(noise(7, 2), DecodingOptions(language="en", **given))
+    found = WindowRequest(noise(7, 2), DecodingOptions(**{"language": "en", **given}))
     found.language, found.num_prompt_tokens = DetectedLanguage("en"), 4
     return found
 
@@ -95,32 +95,50 @@ def test_what_loops_behind_a_prompt_is_tried_without_it_before_it_is_sampled(sma
     assert one.anew().read_before == one.options
 
 
-@pytest.mark.parametrize(
-    ("first", "no_speech", "threshold", "verdict"),
-    [
-        (LOOP, 0.74, 0.6, "no_speech"),  # noise
-        (LOOP, 0.6, 0.6, "accepted"),
-        (LOOP, 0.74, None, "accepted"),
-        (POOR, 0.6, 0.6, "accepted"),
-    ],
-)
-def test_what_is_drawn_after_a_loop_is_no_text_where_nobody_speaks(
-    small, first, no_speech, threshold, verdict
-):
-    one = request(no_speech_threshold=threshold)
-    ends = tried(small.vocabulary, one, first, GOOD, no_speech=no_speech)
-    assert ends == [False, True]
-    assert one.attempts[1].verdict == verdict
+LONG = " I am not sure whether they are going to let us in today, or what else we may do"
+SILENT = Sounds(0.74, 0.44)
 
 
-@pytest.mark.parametrize(("loops", "verdict"), [(1, "accepted"), (2, "no_speech")])
-def test_a_loop_behind_a_prompt_is_its_doing(small, loops, verdict):
-    one = request(prompt="Names.")
-    for _ in range(loops):
-        tried(small.vocabulary, one, LOOP, no_speech=0.74)
+def once_and_looped(vocabulary, text):
+    """It once, and a search that was ended because it loops."""
+    tokens = tuple(vocabulary.tokenizer("en", "transcribe").encode(text))
+    found = Hypothesis(tokens, -3.0, is_truncated=False)
+    return found, replace(found, is_truncated=True, is_loop=True)
+
+
+def verdicts(vocabulary, one, sounds, *hypotheses):
+    for found in hypotheses:
+        judge_attempt(one, found, sounds, vocabulary)
         drop_looping_text(one)
-    tried(small.vocabulary, one, GOOD, no_speech=0.74)
-    assert one.attempts[-1].verdict == verdict
+    return [attempt.verdict for attempt in one.attempts]
+
+
+def test_what_is_drawn_in_place_of_a_loop_is_no_text_where_nobody_speaks(small):
+    text, looped = once_and_looped(small.vocabulary, LONG)
+    judged = partial(verdicts, small.vocabulary)
+    assert judged(request(language=None), SILENT, looped, text) == ["repetitive", "no_speech"]
+    assert judged(request(language=None), SILENT, text) == ["accepted"]
+    to_the_last = judged(request(language=None), SILENT, looped, looped, looped)
+    assert to_the_last == ["repetitive", "repetitive", "no_speech"]
+    for sounds in (Sounds(0.74, 0.6), Sounds(0.3, 0.6)):  # a person reads digits; speaks
+        assert judged(request(language=None), sounds, looped, text) == ["repetitive", "accepted"]
+    by_openai = judged(request(**OPENAI_RULES), SILENT, looped, text)
+    assert by_openai == ["repetitive", "accepted"]
+
+
+def test_a_loop_behind_a_prompt_is_its_doing(small):
+    text, looped = once_and_looped(small.vocabulary, LONG)
+    one = request(language=None, prompt="Names.")
+    assert verdicts(small.vocabulary, one, SILENT, looped, text) == ["repetitive", "accepted"]
+    one = request(language=None, prompt="Names.")
+    found = verdicts(small.vocabulary, one, SILENT, looped, looped, text)
+    assert found == ["repetitive", "repetitive", "no_speech"]
+
+
+def test_digits_are_said_one_by_one(small):
+    heard, looped = once_and_looped(small.vocabulary, " 4, 7, 7, 1, 9, 5, 8, 8, 0, 3, 2, 8, 8, 4")
+    found = verdicts(small.vocabulary, request(language=None), SILENT, looped, heard)
+    assert found == ["repetitive", "accepted"]
 
 
 @pytest.mark.parametrize(
