@@ -8,6 +8,7 @@ from pathlib import Path
 from decoding.kernels import compiled as compiled_module
 from decoding.kernels.compiled import compiled
 
+ROOT = Path(__file__).parents[3]
 LOOP = """
 from decoding.kernels.compiled import compiled
 
@@ -41,6 +42,30 @@ def answer() -> int:
 
 print(answer(), sum(answer.stats.cache_hits.values()))
 """
+
+
+ATTENTION = """
+import zlib, torch
+from tests.decoding.kernels.test_eight_bit_attention import attend, made_up
+
+torch.set_num_threads(1)
+print(zlib.crc32(attend(*made_up(1, 5)).numpy().tobytes()))
+"""
+
+
+def test_a_process_that_compiles_computes_what_the_next_one_does(tmp_path: Path) -> None:
+    """To the bit. Its loop called a function as it was compiled alone, the next one's its own."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+
+    def run() -> str:
+        command = [sys.executable, "-c", ATTENTION]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    first = run()
+    assert list((tmp_path / "kept").rglob("*.nbc"))
+    assert run() == first
 
 
 def test_the_next_process_compiles_nothing(tmp_path: Path) -> None:
