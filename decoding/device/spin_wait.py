@@ -14,6 +14,8 @@ import os
 SPIN_COUNT = "GOMP_SPINCOUNT"
 WAIT_POLICY = "OMP_WAIT_POLICY"
 ROUNDS = "500"
+"""With fewer a lone engine is slower, with more it is no quicker, and slows itself beside others
+(benchmarks/results/2026-11-30-company.md)."""
 
 
 def spin_briefly() -> None:

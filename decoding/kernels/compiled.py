@@ -24,10 +24,12 @@ log = logging.getLogger(__name__)
 def compiled(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function when it is first called; it runs beside other threads.
 
-    `fastmath`: the liberties with rounding that its arithmetic may take. It becomes part of each
-    loop that calls it. Else a loop would call whichever copy of its name the process has loaded
-    first, its own or one that was optimised alone and adds up in another order: last bits depended
-    on whether a process had compiled its loops or taken them from disk.
+    `fastmath`: the liberties with rounding that its arithmetic may take.
+
+    The function becomes part of each loop that calls it. Else a loop would call whichever copy of
+    its name the process has loaded first, its own or one that was optimised alone and adds up in
+    another order: last bits depended on whether a process had compiled its loops or taken them
+    from disk.
     """
 
     def compile_later(function: Callable[..., Any]) -> Any:

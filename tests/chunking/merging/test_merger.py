@@ -726,24 +726,29 @@ def test_a_looping_repair_is_not_used():
     assert merged.words == merge(holes, NO_REPAIR, duration=duration_of(said)).words
 
 
-@pytest.mark.parametrize(("heard", "attempt"), [(True, "improbable"), (False, "accepted")])
-def test_an_improbable_repair_needs_words_of_others_in_its_window(heard, attempt):
-    """Alone it may be made up; beside others that are there, it is as good as they are."""
+def repaired(pieces, said, attempt):
+    """The words when each repair hears all of `said` in its window, at an `attempt` so judged."""
+    merged, _, _ = run_all(
+        pieces,
+        lambda window: hear(window, said, attempts=(attempt,)),
+        evidence=speech_of(said),
+        duration=duration_of(said),
+    )
+    return texts(merged.words)
+
+
+def test_an_improbable_repair_alone_in_its_window_is_not_used():
+    """It may be made up."""
     said = chat(30, 6)
-    evidence, duration = speech_of(said), duration_of(said)
-    holes = with_hole(said, 10.0, 15.0) if heard else [replace(p, words=()) for p in cut(said)]
-    answers = {
-        attempts: run_all(
-            holes,
-            lambda window, attempts=attempts: hear(window, said, attempts=(attempts,)),
-            evidence=evidence,
-            duration=duration,
-        )[0]
-        for attempts in ("accepted", "improbable")
-    }
-    assert texts(answers[attempt].words) == texts(said)
-    if not heard:
-        assert answers["improbable"].words == ()
+    silent = [replace(piece, words=()) for piece in cut(said)]
+    assert repaired(silent, said, "accepted") == texts(said)
+    assert repaired(silent, said, "improbable") == []
+
+
+def test_an_improbable_repair_beside_words_of_others_is_used():
+    """It is as good as they are."""
+    said = chat(30, 6)
+    assert repaired(with_hole(said, 10.0, 15.0), said, "improbable") == texts(said)
 
 
 def test_speech_in_a_skipped_silence_is_asked_for():
