@@ -68,6 +68,7 @@ class PlantedDecoder:
         self.fail = fail
         self.words_per_window = WORDS_PER_WINDOW
         self.queue_limit = 10_000
+        self.asked = 0
         self.decoded = 0
         self.clips: list[bytes] = []
         self.options: list[DecodingOptions] = []
@@ -90,6 +91,7 @@ class PlantedDecoder:
                 raise QueueFull("full")
             if not self._groups.get(clip.group):  # all that was cancelled has left
                 self._stopped.discard(clip.group)
+            self.asked += 1
             future = self._threads.submit(self._decode, clip, options)
             self._groups.setdefault(clip.group, set()).add(future)
         future.add_done_callback(lambda done: self._forget(clip.group, done))
