@@ -43,6 +43,7 @@ class ActorWork:
     output: str
     at_once: int
     overwrite: bool = False
+    options_digest: str | None = None
 
 
 class TranscribingActor:
@@ -75,6 +76,7 @@ class TranscribingActor:
                 workspace=workspace,
                 at_once=given.at_once,
                 overwrite=given.overwrite,
+                options_digest=given.options_digest,
             )
         )
 

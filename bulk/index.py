@@ -30,15 +30,24 @@ def key_of(recording_id: str) -> int:
 
 
 class Index:
-    """Entries lie in `scratch`; in memory is only where. Safe for several threads."""
+    """Entries lie in `scratch`; in memory is only where. Safe for several threads.
+
+    `options_digest` stands for the model and the options of this run.
+    """
 
     def __init__(
-        self, output: Output, scratch: Path, clock: Callable[[], float] = time.monotonic
+        self,
+        output: Output,
+        scratch: Path,
+        options_digest: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._output = output
         self._file = (scratch / "entries").open("w+b")
         self._places: dict[int, int] = {}
         self._failed: set[int] = set()
+        self._of_others: set[int] = set()
+        self._options_digest = options_digest
         self._unsaved: list[str] = []
         self._number = 0
         self._clock = clock
@@ -66,6 +75,10 @@ class Index:
         if key not in self._places:
             return None
         return "failed" if key in self._failed else "completed"
+
+    def is_of_others(self, recording_id: str) -> bool:
+        """Whether it is completed, with another model or with other options than this run's."""
+        return key_of(recording_id) in self._of_others
 
     def find(self, recording_id: str) -> Entry | None:
         with self._lock:
@@ -117,3 +130,5 @@ class Index:
         self._places[key] = self._file.seek(0, 2)
         self._file.write(text)
         (self._failed.discard if entry.is_completed else self._failed.add)(key)
+        is_of_others = entry.is_of_others(self._options_digest)
+        (self._of_others.add if is_of_others else self._of_others.discard)(key)

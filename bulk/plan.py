@@ -20,9 +20,13 @@ class SameId(ValueError):
 
 @dataclass(slots=True)
 class Survey:
-    """Counts of lines: `done` and `failed` before this run, `broken` ones, and those `to_do`."""
+    """Counts of lines: `done` and `failed` before this run, `broken` ones, and those `to_do`.
+
+    Of those done, `of_others` were done with another model or other options than this run's.
+    """
 
     done: int = 0
+    of_others: int = 0
     failed: int = 0
     broken: int = 0
     to_do: int = 0
@@ -35,6 +39,16 @@ class Survey:
         return (
             f"{self.total:,} recordings: {self.to_do:,} to do, {self.done:,} done, "
             f"{self.failed:,} failed before, {self.broken:,} broken lines"
+        )
+
+    @property
+    def warning(self) -> str | None:
+        """What to know before all else is done, if anything."""
+        if not self.of_others:
+            return None
+        return (
+            f"{self.of_others:,} of those done are of another model, other options or another "
+            "version; --overwrite transcribes everything again, another --output keeps both"
         )
 
 
@@ -63,6 +77,7 @@ class Plan:
                 found.failed += 1
             else:
                 found.done += 1
+                found.of_others += self.index.is_of_others(line.id)
         ids.check()
         return found
 

@@ -106,9 +106,11 @@ def tell(console: Console, text: str, style: str | None = None) -> None:
 
 @dataclass(slots=True)
 class Totals:
-    """What an index comes to."""
+    """What an index comes to. `options_digest` stands for the model and the options of this run."""
 
+    options_digest: str | None = None
     completed: int = 0
+    of_others: int = 0
     sound_seconds: float = 0.0
     failures: Counter[str] = field(default_factory=Counter)
     errors: int = 0
@@ -117,6 +119,7 @@ class Totals:
     def add(self, entry: Entry) -> None:
         if entry.is_completed:
             self.completed += 1
+            self.of_others += entry.is_of_others(self.options_digest)
             self.sound_seconds += entry.duration or 0.0
             self.errors += entry.errors
             self.reference_words += entry.reference_words or 0
@@ -132,6 +135,8 @@ class Totals:
             f"{self.completed:,} completed ({clock(self.sound_seconds)} of sound), "
             f"{self.failed:,} failed"
         )
+        if self.of_others:
+            yield f"{self.of_others:,} of them are of another model, other options or version"
         if self.failures:
             yield "failed: " + ", ".join(f"{n:,} {code}" for code, n in self.failures.most_common())
         if self.reference_words:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bulk.entries import Entry
+from bulk.entries import Entry, digest_of
 from bulk.fetch import Fetcher
 from bulk.index import INDEX, Index
 from bulk.inputs import open_input
@@ -62,12 +62,18 @@ class Session:
     output: Output
     index: Index
     plan: Plan
+    options_digest: str
 
     def survey(self) -> Survey:
-        """Read what earlier runs left, and look at every line."""
+        """Read what earlier runs left, look at every line, and tell what there is to do."""
         if not self.asked.overwrite:
             self.index.load()
-        return self.plan.survey()
+        found = self.plan.survey()
+        if self.asked.dry_run or not self.asked.quiet:
+            tell(self.console, str(found))
+        if found.warning:
+            tell(self.console, found.warning, "yellow")
+        return found
 
     def transcribe(self, found: Survey, settings: Settings, options: TranscriptionOptions) -> None:
         """Everything that is to do; what is finished is in the index however this ends."""
@@ -89,6 +95,7 @@ class Session:
                 workspace=self.workspace,
                 at_once=self.asked.at_once or (AT_ONCE_ON_CUDA if on_cuda else AT_ONCE),
                 overwrite=self.asked.overwrite,
+                options_digest=self.options_digest,
             )
             with self._told(found) as progress:
                 Runner(work, self.index, progress, self.asked.ahead).run(self.plan.to_do())
@@ -111,6 +118,7 @@ class Session:
             output=self.asked.output,
             at_once=self.asked.at_once or (AT_ONCE_ON_CUDA if settings.ray_gpus else AT_ONCE),
             overwrite=self.asked.overwrite,
+            options_digest=self.options_digest,
         )
         try:
             with self._told(found) as progress:
@@ -136,7 +144,7 @@ class Session:
 
     def finish(self) -> Totals:
         """Write the index, and tell what it comes to."""
-        totals = Totals()
+        totals = Totals(self.options_digest)
 
         def counted() -> Iterator[Entry]:
             for entry in self.plan.entries():
@@ -163,15 +171,19 @@ def carry_out(
     Raises `NoInput`, `SameId`, `OutputFailed`, `WorkspaceInUse`, `RunStopped` with a sentence each,
     `AudioUnavailable` for an input out of reach, and what opening the engine raises.
     """
+    digest = digest_of(settings, options)
     if asked.dry_run:
-        with tempfile.TemporaryDirectory(prefix="longform-bulk-") as folder:
-            with _session(asked, console, Path(folder)) as session:
-                tell(console, str(session.survey()))
-            return None
-    with workspace_for(asked.output) as workspace, _session(asked, console, workspace) as session:
+        with (
+            tempfile.TemporaryDirectory(prefix="longform-bulk-") as folder,
+            _session(asked, digest, console, Path(folder)) as session,
+        ):
+            session.survey()
+        return None
+    with (
+        workspace_for(asked.output) as workspace,
+        _session(asked, digest, console, workspace) as session,
+    ):
         found = session.survey()
-        if not asked.quiet:
-            tell(console, str(found))
         with session.output.opened():
             if asked.overwrite:
                 session.index.forget()
@@ -181,9 +193,11 @@ def carry_out(
 
 
 @contextmanager
-def _session(asked: Asked, console: Console, workspace: Path) -> Iterator[Session]:
+def _session(
+    asked: Asked, options_digest: str, console: Console, workspace: Path
+) -> Iterator[Session]:
     output = Output(asked.output, workspace)
-    with closing(Index(output, workspace)) as index:
+    with closing(Index(output, workspace, options_digest)) as index:
         plan = Plan(
             open_input(asked.source, asked.download, workspace),
             index,
@@ -192,4 +206,4 @@ def _session(asked: Asked, console: Console, workspace: Path) -> Iterator[Sessio
             overwrite=asked.overwrite,
             checks_results=output.is_local,
         )
-        yield Session(asked, console, workspace, output, index, plan)
+        yield Session(asked, console, workspace, output, index, plan, options_digest)

@@ -51,7 +51,10 @@ class RunStopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is done with each recording: `at_once` are transcribed, others fetched meanwhile."""
+    """What is done with each recording: `at_once` are transcribed, others fetched meanwhile.
+
+    `options_digest` stands for the model and the options in the entries of this run.
+    """
 
     decoder: Decoder
     options: TranscriptionOptions
@@ -61,6 +64,7 @@ class Work:
     workspace: Path
     at_once: int = 4
     overwrite: bool = False
+    options_digest: str | None = None
 
 
 @dataclass(eq=False)
@@ -136,6 +140,8 @@ class Transcribing:
             words=sum(len(segment.words) for segment in transcript.segments),
             language=transcript.language,
             seconds_taken=round(seconds, 3),
+            model=transcript.model,
+            options_digest=self.work.options_digest,
         )
         if line.text is not None:
             entry = scored(entry, line.text, transcript.text)

@@ -236,3 +236,31 @@ def test_model_that_cannot_be_had_gives_one_sentence(talks, monkeypatch):
 def test_help_has_examples():
     shown = runner.invoke(cli, ["--help"], env={"COLUMNS": "120"}).output
     assert shown.count("longform bulk --input") == 2
+
+
+def test_who_goes_on_with_other_options_is_told(opened, talks):
+    source = manifest(talks, {"audio": "0.wav"}, {"audio": "1.wav"})
+    run(source, talks / "out", "--language", "en")
+    assert "another model" not in run(source, talks / "out", "--language", "en").stderr
+    source = manifest(talks, {"audio": "0.wav"}, {"audio": "1.wav"}, {"audio": "2.wav"})
+    looked = run(source, talks / "out", "--language", "de", "--dry-run")
+    told = "2 of those done are of another model, other options or another version; --overwrite"
+    assert told in looked.stderr
+    result = run(source, talks / "out", "--language", "de")
+    assert told in result.stderr
+    assert "2 of them are of another model" in result.stderr
+    first, second, third = index_of(talks / "out")
+    assert first["options_digest"] == second["options_digest"] != third["options_digest"]
+    assert {one["model"] for one in (first, second, third)} == {"planted"}
+    anew = run(source, talks / "out", "--language", "de", "--overwrite")
+    assert "another model" not in anew.stderr
+    assert len({one["options_digest"] for one in index_of(talks / "out")}) == 1
+
+
+def test_results_found_under_the_prefix_say_what_they_are_of(opened, talks):
+    """The index is of the last manifest; those of earlier ones are taken up with their results."""
+    both = manifest(talks, {"audio": "0.wav"}, {"audio": "1.wav"})
+    run(both, talks / "out", "--language", "en")
+    (talks / "out" / "index.jsonl").unlink()
+    result = run(both, talks / "out", "--language", "de")
+    assert "2 of them are of another model" in result.stderr
