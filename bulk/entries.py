@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
-
-from transcription.options import TranscriptionOptions
-from transcription.settings import Settings
 
 Status = Literal["completed", "failed"]
 
@@ -19,7 +15,7 @@ class Entry:
 
     What is not known is None: of a broken line the id, of a failed one all that was heard, without
     a reference the four counts of words (`normalizer` says how they were compared).
-    `options_digest` stands for the model and the options that were asked for: `digest_of`.
+    `options_digest` stands for the model and the options that were asked for.
     """
 
     line: int
@@ -62,15 +58,6 @@ class Entry:
     def text(self) -> str:
         """As a line of JSON."""
         return json.dumps(self.document(), ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def digest_of(settings: Settings, options: TranscriptionOptions) -> str:
-    """Twelve hex digits of all that decides what is written, as far as it was asked for.
-
-    Another version of this software may know more options, and gives other digits.
-    """
-    asked = (settings.model, str(settings.adapter or ""), settings.precision, options)
-    return hashlib.sha256(repr(asked).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 _FIELDS = tuple(field.name for field in fields(Entry))

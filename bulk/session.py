@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bulk.entries import Entry, digest_of
+from bulk.entries import Entry
 from bulk.fetch import Fetcher
 from bulk.index import INDEX, Index
 from bulk.inputs import open_input
@@ -171,7 +172,7 @@ def carry_out(
     Raises `NoInput`, `SameId`, `OutputFailed`, `WorkspaceInUse`, `RunStopped` with a sentence each,
     `AudioUnavailable` for an input out of reach, and what opening the engine raises.
     """
-    digest = digest_of(settings, options)
+    digest = _digest_of(settings, options)
     if asked.dry_run:
         with (
             tempfile.TemporaryDirectory(prefix="longform-bulk-") as folder,
@@ -190,6 +191,15 @@ def carry_out(
             if found.to_do:
                 session.transcribe(found, settings, options)
             return session.finish()
+
+
+def _digest_of(settings: Settings, options: TranscriptionOptions) -> str:
+    """Twelve hex digits of all that decides what is written, as far as it was asked for.
+
+    Another version of this software may know more options, and gives other digits.
+    """
+    asked = (settings.model, str(settings.adapter or ""), settings.precision, options)
+    return hashlib.sha256(repr(asked).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 @contextmanager
