@@ -26,7 +26,7 @@ MARKED_SCRIPTS: Final = (
 )
 """Scripts that write vowels or tones as combining marks: without them, other words remain."""
 
-LANGUAGES_WITHOUT_SPACES: Final = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
+LANGUAGES_WITHOUT_SPACES: Final = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 
 _IN_BRACKETS = regex.compile(r"<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)")
 _MARKED_LETTER = regex.compile("[" + "".join(rf"\p{{Script={s}}}" for s in MARKED_SCRIPTS) + "]")

@@ -68,7 +68,7 @@ def next_window(
 ) -> Span | None:
     """The window behind `piece` in its chain, or None where the chain ends."""
     heard = piece.window.span
-    if heard.end > chain.limit:
+    if heard.end > chain.limit or heard.end >= chain.limit + _shared(options):
         return None
     stopped = min(_stopped_at(piece), heard.end)
     is_heard = terrain.speech_in(stopped, heard.end) < UNHEARD
@@ -93,6 +93,11 @@ def _stopped_at(piece: Piece) -> float:
     return piece.timed_text[-1].end if piece.timed_text else piece.window.end
 
 
+def _shared(options: WindowOptions) -> float:
+    """Seconds that a chain reads on into the next one."""
+    return min(options.overlap, (options.window - options.phase) / 2)
+
+
 def _window_from(
     start: float, length: float, chain: Chain, terrain: Terrain, options: WindowOptions
 ) -> Span:
@@ -101,7 +106,7 @@ def _window_from(
     Where those cannot be reached it ends with its chain: the window after the next never reaches
     back into a window, so seams are independent of each other.
     """
-    shared = min(options.overlap, (options.window - options.phase) / 2)
+    shared = _shared(options)
     reach = min(start + length, chain.limit + shared)
     if chain.limit <= reach < chain.limit + shared:
         reach = chain.limit

@@ -212,6 +212,7 @@ class ChainPlan:
 
     def _add(self, number: int, span: Span) -> None:
         links = self._chains[number]
+        assert len(links.windows) < self._stride, f"chain {number} does not come to its end"
         window = Window(number * self._stride + len(links.windows), span.start, span.end)
         # The next one begins where this one stops writing, and that is up to the model.
         window = with_speech(window, self._terrain.agreed)

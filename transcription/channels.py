@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chunking.types import Coverage
+from chunking.types import Coverage, Segment
 from transcription.types import Transcript
 
 
 def interleave(tracks: Sequence[Transcript], channels: Sequence[int | None]) -> Transcript:
     """Segments of all tracks in order of their start, labelled with their channel.
 
-    Words follow their segments; (channel, window, index) stays unique. Coverage adds up.
+    Words follow their segments; (channel, window, index) stays unique. Coverage adds up. The
+    language is that of most words, of whichever track; that of the first where nothing is said.
     """
     if len(tracks) == 1:
         return tracks[0]
@@ -25,11 +27,19 @@ def interleave(tracks: Sequence[Transcript], channels: Sequence[int | None]) -> 
     segments = tuple(replace(segment, id=number) for number, segment in enumerate(labelled))
     return replace(
         tracks[0],
+        language=_most_spoken(segments) or tracks[0].language,
         duration=max(track.duration for track in tracks),
         segments=segments,
         coverage=_added_up([track.coverage for track in tracks]),
         windows=sum(track.windows for track in tracks),
     )
+
+
+def _most_spoken(segments: Sequence[Segment]) -> str | None:
+    votes: Counter[str] = Counter()
+    for segment in segments:
+        votes[segment.language] += len(segment.words)
+    return votes.most_common(1)[0][0] if votes.total() else None
 
 
 def _added_up(parts: Sequence[Coverage]) -> Coverage:

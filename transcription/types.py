@@ -40,9 +40,13 @@ class Recording:
         return self.samples / SAMPLE_RATE
 
     def read(self, span: Span) -> NDArray[np.int16]:
-        """Samples of `span`, clipped to the recording; int16, shape (n,)."""
+        """Samples of `span`, clipped to the recording; int16, shape (n,).
+
+        Never more than its duration holds, wherever between two samples it begins.
+        """
         first = min(max(round(span.start * SAMPLE_RATE), 0), self.samples)
-        last = min(max(round(span.end * SAMPLE_RATE), first), self.samples)
+        last = min(round(span.end * SAMPLE_RATE), first + round(span.duration * SAMPLE_RATE))
+        last = min(max(last, first), self.samples)
         with self.path.open("rb") as file:
             file.seek(first * BYTES_PER_SAMPLE)
             encoded = file.read((last - first) * BYTES_PER_SAMPLE)

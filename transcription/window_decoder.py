@@ -48,20 +48,41 @@ class EngineWindowDecoder:
     def submit(
         self, recording: Recording, windows: Sequence[Window], options: TranscriptionOptions
     ) -> Future[tuple[Piece, ...]]:
-        """Submit every window at once; the future holds their pieces in the same order."""
+        """Submit every window at once; the future holds their pieces in the same order.
+
+        Where the engine takes only some of them, these are cancelled: nobody waits for them.
+        """
+        futures: list[Future[Decoded]] = []
+        try:
+            for position, window in enumerate(windows):
+                clip = self._clip(recording, window, position)
+                futures.append(self._decoder.submit(clip, options.decoding))
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+        return self._gather(futures, windows, options)
+
+    def _clip(self, recording: Recording, window: Window, position: int) -> Clip:
+        samples = recording.read(window.span)
+        return Clip(
+            samples,
+            group=self._group,
+            caller=self._caller,
+            windows_left=max(self.windows_left - position, 1),
+            start=window.start,
+            seed=seed_of(samples, window),
+            expected=expected_of(window),
+        )
+
+    def _gather(
+        self,
+        futures: Sequence[Future[Decoded]],
+        windows: Sequence[Window],
+        options: TranscriptionOptions,
+    ) -> Future[tuple[Piece, ...]]:
         gathered = _Gathered(windows, options)
-        for position, window in enumerate(windows):
-            samples = recording.read(window.span)
-            clip = Clip(
-                samples,
-                group=self._group,
-                caller=self._caller,
-                windows_left=max(self.windows_left - position, 1),
-                start=window.start,
-                seed=seed_of(samples, window),
-                expected=expected_of(window),
-            )
-            future = self._decoder.submit(clip, options.decoding)
+        for position, future in enumerate(futures):
             if options.decoding.task != "lang_id":
                 self.pace.submitted(1)
                 future.add_done_callback(self._note)
@@ -134,7 +155,7 @@ class _Gathered:
         """Whatever goes wrong here reaches the waiter; a callback's own error would be lost."""
         try:
             self.future.set_result(self._pieces())
-        except ValueError as error:
+        except Exception as error:  # noqa: BLE001 - raised again where the pieces are awaited
             self.future.set_exception(error)
 
     def _pieces(self) -> tuple[Piece, ...]:

@@ -155,7 +155,7 @@ def _resolve_half(
     overlap = Span(requests[1].window.start, requests[0].window.end)
     joined = join_at_seam(_compare((left, right), (left.words, right.words), overlap, context))
     words = from_graphemes(joined.words)
-    return Side(words, left.by_grapheme, max(left.rounds, right.rounds))
+    return Side(words, left.by_grapheme or right.by_grapheme, max(left.rounds, right.rounds))
 
 
 def _compare(

@@ -14,7 +14,9 @@ import regex  # type: ignore[import-untyped]  # ships no types
 from chunking.text.word_keys import split_graphemes
 from chunking.types import Word
 
-_SPACELESS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
+_SPACELESS = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]"
+)
 
 
 def to_graphemes(words: Iterable[Word]) -> tuple[Word, ...]:

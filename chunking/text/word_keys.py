@@ -17,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 
 from chunking.types import Word
 
-SPACELESS_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
+SPACELESS_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 
 _STRIPPED_CATEGORIES = ("P", "Z", "C")
 _GRAPHEME = regex.compile(r"\X")

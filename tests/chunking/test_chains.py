@@ -57,7 +57,7 @@ def plan_of(said, options, **kw):
 @st.composite
 def chain_options(draw):
     window = draw(st.sampled_from([12.0, 20.0, 30.0]))
-    overlap = draw(st.floats(2.0, window / 2))
+    overlap = draw(st.just(0.0) | st.floats(2.0, window / 2))
     phase = draw(st.sampled_from([0.0, (window - overlap) * 0.7]))
     chain = draw(st.sampled_from([30.0, 60.0, 100.0, None]))
     back_off = draw(st.floats(1.0, window / 4))
@@ -233,6 +233,19 @@ def test_a_phase_moves_all_windows():
         starts.append([window.start for window in plan.windows])
     assert starts[0][0] == starts[1][0]
     assert starts[0][1] - starts[1][1] == pytest.approx(12.5, abs=1.0)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 1e-12, 0.01])
+def test_chains_that_share_nothing_come_to_their_end(overlap):
+    """Continuous speech over several chains: nothing lies in each other where they meet."""
+    said = speak([f"w{number}" for number in range(1600)])
+    options = WindowOptions(overlap=overlap, plan="chains")
+    plan = plan_of(said, options)
+    pieces = follow(plan, lambda window: hear(window, said))
+    assert plan.is_whole
+    spans = [piece.window.span for piece in pieces]
+    assert len(set(spans)) == len(spans) < 2 * duration_of(said) / 30
+    assert not subtract([Span(said[0].start, said[-1].end)], unite(spans))
 
 
 def test_nothing_said_nothing_planned():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from chunking.types import Coverage, Seam, Segment, Span, Word
 from transcription.channels import interleave
 from transcription.types import Transcript
@@ -21,6 +23,18 @@ def track(starts: list[float], duration: float) -> Transcript:
 def test_one_track_is_left_alone():
     one = track([0.0], 10.0)
     assert interleave([one], [None]) is one
+
+
+def test_the_language_is_that_of_most_words_whichever_track_they_are_on():
+    def in_german(track):
+        segments = [replace(segment, language="de") for segment in track.segments]
+        return replace(track, language="de", segments=tuple(segments))
+
+    silent, one, two = track([], 10.0), track([1.0], 10.0), in_german(track([2.0, 4.0], 10.0))
+    assert interleave([silent, two], [0, 1]).language == "de"
+    assert interleave([one, two], [0, 1]).language == "de"
+    assert interleave([two, one], [0, 1]).language == "de"
+    assert interleave([in_german(silent), silent], [0, 1]).language == "de"
 
 
 def test_channels_share_one_clock():

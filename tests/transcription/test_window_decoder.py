@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from chunking.types import Window
-from decoding.errors import EngineFailed
+from chunking.types import Span, Window
+from decoding.errors import EngineFailed, QueueFull
 from decoding.types import (
     Decoded,
     DecodedWord,
@@ -122,6 +124,50 @@ def test_words_that_cannot_be_placed_do_not_leave_the_waiter_waiting(recording):
     decoder.futures[0].set_result(heard("lost", start=float("nan")))
     with pytest.raises(ValueError, match="span"):
         future.result(1)
+
+
+def test_whatever_goes_wrong_with_words_reaches_the_waiter(recording, monkeypatch):
+    def place(*given, **asked):
+        raise IndexError("no such word")
+
+    monkeypatch.setattr("transcription.window_decoder.place_words", place)
+    decoder = HeldDecoder()
+    windows = EngineWindowDecoder(decoder, group="g")
+    future = windows.submit(recording, WINDOWS[:1], TranscriptionOptions())
+    decoder.futures[0].set_result(heard("well"))
+    with pytest.raises(IndexError):
+        future.result(1)
+
+
+def test_of_windows_that_are_not_all_taken_none_is_decoded(recording):
+    """Nobody waits for a part of them: whoever asked asks for all of them again."""
+
+    class Full(HeldDecoder):
+        def submit(self, clip, options):
+            if len(self.clips) == 1:
+                raise QueueFull("full")
+            return super().submit(clip, options)
+
+    decoder = Full()
+    windows = EngineWindowDecoder(decoder, group="g")
+    with pytest.raises(QueueFull):
+        windows.submit(recording, WINDOWS, TranscriptionOptions())
+    assert [future.cancelled() for future in decoder.futures] == [True]
+    assert (windows.pace.under_way, windows.pace.done) == (0, 0)
+
+
+@example(16_285_529, 30.0)
+@given(st.integers(0, 32_000 * 550), st.sampled_from([30.0, 20.0, 12.5]))
+def test_a_window_is_never_longer_than_its_duration(tmp_path_factory, half_samples, seconds):
+    """Also where it begins between two samples, as in the middle of a pause: a clip of thirty
+    seconds with a sample too many is refused, and its job would fail each time."""
+    path = tmp_path_factory.getbasetemp() / "long.pcm"
+    with path.open("ab") as file:
+        file.truncate(2 * 16_000 * 600)  # a hole, which takes no room
+    recording = Recording(path, 16_000 * 600, "digest")
+    start = half_samples / 32_000
+    samples = recording.read(Span(start, start + seconds))
+    assert seconds * 16_000 - 1 <= len(samples) <= seconds * 16_000
 
 
 def test_cancel_reaches_engine_and_waiter(recording):

@@ -14,6 +14,9 @@ from benchmarks.simulated_recogniser import REGIMES, SimulatedRecogniser
 from benchmarks.simulated_recogniser import speak as spoken_by_nobody
 from chunking.audit.coverage import audit
 from chunking.merging.merger import Merger, merge
+from chunking.merging.repair_windows import split_requests
+from chunking.merging.resolution import Context, Side, resolve_window
+from chunking.merging.seam_regions import Layout
 from chunking.options import MergeOptions, WindowOptions
 from chunking.spans import subtract, unite
 from chunking.types import Piece, Span, Window, Word
@@ -849,6 +852,24 @@ def test_halves_in_two_languages_leave_the_repairs_of_a_gap_before_them():
     merged, _, asked = run_all(pieces, answer, evidence=speech_of(said), duration=duration_of(said))
     assert [request.reason for request in asked].count("gap") >= 2
     assert texts(merged.words) == texts(said)
+
+
+@pytest.mark.parametrize("spaceless", [0, 1])
+def test_a_window_of_which_one_half_has_no_spaces_is_joined_by_characters(spaceless):
+    """The next window may begin inside any of them, and cut the sentence into other words."""
+    window = Window(0, 0.0, 30.0)
+    whole = Piece(window, (), language="en", languages=(("ja", 0.3), ("en", 0.68)))
+    halves = [request.window for request in split_requests(window, 0, 0, is_mixed=True)]
+    answers = {
+        half.index: Piece(half, (), language="ja" if side == spaceless else "en")
+        for side, half in enumerate(halves)
+    }
+    layout = Layout()
+    layout.extend([window], is_whole=True)
+    context = Context({0: whole, **answers}, 1, 30.0, None, None, layout)
+    side = resolve_window(window, 0, context)
+    assert isinstance(side, Side)
+    assert side.by_grapheme
 
 
 def test_a_truncated_window_that_nobody_splits_is_reported():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.normalizers import LANGUAGES_WITHOUT_SPACES
 from chunking.text.grapheme_words import from_graphemes, to_graphemes
+from chunking.text.word_keys import SPACELESS_LANGUAGES
 from chunking.types import Word
 
 
@@ -49,3 +51,27 @@ def test_other_scripts_blanks_and_signs_stay_with_a_character(text, parts):
 def test_a_word_of_which_a_seam_takes_a_part_is_that_part():
     left, right = to_graphemes(WORDS)[:1], to_graphemes([word("京去", 1.5, 2.5, 7)])
     assert [w.text for w in from_graphemes([*left, *right])] == ["北", "京去"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "北京天气"),
+        ("yue", "香港天氣"),
+        ("ja", "東京のてんき"),
+        ("th", "กรุงเทพ"),
+        ("lo", "ວຽງຈັນ"),
+        ("my", "ရန်ကုန်"),
+        ("km", "ភ្នំពេញ"),
+        ("bo", "ལྷ་ས"),
+    ],
+)
+def test_every_language_without_spaces_comes_apart(language, text):
+    assert language in SPACELESS_LANGUAGES
+    assert len(to_graphemes([word(text, 0.0, 1.0, 0)])) > 1
+
+
+def test_no_language_without_spaces_is_forgotten():
+    """Scoring has a list of its own, as it knows nothing of merging."""
+    assert len(SPACELESS_LANGUAGES) == 8
+    assert SPACELESS_LANGUAGES == LANGUAGES_WITHOUT_SPACES
