@@ -243,15 +243,21 @@ class EngineProcess:
 
     def _start(self, seconds: float | None) -> ModelCard:
         """Start a process and wait until its engine is open, or so long. Raises what opening it
-        raised."""
+        raised; a wait that is interrupted leaves no process behind."""
         worker = WorkerProcess(self._factory, self._pool, self._name)
         with self._lock:
             self._worker = worker
             if self._closing.is_set():
                 worker.kill()
         message: object | None = None
-        with contextlib.suppress(EOFError):
+        try:
             message = worker.receive(seconds)
+        except EOFError:
+            pass
+        except BaseException:  # an interrupt: it would go on loading, and the exit wait for it
+            worker.kill()
+            worker.stop()
+            raise
         if isinstance(message, messages.Ready):
             with self._lock:
                 self._is_ready = True

@@ -6,6 +6,7 @@ decoding/process/engine_process.py's.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import queue
 import threading
@@ -31,6 +32,7 @@ class WorkerProcess:
         self.process = context.Process(
             target=serve, args=(theirs, factory, pool), name=name, daemon=True
         )
+        atexit.register(self.kill)  # whoever is interrupted before it knows of us cannot stop us
         self.process.start()
         theirs.close()  # so that its end is seen here as the end of the connection
         self._outbox: queue.SimpleQueue[object] = queue.SimpleQueue()
@@ -52,7 +54,8 @@ class WorkerProcess:
         return message
 
     def kill(self) -> None:
-        self.process.kill()
+        if self.process.pid is not None:
+            self.process.kill()
 
     def stop(self) -> int | None:
         """Ask it to end, wait, kill it if it does not; its exit code. Safe to call twice."""
@@ -62,6 +65,7 @@ class WorkerProcess:
         if self.process.exitcode is None:
             self.process.kill()
             self.process.join(GOODBYE_SECONDS)
+        atexit.unregister(self.kill)
         return self.process.exitcode
 
     def _write(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -184,6 +185,14 @@ def slow_start(seconds: float, marker: str) -> Summing:
         time.sleep(seconds)
     Path(marker).touch()
     return Summing(0.05)
+
+
+def loading() -> Summing:
+    """Says which process it is, and takes very long."""
+    sys.stdout.write(f"{os.getpid()}\n")
+    sys.stdout.flush()
+    time.sleep(60.0)
+    return Summing()
 
 
 def engine_with_random_weights() -> Decoder:

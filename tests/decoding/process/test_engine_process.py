@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -270,24 +271,65 @@ if __name__ == "__main__":
 """
 
 
+LOADING = """
+from decoding.process.engine_process import EngineProcess
+from tests.decoding.fakes import loading
+
+if __name__ == "__main__":
+    try:
+        EngineProcess(loading)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+UNKNOWN = """
+import sys
+from decoding.process.shared_memory import SharedMemoryPool
+from decoding.process.worker_process import WorkerProcess
+from tests.decoding.fakes import loading
+
+if __name__ == "__main__":
+    worker = WorkerProcess(loading, SharedMemoryPool(1), "unknown")
+    sys.stdin.readline()
+"""
+
+
 @pytest.fixture
-def parent(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    script = tmp_path / "parent.py"
+def script(tmp_path: Path) -> Path:
+    return tmp_path / "parent.py"
+
+
+@pytest.fixture
+def parent(script: Path) -> Iterator[subprocess.Popen[str]]:
     script.write_text(PARENT)
+    with started(script) as parent:
+        yield parent
+
+
+@pytest.fixture
+def loading_parent(script: Path) -> Iterator[subprocess.Popen[str]]:
+    script.write_text(LOADING)
+    with started(script) as parent:
+        yield parent
+
+
+@contextmanager
+def started(script: Path) -> Iterator[subprocess.Popen[str]]:
     root = Path(__file__).parents[3]
-    started = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, str(script), "sleep"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(root)},
         start_new_session=True,
-    )
-    yield started
-    if started.poll() is None:
-        started.kill()
-    started.wait()
-    assert started.stdout
-    started.stdout.close()
+    ) as parent:
+        try:
+            yield parent
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(parent.pid, signal.SIGKILL)
 
 
 def test_killed_parent_takes_the_child_along(parent: subprocess.Popen[str]) -> None:
@@ -307,3 +349,24 @@ def test_interrupt_leaves_the_engine_to_the_parent(parent: subprocess.Popen[str]
     assert parent.stdout.readline().strip() == "interrupted 100 1 None"
     assert parent.wait(10) == 0  # it never called close: leaving is enough
     assert not is_running(worker)
+
+
+def test_interrupt_while_the_engine_loads_ends_it(loading_parent: subprocess.Popen[str]) -> None:
+    """The child hears no interrupt and no request to end; leaving would wait for it for ever."""
+    assert loading_parent.stdout
+    worker = int(loading_parent.stdout.readline())  # told by the child
+    os.killpg(loading_parent.pid, signal.SIGINT)
+    assert loading_parent.stdout.readline().strip() == "interrupted"
+    assert loading_parent.wait(10) == 0
+    assert not is_running(worker)
+
+
+def test_worker_that_nobody_got_to_know_does_not_outlive_its_parent(script: Path) -> None:
+    """As one whose parent is interrupted between starting it and keeping it."""
+    script.write_text(UNKNOWN)
+    with started(script) as parent:
+        assert parent.stdout
+        worker = int(parent.stdout.readline())
+        parent.communicate("\n", timeout=10)
+        assert parent.returncode == 0
+        assert not is_running(worker)
