@@ -1,7 +1,7 @@
 """The anchored seam merge: many overlapping windows become one list of words.
 
     piece ─resolve_window─▶ side ─resolve_seam─▶ body, seam, body … ─fill_gaps─▶ words
-    ─drop_rests─▶ words ─MonotonicTimes─▶
+    ─WholeWords─▶ words ─MonotonicTimes─▶
 
 Everything below is a pure function of the pieces; this file only remembers what is settled and
 lets words go as soon as neither the next window nor a repair can change them. What has left is kept
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from chunking.merging.cut_words import drop_rests
+from chunking.merging.cut_words import WholeWords
 from chunking.merging.gap_repair import WordRun, fill_gaps
 from chunking.merging.intervals import Interval, Section
 from chunking.merging.resolution import Context, Pending
@@ -94,7 +94,7 @@ class Merger:
         self._oldest: Interval | None = None  # of those whose words have not all left
         self._open: dict[int, tuple[Interval, RepairRequest]] = {}  # number: (who asked, request)
         self._seams: list[Seam] = []
-        self._last: Word | None = None  # that has left, with its own times
+        self._whole = WholeWords(self._pieces)
         self._times = MonotonicTimes()
         self._words: Packed[Word] = Packed()
         self.extend(windows, is_whole=is_whole)
@@ -168,6 +168,7 @@ class Merger:
             number = min(self._open)
             self._answers[number] = None
             self._answer(number)
+        self._words.extend(self._times.push(self._whole.flush()))
         self._words.extend(self._times.flush())
         return Merged(self._words, tuple(self._seams), unanswered)
 
@@ -245,9 +246,7 @@ class Merger:
                 break
             self._oldest = oldest.right
             self._put_away(oldest)
-        whole = tuple(drop_rests(words, self._last, self._pieces))
-        self._last = whole[-1] if whole else self._last
-        done = tuple(self._times.push(whole))
+        done = tuple(self._times.push(self._whole.push(words)))
         self._words.extend(done)
         return done
 
