@@ -5,10 +5,9 @@ A transcript is written beside its final name and renamed, so that a file that e
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from transcription.pipeline import transcribe
 from transcription.reader import Reader
 from transcription.render import FORMATS, Look, render_parts
 from transcription.types import Observer, Transcript
+from transcription.whole_files import check_writable, write_whole
 from transcription.window_decoder import EngineWindowDecoder
 
 # fmt: off
@@ -200,9 +200,11 @@ def _one(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcom
     paths = {
         name: target.with_name(f"{target.name}.{FORMATS[name].suffix}") for name in batch.formats
     }
-    if not batch.overwrite and all(path.exists() for path in paths.values()):
-        return Outcome(source)
     try:
+        if not batch.overwrite and all(path.exists() for path in paths.values()):
+            return Outcome(source)
+        for path in paths.values():
+            check_writable(path)
         transcript = transcribe_file(source, batch, bars)
         for name, path in paths.items():
             write_whole(path, written(transcript, name, batch.cues))
@@ -214,12 +216,3 @@ def _one(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcom
 def written(transcript: Transcript, name: str, cues: CueOptions) -> Iterator[str]:
     """`transcript` in the format `name`, as a file of its own, bit by bit."""
     return render_parts(transcript, name, Look(EVERYTHING, cues))
-
-
-def write_whole(path: Path, parts: Iterable[str]) -> None:
-    """Write `path` so that it never exists in part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.writelines(parts)
-    partial.replace(path)

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from transcription.batch import (
     find_audio,
     find_passed_over,
     transcribe_all,
-    write_whole,
 )
 from transcription.console import ProgressBars
 from transcription.options import SpeechOptions, TranscriptionOptions
@@ -99,9 +99,15 @@ def test_missing_file_is_a_problem_of_its_own(batch, tmp_path):
     assert outcome.problem
 
 
-def test_write_whole_leaves_no_partial(tmp_path):
-    write_whole(tmp_path / "a" / "b.txt", ["te", "xt"])
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.txt"]
+def test_what_could_not_be_written_is_told_before_it_is_transcribed(batch, tmp_path):
+    long = write_wav(tmp_path / f"{'x' * 251}.wav", plant(5))
+    talk = write_wav(tmp_path / "talk.wav", plant(5))
+    (batch.output / "talk.srt").mkdir(parents=True)
+    json = replace(batch, formats=("json",))
+    assert "too long" in run(json, long)[0].problem
+    assert "is a folder" in run(batch, talk)[0].problem
+    assert batch.decoder.clips == 0
+    assert run(replace(batch, formats=("text",)), long)[0].transcript is not None
 
 
 def test_every_kind_that_is_read_is_found_in_a_folder(tmp_path):
