@@ -6,6 +6,7 @@ The transcript goes to standard output, everything else to standard error.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -326,7 +327,7 @@ def _print_one(
     try:
         with ProgressBars(console, is_shown=not quiet) as bars:
             transcript = transcribe_file(files[0], batch, bars)
-    except (TranscriptionError, DecodingError, OSError) as error:
+    except (TranscriptionError, DecodingError, OSError, ValueError) as error:
         _stop(console, f"{files[0].name}: {error}", PROBLEM)
     sys.stdout.writelines(written(transcript, batch.formats[0], batch.cues))
     if show_report:
@@ -341,13 +342,18 @@ def _write_all(
         _name_passed_over(files, console)
         _stop(console, "no files of sound found there", PROBLEM)
     with ProgressBars(console, is_shown=not quiet) as bars:
-        outcomes = transcribe_all(found, batch, bars)
-    for outcome in outcomes:
+        ended = transcribe_all(found, batch, bars)
+    for outcome in ended.outcomes:
         if show_report and outcome.transcript:
             console.print(f"\n{outcome.source.name}", style="bold", markup=False)
             console.print(report(outcome.transcript), highlight=False, markup=False)
-    _summarise(outcomes, batch.output, console)
+    _summarise(ended.outcomes, batch.output, console)
     _name_passed_over(files, console)
+    if ended.stopped:
+        told = f"{ended.stopped}; make some and run the same command again to go on"
+        _stop(console, told, PROBLEM)
+    if any(outcome.problem for outcome in ended.outcomes):
+        raise typer.Exit(PROBLEM)
 
 
 def _name_passed_over(files: list[Path], console: Console) -> None:
@@ -356,7 +362,7 @@ def _name_passed_over(files: list[Path], console: Console) -> None:
         console.print(text, style="yellow", markup=False)
 
 
-def _summarise(outcomes: list[Outcome], output: Path, console: Console) -> None:
+def _summarise(outcomes: Sequence[Outcome], output: Path, console: Console) -> None:
     problems = [outcome for outcome in outcomes if outcome.problem]
     skipped = sum(not outcome.problem and outcome.transcript is None for outcome in outcomes)
     for outcome in problems:
@@ -367,8 +373,6 @@ def _summarise(outcomes: list[Outcome], output: Path, console: Console) -> None:
         highlight=False,
         markup=False,
     )
-    if problems:
-        raise typer.Exit(PROBLEM)
 
 
 def _stop(console: Console, message: str, code: int) -> NoReturn:

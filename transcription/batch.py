@@ -5,10 +5,18 @@ A transcript is written beside its final name and renamed, so that a file that e
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import (
+    FIRST_EXCEPTION,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +25,7 @@ from decoding.errors import DecodingError
 from decoding.types import Decoder
 from transcription.console import ProgressBars
 from transcription.documents import Granularity
-from transcription.errors import TranscriptionError
+from transcription.errors import NO_ROOM, TranscriptionError
 from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
 from transcription.reader import Reader
@@ -25,6 +33,8 @@ from transcription.render import FORMATS, Look, render_parts
 from transcription.types import Observer, Transcript
 from transcription.whole_files import check_writable, write_whole
 from transcription.window_decoder import EngineWindowDecoder
+
+logger = logging.getLogger(__name__)
 
 # fmt: off
 AUDIO_SUFFIXES = frozenset((
@@ -54,6 +64,10 @@ class SameTranscript(ValueError):
     """Two files would overwrite each other's transcript."""
 
 
+class NoRoom(Exception):
+    """The disk is full: what else there is to do would be done in vain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one file: its transcript, or why there is none; neither means skipped."""
@@ -61,6 +75,14 @@ class Outcome:
     source: Path
     transcript: Transcript | None = None
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that is over: of each file that ended, how; and why the others did not, if any."""
+
+    outcomes: tuple[Outcome, ...]
+    stopped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +148,10 @@ def _is_program_text(path: Path) -> bool:
     return not any(head.startswith(SYNC, offset) for offset in SYNC_OFFSETS)
 
 
-def transcribe_all(
-    files: Sequence[tuple[Path, Path]], batch: Batch, bars: ProgressBars
-) -> list[Outcome]:
+def transcribe_all(files: Sequence[tuple[Path, Path]], batch: Batch, bars: ProgressBars) -> Ended:
     """Transcribe `files` (as of `find_audio`) into `batch.output`, several at once.
 
+    One of which nothing can be made does not keep the others from being done; a full disk does.
     Raises SameTranscript, before anything is done, for files that would overwrite each other.
     """
     targets = _targets(files, batch.output)
@@ -140,11 +161,21 @@ def transcribe_all(
             for (source, _), target in zip(files, targets, strict=True)
         ]
         try:
-            return [future.result() for future in futures]
-        except KeyboardInterrupt:
-            workers.shutdown(wait=False, cancel_futures=True)
-            batch.decoder.close()
-            raise
+            wait(futures, return_when=FIRST_EXCEPTION)
+            return _ended([future for future in futures if future.done()])
+        finally:
+            if not all(future.done() for future in futures):  # the disk is full, or Ctrl-C
+                workers.shutdown(wait=False, cancel_futures=True)
+                batch.decoder.close()
+
+
+def _ended(futures: Sequence[Future[Outcome]]) -> Ended:
+    errors = [error for future in futures if (error := future.exception())]
+    for error in errors:
+        if not isinstance(error, NoRoom):
+            raise error
+    outcomes = tuple(future.result() for future in futures if not future.exception())
+    return Ended(outcomes, str(errors[0]) if errors else None)
 
 
 def transcribe_file(source: Path, batch: Batch, bars: ProgressBars) -> Transcript:
@@ -197,20 +228,46 @@ def _targets(files: Sequence[tuple[Path, Path]], output: Path) -> list[Path]:
 
 
 def _one(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcome:
+    """Raises NoRoom: whatever else becomes of a recording is its own affair."""
+    try:
+        return _transcribed(source, target, batch, bars)
+    except NoRoom:
+        raise
+    except (TranscriptionError, DecodingError, OSError) as error:
+        return Outcome(source, problem=str(error) or type(error).__name__)
+    except CancelledError:  # the engine was closed
+        return Outcome(source, problem="cancelled")
+    except Exception as error:
+        logger.exception("%s could not be transcribed", source)
+        return Outcome(source, problem=f"{type(error).__name__}: {error}")
+
+
+def _transcribed(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcome:
     paths = {
         name: target.with_name(f"{target.name}.{FORMATS[name].suffix}") for name in batch.formats
     }
-    try:
-        if not batch.overwrite and all(path.exists() for path in paths.values()):
-            return Outcome(source)
+    if not batch.overwrite and all(path.exists() for path in paths.values()):
+        return Outcome(source)
+    with _room_in(batch.output):
         for path in paths.values():
             check_writable(path)
+    with _room_in(Path(tempfile.gettempdir())):
         transcript = transcribe_file(source, batch, bars)
+    with _room_in(batch.output):
         for name, path in paths.items():
             write_whole(path, written(transcript, name, batch.cues))
-    except (TranscriptionError, DecodingError, OSError) as error:
-        return Outcome(source, problem=str(error))
     return Outcome(source, transcript=transcript)
+
+
+@contextmanager
+def _room_in(folder: Path) -> Iterator[None]:
+    """Raises NoRoom where what is written into `folder` finds none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise NoRoom(f"there is no room left in {folder}") from error
+        raise
 
 
 def written(transcript: Transcript, name: str, cues: CueOptions) -> Iterator[str]:

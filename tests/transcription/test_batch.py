@@ -1,4 +1,6 @@
+import errno
 import io
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def batch(tmp_path):
 
 def run(batch, *paths):
     with ProgressBars(Console(file=io.StringIO()), is_shown=False) as bars:
-        return transcribe_all(find_audio(list(paths)), batch, bars)
+        return transcribe_all(find_audio(list(paths)), batch, bars).outcomes
 
 
 def test_folder_is_transcribed_and_then_skipped(batch, tmp_path):
@@ -57,6 +59,63 @@ def test_one_bad_file_does_not_stop_the_others(batch, tmp_path):
     assert outcomes[0].problem
     assert outcomes[1].transcript is not None
     assert sorted(path.name for path in batch.output.iterdir()) == ["good.srt", "good.txt"]
+
+
+class BreakingReader(ThreadReader):
+    """Reads what it is given, but for files whose name an error has."""
+
+    def __init__(self, **errors):
+        super().__init__()
+        object.__setattr__(self, "errors", errors)
+
+    def read(self, source, workspace, options, vad):
+        if source.stem in self.errors:
+            raise self.errors[source.stem]
+        return super().read(source, workspace, options, vad)
+
+
+@pytest.mark.parametrize("error", [ValueError("nothing fits"), RuntimeError(), KeyError("a")])
+def test_whatever_befalls_one_recording_the_others_are_done(batch, tmp_path, caplog, error):
+    for name in ("bad", "good"):
+        write_wav(tmp_path / f"{name}.wav", plant(20))
+    bad, good = run(replace(batch, reader=BreakingReader(bad=error)), tmp_path)
+    assert type(error).__name__ in bad.problem
+    assert good.transcript is not None
+    assert "bad.wav could not be transcribed" in caplog.text
+
+
+def test_an_error_without_words_is_a_problem_too(batch, tmp_path):
+    write_wav(tmp_path / "bad.wav", plant(2))
+    (outcome,) = run(replace(batch, reader=BreakingReader(bad=OSError())), tmp_path)
+    assert outcome.problem == "OSError"
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_ends_the_run(batch, tmp_path):
+    """The second of many, while the first is at work: what is ended is told, no other is begun."""
+    for number in range(9):
+        write_wav(tmp_path / f"{number}.wav", plant(20))
+    full = replace(batch, reader=BreakingReader(**{"1": FULL}), files_at_once=1)
+    with ProgressBars(Console(file=io.StringIO()), is_shown=False) as bars:
+        ended = transcribe_all(find_audio([tmp_path]), full, bars)
+    assert "no room left in" in ended.stopped
+    assert [outcome.source.name for outcome in ended.outcomes if outcome.transcript] == ["0.wav"]
+    assert [path.name for path in batch.output.iterdir() if path.suffix == ".txt"] == ["0.txt"]
+    assert batch.decoder.is_closed
+
+
+def test_no_room_for_a_transcript_ends_the_run(batch, tmp_path, monkeypatch):
+    def full(number):
+        raise FULL
+
+    monkeypatch.setattr(os, "fsync", full)
+    talk = write_wav(tmp_path / "talk.wav", plant(5))
+    with ProgressBars(Console(file=io.StringIO()), is_shown=False) as bars:
+        ended = transcribe_all(find_audio([talk]), batch, bars)
+    assert ended.stopped == f"there is no room left in {batch.output}"
+    assert list(batch.output.iterdir()) == []
 
 
 def test_same_stem_keeps_both(batch, tmp_path):

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -157,6 +159,31 @@ def test_folder_summary_and_exit_code(planted, tmp_path):
     assert "1 transcribed" in result.stderr
     assert "1 failed" in result.stderr
     assert (tmp_path / "out" / "good.vtt").read_text().startswith("WEBVTT")
+
+
+def test_a_full_disk_is_told_and_what_to_do(planted, tmp_path, monkeypatch):
+    def full(number):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for name in ("one", "two"):
+        write_wav(tmp_path / f"{name}.wav", plant(5))
+    monkeypatch.setattr(os, "fsync", full)
+    result = run(tmp_path, "--output", tmp_path / "out", "--files-at-once", "1")
+    assert result.exit_code == 1
+    told = " ".join(result.stderr.split())
+    assert "0 transcribed" in told
+    assert "no room left in" in told
+    assert "run the same command again to go on" in told
+
+
+def test_one_file_of_which_nothing_can_be_made(planted, tmp_path, monkeypatch):
+    def refuse(clip, options):
+        raise ValueError("this clip is odd")
+
+    monkeypatch.setattr(planted, "submit", refuse)
+    result = run(write_wav(tmp_path / "talk.wav", plant(5)))
+    assert result.exit_code == 1
+    assert result.stderr.strip() == "talk.wav: this clip is odd"
 
 
 @pytest.mark.parametrize("name", FORMATS)
