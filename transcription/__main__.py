@@ -5,6 +5,7 @@ The transcript goes to standard output, everything else to standard error.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +22,6 @@ from transcription.batch import (
     Batch,
     Outcome,
     SameTranscript,
-    find_audio,
-    find_passed_over,
     transcribe_all,
     transcribe_file,
     written,
@@ -62,6 +61,7 @@ from transcription.reader_process import reader_of
 from transcription.render import FORMATS
 from transcription.render import SUBTITLES as SUBTITLE_FORMATS
 from transcription.settings import complaint
+from transcription.sound_files import Found, find_audio
 
 PROBLEM = 1
 WRONG_USE = 2
@@ -236,7 +236,7 @@ def run(
     """Transcribe sound of any length: overlapping windows, beam search, merged word by word."""
     console = Console(stderr=True)
     names = _formats(formats, channels, console)
-    _check_paths(files, names, output, console)
+    found = _found(files, names, output, console)
     try:
         options = TranscriptionOptions(
             decoding=DecodingOptions(
@@ -274,9 +274,9 @@ def run(
     try:
         check_model_can(options, decoder.model)
         if output is None:
-            _print_one(files, batch, console, quiet, show_report)
+            _print_one(files[0], batch, console, quiet, show_report)
         else:
-            _write_all(files, batch, console, quiet, show_report)
+            _write_all(found, batch, console, quiet, show_report)
     except (UnsupportedRequest, SameTranscript) as error:
         _stop(console, str(error), WRONG_USE)
     except KeyboardInterrupt:
@@ -308,58 +308,69 @@ def _formats(formats: str, channels: Channels, console: Console) -> tuple[str, .
     return names
 
 
-def _check_paths(
+def _found(
     files: list[Path], names: tuple[str, ...], output: Path | None, console: Console
-) -> None:
-    """Before a model is loaded, which may take minutes."""
-    missing = [str(path) for path in files if not path.exists()]
+) -> Found:
+    """What is to be transcribed, before a model is loaded, which may take minutes."""
+    missing = [str(path) for path in files if not os.path.exists(path)]
     if missing:
         _stop(console, f"there is no file or folder {', '.join(missing)}", WRONG_USE)
-    if output is None and (len(files) > 1 or files[0].is_dir() or len(names) > 1):
+    found = find_audio(files)
+    if not found.files:
+        _name_left_out(found, console)
+        _stop(console, "no files of sound found there", PROBLEM)
+    if output is None and any(map(os.path.isdir, files)):
+        _stop(console, "what is in a folder is written into a folder: --output DIR", WRONG_USE)
+    if output is None and (len(files) > 1 or len(names) > 1):
         _stop(console, "several files or formats need a folder: --output DIR", WRONG_USE)
-    if output is not None and output.exists() and not output.is_dir():
-        _stop(console, f"--output must be a folder, and {output} is a file", WRONG_USE)
+    if output is not None:
+        _check_output(output, console)
+    return found
 
 
-def _print_one(
-    files: list[Path], batch: Batch, console: Console, quiet: bool, show_report: bool
-) -> None:
+def _check_output(output: Path, console: Console) -> None:
+    """Make nothing yet: whether the folder can be written to, or made where the first is above."""
+    there = next(path for path in (output, *output.absolute().parents) if os.path.lexists(path))
+    if not os.path.isdir(there):
+        _stop(console, f"--output must be a folder, and {there} is a file", WRONG_USE)
+    if not os.access(there, os.W_OK | os.X_OK):
+        _stop(console, f"--output must be a folder to write to, and {there} is not", WRONG_USE)
+
+
+def _print_one(file: Path, batch: Batch, console: Console, quiet: bool, show_report: bool) -> None:
     try:
         with ProgressBars(console, is_shown=not quiet) as bars:
-            transcript = transcribe_file(files[0], batch, bars)
+            transcript = transcribe_file(file, batch, bars)
     except (TranscriptionError, DecodingError, OSError, ValueError) as error:
-        _stop(console, f"{files[0].name}: {error}", PROBLEM)
+        _stop(console, f"{file.name}: {error}", PROBLEM)
     sys.stdout.writelines(written(transcript, batch.formats[0], batch.cues))
     if show_report:
         console.print(report(transcript), highlight=False, markup=False)
 
 
 def _write_all(
-    files: list[Path], batch: Batch, console: Console, quiet: bool, show_report: bool
+    found: Found, batch: Batch, console: Console, quiet: bool, show_report: bool
 ) -> None:
-    found = find_audio(files)
-    if not found:
-        _name_passed_over(files, console)
-        _stop(console, "no files of sound found there", PROBLEM)
     with ProgressBars(console, is_shown=not quiet) as bars:
-        ended = transcribe_all(found, batch, bars)
+        ended = transcribe_all(found.files, batch, bars)
     for outcome in ended.outcomes:
         if show_report and outcome.transcript:
             console.print(f"\n{outcome.source.name}", style="bold", markup=False)
             console.print(report(outcome.transcript), highlight=False, markup=False)
     _summarise(ended.outcomes, batch.output, console)
-    _name_passed_over(files, console)
+    _name_left_out(found, console)
     if ended.stopped:
         told = f"{ended.stopped}; make some and run the same command again to go on"
         _stop(console, told, PROBLEM)
-    if any(outcome.problem for outcome in ended.outcomes):
+    if found.unread or any(outcome.problem for outcome in ended.outcomes):
         raise typer.Exit(PROBLEM)
 
 
-def _name_passed_over(files: list[Path], console: Console) -> None:
-    for path in find_passed_over(files):
-        text = f"{path}: passed over, {path.suffix.lower()} is not read"
-        console.print(text, style="yellow", markup=False)
+def _name_left_out(found: Found, console: Console) -> None:
+    for sentence in found.passed_over:
+        console.print(sentence, style="yellow", markup=False, highlight=False)
+    for sentence in found.unread:
+        console.print(sentence, style="red", markup=False, highlight=False)
 
 
 def _summarise(outcomes: Sequence[Outcome], output: Path, console: Console) -> None:

@@ -30,32 +30,15 @@ from transcription.options import TranscriptionOptions
 from transcription.pipeline import transcribe
 from transcription.reader import Reader
 from transcription.render import FORMATS, Look, render_parts
+from transcription.sound_files import AUDIO_SUFFIXES as AUDIO_SUFFIXES  # bulk has them from here
+from transcription.sound_files import has_sound as has_sound
+from transcription.sound_files import is_named_like_sound as is_named_like_sound
 from transcription.types import Observer, Transcript
 from transcription.whole_files import check_writable, write_whole
 from transcription.window_decoder import EngineWindowDecoder
 
 logger = logging.getLogger(__name__)
 
-# fmt: off
-AUDIO_SUFFIXES = frozenset((
-    ".3g2", ".3ga", ".3gp", ".3gpp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape",
-    ".asf", ".au", ".avi", ".awb", ".caf", ".divx", ".dss", ".eac3", ".ec3", ".f4a", ".f4b", ".f4v",
-    ".flac", ".flv", ".m2t", ".m2ts", ".m4a", ".m4b", ".m4r", ".m4v", ".mj2", ".mk3d", ".mka",
-    ".mkv", ".mod", ".mov", ".mp1", ".mp2", ".mp3", ".mp4", ".mpa", ".mpeg", ".mpg", ".mpga",
-    ".mts", ".nist", ".oga", ".ogg", ".ogm", ".ogv", ".ogx", ".opus", ".qt", ".qta", ".rf64",
-    ".snd", ".sph", ".spx", ".tod", ".trp", ".ts", ".tta", ".vob", ".w64", ".wav", ".wave",
-    ".weba", ".webm", ".wma", ".wmv", ".wv",
-))
-# Sound and video that we do not read: passed over with a word, lest somebody believes it was heard.
-MEDIA_NOT_READ = frozenset((
-    ".aa", ".aax", ".ds2", ".dsd", ".dts", ".dsf", ".mid", ".midi", ".mlp", ".mpc",
-    ".mxf", ".nsf", ".ra", ".ram", ".rm", ".rmvb", ".swf", ".thd", ".voc", ".wrf", ".wtv",
-    ".xm",
-))
-# fmt: on
-TRANSPORT_STREAMS = frozenset((".ts", ".mts", ".m2ts"))  # and TypeScript, which many folders hold
-SYNC = b"G"
-SYNC_OFFSETS = (0, 4)
 EVERYTHING: tuple[Granularity, ...] = ("segment", "word")
 """What verbose_json holds when it is a file: nobody can ask for the words later."""
 
@@ -97,55 +80,6 @@ class Batch:
     files_at_once: int = 4
     overwrite: bool = False
     cues: CueOptions = field(default_factory=CueOptions)
-
-
-def find_audio(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """(file, name relative to what was given) of each file, folders searched through, sorted.
-
-    Of several paths every folder keeps its name, so that what is in one cannot overwrite what is
-    in another. A file given twice is one file; hidden files are nobody's recordings.
-    """
-    found: dict[Path, tuple[Path, Path]] = {}
-    for path in paths:
-        if path.is_dir():
-            root = path if len(paths) == 1 else path.resolve().parent
-            inside = [p for p in sorted(path.resolve().rglob("*")) if _is_audio(p)]
-            names = [file.relative_to(root.resolve()) for file in inside]
-        else:
-            inside, names = [path], [Path(path.name)]
-        for file, name in zip(inside, names, strict=True):
-            found.setdefault(file.resolve(), (file, name))
-    return list(found.values())
-
-
-def find_passed_over(paths: Sequence[Path]) -> list[Path]:
-    """Sound and video in the folders of `paths` that `find_audio` leaves out, sorted."""
-    inside = {file for path in paths if path.is_dir() for file in path.resolve().rglob("*")}
-    return sorted(
-        file for file in inside if is_named_like_sound(file.name, MEDIA_NOT_READ) and file.is_file()
-    )
-
-
-def _is_audio(path: Path) -> bool:
-    return is_named_like_sound(path.name) and has_sound(path)
-
-
-def is_named_like_sound(name: str, suffixes: frozenset[str] = AUDIO_SUFFIXES) -> bool:
-    """Whether a file of that name is one of ours to read, as far as a name can tell."""
-    return Path(name).suffix.lower() in suffixes and not name.startswith(".")
-
-
-def has_sound(path: Path) -> bool:
-    """Whether a file that is named like sound is no folder and no program text."""
-    return path.is_file() and not _is_program_text(path)
-
-
-def _is_program_text(path: Path) -> bool:
-    if path.suffix.lower() not in TRANSPORT_STREAMS:
-        return False
-    with path.open("rb") as file:
-        head = file.read(8)
-    return not any(head.startswith(SYNC, offset) for offset in SYNC_OFFSETS)
 
 
 def transcribe_all(files: Sequence[tuple[Path, Path]], batch: Batch, bars: ProgressBars) -> Ended:

@@ -2,25 +2,20 @@ import errno
 import io
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
-from tests.transcription.kinds import CLOSED_UP, ON_THE_CLOCK
 from transcription.batch import (
-    AUDIO_SUFFIXES,
-    MEDIA_NOT_READ,
     Batch,
     SameTranscript,
-    find_audio,
-    find_passed_over,
     transcribe_all,
 )
 from transcription.console import ProgressBars
 from transcription.options import SpeechOptions, TranscriptionOptions
 from transcription.reader import ThreadReader
+from transcription.sound_files import find_audio
 
 
 @pytest.fixture
@@ -33,7 +28,7 @@ def batch(tmp_path):
 
 def run(batch, *paths):
     with ProgressBars(Console(file=io.StringIO()), is_shown=False) as bars:
-        return transcribe_all(find_audio(list(paths)), batch, bars).outcomes
+        return transcribe_all(find_audio(list(paths)).files, batch, bars).outcomes
 
 
 def test_folder_is_transcribed_and_then_skipped(batch, tmp_path):
@@ -99,7 +94,7 @@ def test_a_full_disk_ends_the_run(batch, tmp_path):
         write_wav(tmp_path / f"{number}.wav", plant(20))
     full = replace(batch, reader=BreakingReader(**{"1": FULL}), files_at_once=1)
     with ProgressBars(Console(file=io.StringIO()), is_shown=False) as bars:
-        ended = transcribe_all(find_audio([tmp_path]), full, bars)
+        ended = transcribe_all(find_audio([tmp_path]).files, full, bars)
     assert "no room left in" in ended.stopped
     assert [outcome.source.name for outcome in ended.outcomes if outcome.transcript] == ["0.wav"]
     assert [path.name for path in batch.output.iterdir() if path.suffix == ".txt"] == ["0.txt"]
@@ -113,7 +108,7 @@ def test_no_room_for_a_transcript_ends_the_run(batch, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     talk = write_wav(tmp_path / "talk.wav", plant(5))
     with ProgressBars(Console(file=io.StringIO()), is_shown=False) as bars:
-        ended = transcribe_all(find_audio([talk]), batch, bars)
+        ended = transcribe_all(find_audio([talk]).files, batch, bars)
     assert ended.stopped == f"there is no room left in {batch.output}"
     assert list(batch.output.iterdir()) == []
 
@@ -146,13 +141,6 @@ def test_files_that_would_overwrite_each_other_are_refused(batch, tmp_path):
     assert not batch.output.exists()
 
 
-def test_a_file_given_twice_and_hidden_files(tmp_path):
-    talk = write_wav(tmp_path / "talk.wav", plant(3))
-    (tmp_path / "._talk.wav").write_bytes(b"what another system left")
-    assert find_audio([tmp_path]) == [(talk, Path("talk.wav"))]
-    assert [file for file, _ in find_audio([talk, talk, tmp_path])] == [talk]
-
-
 def test_missing_file_is_a_problem_of_its_own(batch, tmp_path):
     (outcome,) = run(batch, tmp_path / "nowhere.wav")
     assert outcome.problem
@@ -167,27 +155,3 @@ def test_what_could_not_be_written_is_told_before_it_is_transcribed(batch, tmp_p
     assert "is a folder" in run(batch, talk)[0].problem
     assert batch.decoder.clips == 0
     assert run(replace(batch, formats=("text",)), long)[0].transcript is not None
-
-
-def test_every_kind_that_is_read_is_found_in_a_folder(tmp_path):
-    suffixes = {Path(kind.name).suffix for kind in (*ON_THE_CLOCK, *CLOSED_UP)} - {""}
-    assert suffixes <= AUDIO_SUFFIXES
-    assert not AUDIO_SUFFIXES & MEDIA_NOT_READ
-    for suffix in AUDIO_SUFFIXES:
-        (tmp_path / f"talk{suffix.upper()}").write_bytes(b"G" + bytes(10))
-    assert len(find_audio([tmp_path])) == len(AUDIO_SUFFIXES)
-
-
-def test_program_text_is_no_transport_stream(tmp_path):
-    (tmp_path / "index.ts").write_text("import x from 'y';")
-    (tmp_path / "talk.ts").write_bytes(b"\x47\x40" + bytes(186))
-    (tmp_path / "camera.mts").write_bytes(bytes(4) + b"\x47" + bytes(187))
-    assert [path.name for path, _ in find_audio([tmp_path])] == ["camera.mts", "talk.ts"]
-
-
-def test_media_that_are_passed_over_are_named(tmp_path):
-    for name in ("deep/dictation.DS2", "old.rm", "notes.txt", ".hidden.ds2", "talk.wav"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-    passed_over = find_passed_over([tmp_path, tmp_path / "talk.wav"])
-    assert [path.name for path in passed_over] == ["dictation.DS2", "old.rm"]

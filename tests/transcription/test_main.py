@@ -146,6 +146,7 @@ def test_the_demo_model_says_what_it_cannot(planted, tmp_path, name, more, is_to
 
 
 def test_folder_needs_an_output(planted, tmp_path):
+    write_wav(tmp_path / "talk.wav", plant(5))
     result = run(tmp_path)
     assert result.exit_code == 2
     assert "--output" in result.stderr
@@ -195,10 +196,49 @@ def test_every_format_of_the_table_is_written(planted, tmp_path, name):
     assert text_of(5).split()[0] in text
 
 
-def test_folder_without_sound(planted, tmp_path):
+@pytest.mark.parametrize("more", [(), ("--output", "out")])
+def test_folder_without_sound(monkeypatch, tmp_path, more):
+    """Told before a model is loaded, and as what it is."""
+    monkeypatch.setattr(command, "open_decoder", None)
+    (tmp_path / "dictation.ds2").write_bytes(b"x")
+    result = run(tmp_path, *more)
+    assert result.exit_code == 1
+    told = " ".join(result.stderr.split())
+    assert "no files of sound" in told
+    assert ".ds2 is not read" in told
+
+
+def test_a_folder_that_cannot_be_listed_is_told_and_the_rest_done(planted, tmp_path, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if path == str(tmp_path / "closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    (tmp_path / "closed").mkdir()
+    write_wav(tmp_path / "talk.wav", plant(5))
+    monkeypatch.setattr(os, "scandir", refuse)
     result = run(tmp_path, "--output", tmp_path / "out")
     assert result.exit_code == 1
-    assert "no files of sound" in result.stderr
+    told = " ".join(result.stderr.split())
+    assert "1 transcribed" in told
+    assert "closed: could not be looked into, Permission denied" in told
+    assert (tmp_path / "out" / "talk.txt").exists()
+
+
+def test_an_output_that_cannot_be_written_to(monkeypatch, tmp_path):
+    """Told before a model is loaded."""
+    monkeypatch.setattr(command, "open_decoder", None)
+    talk = write_wav(tmp_path / "talk.wav", plant(5))
+    result = run(talk, "--output", talk / "out")
+    assert result.exit_code == 2
+    assert "talk.wav is a file" in " ".join(result.stderr.split())
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK)
+    result = run(talk, "--output", tmp_path / "out" / "deep")
+    assert result.exit_code == 2
+    assert "a folder to write to" in " ".join(result.stderr.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_files_that_would_overwrite_each_other(planted, tmp_path):
