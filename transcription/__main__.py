@@ -21,7 +21,6 @@ from decoding.types import DecodingOptions
 from transcription.batch import (
     Batch,
     Outcome,
-    SameTranscript,
     transcribe_all,
     transcribe_file,
     written,
@@ -57,11 +56,13 @@ from transcription.options import (
     TranscriptionOptions,
     fallback_temperatures,
 )
+from transcription.options_digest import digest_of
 from transcription.reader_process import reader_of
 from transcription.render import FORMATS
 from transcription.render import SUBTITLES as SUBTITLE_FORMATS
 from transcription.settings import complaint
 from transcription.sound_files import Found, find_audio
+from transcription.transcript_names import SameTranscript
 
 PROBLEM = 1
 WRONG_USE = 2
@@ -270,7 +271,7 @@ def run(
     if decoder.model.name == DEMO_MODEL and not quiet:
         console.print(DEMO_LIMITS, style="dim", markup=False, highlight=False)
     to_do = (decoder, options, names, output or Path(), reader_of(settings))
-    batch = Batch(*to_do, files_at_once, overwrite, cues)
+    batch = Batch(*to_do, files_at_once, overwrite, cues, digest_of(settings, options, cues))
     try:
         check_model_can(options, decoder.model)
         if output is None:
@@ -351,8 +352,11 @@ def _print_one(file: Path, batch: Batch, console: Console, quiet: bool, show_rep
 def _write_all(
     found: Found, batch: Batch, console: Console, quiet: bool, show_report: bool
 ) -> None:
-    with ProgressBars(console, is_shown=not quiet) as bars:
-        ended = transcribe_all(found.files, batch, bars)
+    try:
+        with ProgressBars(console, is_shown=not quiet) as bars:
+            ended = transcribe_all(found.files, batch, bars)
+    except OSError as error:
+        _stop(console, str(error), PROBLEM)
     for outcome in ended.outcomes:
         if show_report and outcome.transcript:
             console.print(f"\n{outcome.source.name}", style="bold", markup=False)
@@ -376,8 +380,15 @@ def _name_left_out(found: Found, console: Console) -> None:
 def _summarise(outcomes: Sequence[Outcome], output: Path, console: Console) -> None:
     problems = [outcome for outcome in outcomes if outcome.problem]
     skipped = sum(not outcome.problem and outcome.transcript is None for outcome in outcomes)
+    others = sum(outcome.is_of_others for outcome in outcomes)
     for outcome in problems:
         console.print(f"{outcome.source}: {outcome.problem}", style="red", markup=False)
+    if others:
+        told = (
+            f"{others} of those done before are of another model, other options, another format or "
+            "another version; --overwrite transcribes everything again, another --output keeps both"
+        )
+        console.print(told, style="yellow", markup=False, highlight=False)
     done = len(outcomes) - len(problems) - skipped
     console.print(
         f"{done} transcribed into {output}, {skipped} were done before, {len(problems)} failed",

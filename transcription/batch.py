@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import (
     FIRST_EXCEPTION,
@@ -23,6 +22,7 @@ from pathlib import Path
 from chunking.options import CueOptions
 from decoding.errors import DecodingError
 from decoding.types import Decoder
+from transcription.batch_record import BatchRecord, Made, Source
 from transcription.console import ProgressBars
 from transcription.documents import Granularity
 from transcription.errors import NO_ROOM, TranscriptionError
@@ -33,6 +33,7 @@ from transcription.render import FORMATS, Look, render_parts
 from transcription.sound_files import AUDIO_SUFFIXES as AUDIO_SUFFIXES  # bulk has them from here
 from transcription.sound_files import has_sound as has_sound
 from transcription.sound_files import is_named_like_sound as is_named_like_sound
+from transcription.transcript_names import targets_of
 from transcription.types import Observer, Transcript
 from transcription.whole_files import check_writable, write_whole
 from transcription.window_decoder import EngineWindowDecoder
@@ -43,21 +44,21 @@ EVERYTHING: tuple[Granularity, ...] = ("segment", "word")
 """What verbose_json holds when it is a file: nobody can ask for the words later."""
 
 
-class SameTranscript(ValueError):
-    """Two files would overwrite each other's transcript."""
-
-
 class NoRoom(Exception):
     """The disk is full: what else there is to do would be done in vain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file: its transcript, or why there is none; neither means skipped."""
+    """What became of one file: its transcript, or why there is none; neither means skipped.
+
+    `is_of_others`: what it was skipped for is of another model, other options or another format.
+    """
 
     source: Path
     transcript: Transcript | None = None
     problem: str | None = None
+    is_of_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What to do with every file of a batch; `cues` is how subtitles look."""
+    """What to do with every file of a batch; `cues` is how subtitles look.
+
+    `options_digest` (of options_digest.py) tells whether an earlier run asked for the same.
+    """
 
     decoder: Decoder
     options: TranscriptionOptions
@@ -80,19 +84,23 @@ class Batch:
     files_at_once: int = 4
     overwrite: bool = False
     cues: CueOptions = field(default_factory=CueOptions)
+    options_digest: str = ""
 
 
 def transcribe_all(files: Sequence[tuple[Path, Path]], batch: Batch, bars: ProgressBars) -> Ended:
     """Transcribe `files` (as of `find_audio`) into `batch.output`, several at once.
 
     One of which nothing can be made does not keep the others from being done; a full disk does.
-    Raises SameTranscript, before anything is done, for files that would overwrite each other.
+    Raises, before anything is done, SameTranscript for files that would overwrite each other, and
+    OSError where the record of earlier runs cannot be read.
     """
-    targets = _targets(files, batch.output)
+    record = BatchRecord(batch.output)
+    targets = targets_of(files, record)
+    run = _Run(batch, record, bars)
     with ThreadPoolExecutor(max_workers=max(batch.files_at_once, 1)) as workers:
         futures = [
-            workers.submit(_one, source, target, batch, bars)
-            for (source, _), target in zip(files, targets, strict=True)
+            workers.submit(run.one, file, name, target)
+            for (file, name), target in zip(files, targets, strict=True)
         ]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
@@ -140,57 +148,67 @@ def transcribe_with(
         windows.cancel()
 
 
-def _targets(files: Sequence[tuple[Path, Path]], output: Path) -> list[Path]:
-    """Where each transcript goes, without its extension; a.mp3 beside a.wav keep theirs.
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the recordings of a run have in common."""
 
-    Raises SameTranscript for two files that would have the same transcript.
-    """
-    bare = Counter(output / name.with_suffix("") for _, name in files)
-    targets = [
-        target if bare[target := output / name.with_suffix("")] == 1 else output / name
-        for _, name in files
-    ]
-    owners: dict[Path, Path] = {}
-    for target, (file, _) in zip(targets, files, strict=True):
-        other = owners.setdefault(target, file)
-        if other != file:
-            raise SameTranscript(
-                f"{other} and {file} would have the same transcript; "
-                "give their folders, or one of them at a time"
-            )
-    return targets
+    batch: Batch
+    record: BatchRecord
+    bars: ProgressBars
 
+    def one(self, file: Path, name: Path, target: Path) -> Outcome:
+        """Raises NoRoom: whatever else becomes of a recording is its own affair."""
+        try:
+            return self._done(file, name, target)
+        except NoRoom:
+            raise
+        except (TranscriptionError, DecodingError, OSError) as error:
+            return Outcome(file, problem=str(error) or type(error).__name__)
+        except CancelledError:  # the engine was closed
+            return Outcome(file, problem="cancelled")
+        except Exception as error:
+            logger.exception("%s could not be transcribed", file)
+            return Outcome(file, problem=f"{type(error).__name__}: {error}")
 
-def _one(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcome:
-    """Raises NoRoom: whatever else becomes of a recording is its own affair."""
-    try:
-        return _transcribed(source, target, batch, bars)
-    except NoRoom:
-        raise
-    except (TranscriptionError, DecodingError, OSError) as error:
-        return Outcome(source, problem=str(error) or type(error).__name__)
-    except CancelledError:  # the engine was closed
-        return Outcome(source, problem="cancelled")
-    except Exception as error:
-        logger.exception("%s could not be transcribed", source)
-        return Outcome(source, problem=f"{type(error).__name__}: {error}")
+    def _done(self, file: Path, name: Path, target: Path) -> Outcome:
+        batch = self.batch
+        made = Made(
+            target=target.as_posix(),
+            formats=batch.formats,
+            source=Source.of(file, name),
+            model=batch.decoder.model.name,
+            options_digest=batch.options_digest,
+        )
+        whole = batch.output / target
+        ends = [FORMATS[one].suffix for one in batch.formats]
+        paths = [whole.with_name(f"{whole.name}.{end}") for end in ends]
+        before = None if batch.overwrite else self._done_before(file, made, paths)
+        return before or self._transcribed(file, made, paths)
 
+    def _done_before(self, file: Path, made: Made, paths: Sequence[Path]) -> Outcome | None:
+        """What an earlier run made of the recording, or of another one, is left as it is."""
+        other = self.record.stranger(made.target, made.source)
+        if other is not None:
+            told = f"{self.batch.output / made.target} is the transcript of {other.path}"
+            return Outcome(file, problem=f"{told}; give another --output, or --overwrite")
+        found = [self.record.made(made.target, FORMATS[name].suffix) for name in made.formats]
+        known = [one for one in found if one is not None]
+        is_changed = not all(one.source.is_as(made.source) for one in known)
+        if is_changed or not all(path.exists() for path in paths):
+            return None
+        return Outcome(file, is_of_others=not all(map(made.is_asked_like, known)))
 
-def _transcribed(source: Path, target: Path, batch: Batch, bars: ProgressBars) -> Outcome:
-    paths = {
-        name: target.with_name(f"{target.name}.{FORMATS[name].suffix}") for name in batch.formats
-    }
-    if not batch.overwrite and all(path.exists() for path in paths.values()):
-        return Outcome(source)
-    with _room_in(batch.output):
-        for path in paths.values():
-            check_writable(path)
-    with _room_in(Path(tempfile.gettempdir())):
-        transcript = transcribe_file(source, batch, bars)
-    with _room_in(batch.output):
-        for name, path in paths.items():
-            write_whole(path, written(transcript, name, batch.cues))
-    return Outcome(source, transcript=transcript)
+    def _transcribed(self, file: Path, made: Made, paths: Sequence[Path]) -> Outcome:
+        with _room_in(self.batch.output):
+            for path in paths:
+                check_writable(path)
+        with _room_in(Path(tempfile.gettempdir())):
+            transcript = transcribe_file(file, self.batch, self.bars)
+        with _room_in(self.batch.output):
+            for name, path in zip(made.formats, paths, strict=True):
+                write_whole(path, written(transcript, name, self.batch.cues))
+            self.record.add(made)
+        return Outcome(file, transcript=transcript)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import transcription.__main__ as command
 from decoding.errors import ModelNotFound
 from tests.planted import PlantedDecoder, plant, text_of, write_wav
 from tests.transcription.kinds import ffmpeg
+from transcription.batch_record import RECORD
 from transcription.render import FORMATS
 
 runner = CliRunner()
@@ -160,6 +161,27 @@ def test_folder_summary_and_exit_code(planted, tmp_path):
     assert "1 transcribed" in result.stderr
     assert "1 failed" in result.stderr
     assert (tmp_path / "out" / "good.vtt").read_text().startswith("WEBVTT")
+
+
+def test_what_was_done_with_other_options_is_told(planted, tmp_path):
+    folder = write_wav(tmp_path / "talk.wav", plant(5)).parent
+    asked = (folder, "--output", tmp_path / "out")
+    assert "options" not in run(*asked).stderr
+    assert "options" not in run(*asked, "--threads", "1").stderr
+    for other in (("--beam-size", "1"), ("--precision", "fp32"), ("--max-lines", "1")):
+        result = run(*asked, *other)
+        assert result.exit_code == 0
+        told = " ".join(result.stderr.split())
+        assert "1 of those done before are of another model, other options" in told
+        assert "0 transcribed" in told
+
+
+def test_a_record_that_cannot_be_read_is_told(planted, tmp_path):
+    (tmp_path / "out" / RECORD).mkdir(parents=True)
+    result = run(write_wav(tmp_path / "talk.wav", plant(5)), "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert RECORD in "".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
 
 
 def test_a_full_disk_is_told_and_what_to_do(planted, tmp_path, monkeypatch):
