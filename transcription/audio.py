@@ -191,7 +191,7 @@ class AudioStream:
             file.write(samples)
 
     def _too_long(self) -> AudioTooLong:
-        return AudioTooLong(f"The audio is longer than {self._limits.max_seconds / HOUR:g} hours.")
+        return AudioTooLong(f"The audio is longer than {_in_words(self._limits.max_seconds)}.")
 
     def _close(self, *, keep: bool = False) -> None:
         """Empty the cage, and keep only whole recordings, if any."""
@@ -223,6 +223,18 @@ def decode_audio(
         for _ in stream:
             pass
         return stream.recordings
+
+
+def _in_words(seconds: float) -> str:
+    """12 hours, 1 minute 30 seconds, 2.5 seconds."""
+    minutes, second = divmod(seconds, 60.0)
+    counts = (*divmod(int(minutes), 60), round(second, 3))
+    told = [
+        f"{count:g} {unit}{'' if count == 1 else 's'}"
+        for count, unit in zip(counts, ("hour", "minute", "second"), strict=True)
+        if count
+    ]
+    return " ".join(told) or f"{seconds:g} seconds"
 
 
 def _bundled() -> Path:

@@ -15,6 +15,8 @@ TEMPERATURE_STEP = 0.2
 
 def fallback_temperatures(start: float) -> tuple[float, ...]:
     """From `start` (0 to 1) up to 1 in steps of 0.2: openai-whisper's temperature fallback."""
+    if not 0.0 <= start <= 1.0:
+        raise ValueError(f"temperature must be 0 to 1, got {start:g}")
     steps = int((1.0 - start) / TEMPERATURE_STEP + 1e-6)
     return tuple(round(start + TEMPERATURE_STEP * step, 6) for step in range(steps + 1))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Where = Literal["auto", "thread", "process"]
@@ -138,7 +139,12 @@ class Settings(BaseSettings):
 def complaint(error: ValidationError) -> str:
     """What is wrong with the settings, in one line: name, rule and what was given."""
     return "; ".join(
-        f"{'_'.join(map(str, problem['loc']))}: "
-        f"{problem['msg'].removeprefix('Value error, ')}, got {problem['input']!r}"
+        f"{'_'.join(map(str, problem['loc']))}: {_rule(problem)}, got {problem['input']!r}"
+        if problem["loc"]
+        else _rule(problem)  # of several settings, which it names
         for problem in error.errors()
     )
+
+
+def _rule(problem: ErrorDetails) -> str:
+    return problem["msg"].removeprefix("Value error, ")

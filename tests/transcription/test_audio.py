@@ -302,7 +302,7 @@ def test_length_is_counted_not_believed(put, room):
     content[40:44] = struct.pack("<I", 0xFFFFFFFF)
     source = put(bytes(content))
     assert decode_audio(source, room)[0].duration == 3.0
-    with pytest.raises(AudioTooLong, match="hours") as caught:
+    with pytest.raises(AudioTooLong, match=r"longer than 2\.9 seconds\.") as caught:
         decode_audio(source, room.parent / "other", limits=AudioLimits(max_seconds=2.9))
     assert caught.value.code == "audio_too_long"
 
@@ -591,18 +591,41 @@ def test_recording_is_read_by_position(put, room):
     assert len(recording.read(Span(0.9, 5.0))) == 1600
 
 
-def test_flac_that_claims_more_than_is_read(make, put, room, tmp_path):
-    """Refused by what it says of itself; nothing of it is decoded."""
+@pytest.fixture
+def hundred_hours(make, put, room):
+    """The bytes of a FLAC of a few seconds that says so, and is read otherwise."""
     content = bytearray(make("sound.flac", *SINE).read_bytes())
     assert decode_audio(put(bytes(content)), room)
     claim = 100 * 3600 * 44_100
     content[21:26] = (content[21] & 0xF0 | claim >> 32).to_bytes(1, "big") + (
         claim & 0xFFFF_FFFF
     ).to_bytes(4, "big")
+    return bytes(content)
+
+
+def test_flac_that_claims_more_than_is_read(hundred_hours, put, room, tmp_path):
+    """Refused by what it says of itself; nothing of it is decoded."""
     never = stand_in(tmp_path, f"touch {tmp_path}/started")
     with pytest.raises(AudioTooLong, match="12 hours"):
-        decode_audio(put(bytes(content)), room.parent / "other", ffmpeg=never)
+        decode_audio(put(hundred_hours), room.parent / "other", ffmpeg=never)
     assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (12 * 3600.0, "12 hours"),
+        (5400.0, "1 hour 30 minutes"),
+        (60.0, "1 minute"),
+        (90.5, "1 minute 30.5 seconds"),
+        (1.0, "1 second"),
+        (0.0001, "0.0001 seconds"),
+    ],
+)
+def test_the_limit_is_told_in_units_that_a_person_reads(hundred_hours, put, room, seconds, told):
+    with pytest.raises(AudioTooLong) as caught:
+        decode_audio(put(hundred_hours), room, limits=AudioLimits(max_seconds=seconds))
+    assert str(caught.value) == f"The audio is longer than {told}."
 
 
 def test_flac_that_does_not_say_how_long_it_is(make, put, room):

@@ -296,6 +296,7 @@ def test_file_that_is_no_sound(planted, tmp_path):
         (["--languages", "en,xx"], "got 'xx'"),
         (["--language", "Hindi"], "knows only English, not 'hi'"),
         (["--translate"], "cannot translate"),
+        (["--temperature", "5"], "temperature must be 0 to 1, got 5"),
         (["--precision", "nine"], "precision: Input should be"),
         (["--vad-pad", "-1"], "0 seconds or more"),
         (["--max-lines", "0"], "one line"),

@@ -16,6 +16,12 @@ def test_fallback_temperatures(start, temperatures):
     assert fallback_temperatures(start) == pytest.approx(temperatures)
 
 
+@pytest.mark.parametrize("start", [5.0, -0.2, float("nan")])
+def test_a_start_that_is_no_temperature_is_told(start):
+    with pytest.raises(ValueError, match=f"temperature must be 0 to 1, got {start:g}"):
+        fallback_temperatures(start)
+
+
 def test_default_ladder_is_the_one_from_zero():
     assert fallback_temperatures(0.0) == pytest.approx(DecodingOptions().temperatures)
 

@@ -46,5 +46,12 @@ def test_a_wrong_setting_is_explained_in_one_line():
     assert "\n" not in text
 
 
+def test_settings_that_do_not_go_together_are_explained_without_all_that_was_given():
+    with pytest.raises(ValidationError) as caught:
+        Settings(ray_address="host:6379", model="base")
+    assert complaint(caught.value).startswith("LONGFORM_RAY_ADDRESS needs LONGFORM_RAY_TOKEN_FILE")
+    assert "got" not in complaint(caught.value)
+
+
 def test_every_setting_explains_itself():
     assert all(field.description for field in Settings.model_fields.values())
