@@ -43,6 +43,7 @@ from transcription.command_options import (
     Threads,
     Translate,
     Vad,
+    Version,
     settings_of,
 )
 from transcription.console import ProgressBars, report
@@ -233,6 +234,7 @@ def run(
         bool, typer.Option("--overwrite", help="Do not skip what is done.", rich_help_panel=FILES)
     ] = False,
     quiet: Quiet = False,
+    version: Version = False,  # noqa: ARG001 - its callback has told it and ended the command
 ) -> None:
     """Transcribe sound of any length: overlapping windows, beam search, merged word by word."""
     console = Console(stderr=True)

@@ -5,6 +5,7 @@ Their defaults are in the options of each stage; a command says which it takes.
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,6 +94,27 @@ Vad = Annotated[
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="No progress bar, no notes.", rich_help_panel=FILES),
+]
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"longform {_installed()}")
+        raise typer.Exit
+
+
+def _installed() -> str:
+    try:
+        return version("whisper-longform")
+    except PackageNotFoundError:
+        return "of a version that is not installed"
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", callback=_tell_version, is_eager=True, help="Say which version this is."
+    ),
 ]
 
 

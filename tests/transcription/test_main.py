@@ -2,6 +2,7 @@ import errno
 import json
 import os
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -306,6 +307,21 @@ def test_wrong_use_is_explained(planted, tmp_path, arguments, message):
     result = run(write_wav(tmp_path / "talk.wav", plant(5)), *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_the_version_is_told(monkeypatch):
+    result = runner.invoke(command.cli, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("longform ")
+    assert result.stdout.strip() != "longform"
+
+
+def test_one_that_is_not_installed_says_so(monkeypatch):
+    def refuse(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("transcription.command_options.version", refuse)
+    assert "not installed" in runner.invoke(command.cli, ["--version"]).stdout
 
 
 def test_model_that_cannot_be_had_gives_one_sentence(monkeypatch, tmp_path):
