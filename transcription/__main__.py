@@ -48,7 +48,7 @@ from transcription.command_options import (
 )
 from transcription.console import ProgressBars, report
 from transcription.errors import TranscriptionError, UnsupportedRequest
-from transcription.language import check_model_can
+from transcription.language import check_model_can, check_named_model_can
 from transcription.language_names import language_code, only_script_of
 from transcription.models import DEMO_LIMITS, DEMO_MODEL, open_decoder
 from transcription.options import (
@@ -265,10 +265,11 @@ def run(
         settings = settings_of(
             model=model, adapter=adapter, devices=devices, precision=precision, threads=threads
         )
+        check_named_model_can(options, settings.model)
         decoder = open_decoder(settings)
     except ValidationError as error:
         _stop(console, complaint(error), WRONG_USE)
-    except (ValueError, DecodingError) as error:
+    except (ValueError, DecodingError, UnsupportedRequest) as error:
         _stop(console, str(error), WRONG_USE)
     if decoder.model.name == DEMO_MODEL and not quiet:
         console.print(DEMO_LIMITS, style="dim", markup=False, highlight=False)

@@ -12,10 +12,12 @@ from chunking.types import Piece, Window
 from decoding.types import ModelCard
 from transcription.errors import UnsupportedRequest
 from transcription.ingest import Track
+from transcription.model_names import OFFICIAL_MEGABYTES
 from transcription.options import TranscriptionOptions
 from transcription.types import WindowDecoder
 
 ENGLISH = "en"
+ENGLISH_ONLY = ".en"  # how names of official models end that know nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,30 @@ def _begin_first(
 
 def check_model_can(options: TranscriptionOptions, model: ModelCard) -> None:
     """Raise `UnsupportedRequest` where the options ask for what the model has not learned."""
+    _check(options, model.name, model.languages, is_multilingual=model.is_multilingual)
+
+
+def check_named_model_can(options: TranscriptionOptions, name: str) -> None:
+    """The same before it is loaded, as far as the name of an official model tells."""
+    if name in OFFICIAL_MEGABYTES and name.endswith(ENGLISH_ONLY):
+        _check(options, name, (ENGLISH,), is_multilingual=False)
+
+
+def _check(
+    options: TranscriptionOptions, name: str, languages: Sequence[str], *, is_multilingual: bool
+) -> None:
     decoding = options.decoding
-    if decoding.task == "translate" and not model.is_multilingual:
+    if decoding.task == "translate" and not is_multilingual:
         raise UnsupportedRequest(
-            f"the model {model.name} knows only English and cannot translate; "
+            f"the model {name} knows only English and cannot translate; "
             "use a multilingual model such as large-v3"
         )
     asked = (*filter(None, (decoding.language,)), *decoding.languages)
-    unknown = [code for code in asked if code not in model.languages]
+    unknown = [code for code in asked if code not in languages]
     if unknown:
-        known = "only English" if not model.is_multilingual else f"{len(model.languages)} languages"
+        known = f"{len(languages)} languages" if is_multilingual else "only English"
         raise UnsupportedRequest(
-            f"the model {model.name} knows {known}, not {', '.join(map(repr, unknown))}"
+            f"the model {name} knows {known}, not {', '.join(map(repr, unknown))}"
         )
 
 

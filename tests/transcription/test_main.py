@@ -309,6 +309,23 @@ def test_wrong_use_is_explained(planted, tmp_path, arguments, message):
     assert message in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["--language", "fr"], "the model tiny.en knows only English, not 'fr'"),
+        (["--languages", "en,fr"], "the model tiny.en knows only English, not 'fr'"),
+        (["--translate"], "the model tiny.en knows only English and cannot translate"),
+    ],
+)
+def test_what_a_model_of_english_cannot_is_told_before_it_is_loaded(
+    monkeypatch, tmp_path, asked, told
+):
+    monkeypatch.setattr(command, "open_decoder", None)
+    result = run(write_wav(tmp_path / "talk.wav", plant(5)), "--model", "tiny.en", *asked)
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.split())
+
+
 def test_the_version_is_told(monkeypatch):
     result = runner.invoke(command.cli, ["--version"])
     assert result.exit_code == 0
