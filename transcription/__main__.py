@@ -64,6 +64,7 @@ from transcription.render import SUBTITLES as SUBTITLE_FORMATS
 from transcription.settings import complaint
 from transcription.sound_files import Found, find_audio
 from transcription.transcript_names import SameTranscript
+from transcription.types import Transcript
 
 PROBLEM = 1
 WRONG_USE = 2
@@ -350,6 +351,8 @@ def _print_one(file: Path, batch: Batch, console: Console, quiet: bool, show_rep
     sys.stdout.writelines(written(transcript, batch.formats[0], batch.cues))
     if show_report:
         console.print(report(transcript), highlight=False, markup=False)
+    elif not quiet:
+        _tell_warnings(file, transcript, console)
 
 
 def _write_all(
@@ -364,6 +367,8 @@ def _write_all(
         if show_report and outcome.transcript:
             console.print(f"\n{outcome.source.name}", style="bold", markup=False)
             console.print(report(outcome.transcript), highlight=False, markup=False)
+        elif outcome.transcript and not quiet:
+            _tell_warnings(outcome.source, outcome.transcript, console)
     _summarise(ended.outcomes, batch.output, console)
     _name_left_out(found, console)
     if ended.stopped:
@@ -371,6 +376,12 @@ def _write_all(
         _stop(console, told, PROBLEM)
     if found.unread or any(outcome.problem for outcome in ended.outcomes):
         raise typer.Exit(PROBLEM)
+
+
+def _tell_warnings(file: Path, transcript: Transcript, console: Console) -> None:
+    """As the report does, for who did not ask for it."""
+    for warning in transcript.warnings:
+        console.print(f"{file.name}: {warning}", style="yellow", markup=False, highlight=False)
 
 
 def _name_left_out(found: Found, console: Console) -> None:

@@ -6,7 +6,7 @@ in the thread that iterates it, or in a process of its own (`transcription.reade
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,7 +17,12 @@ from transcription import noise
 from transcription.audio import AudioLimits, AudioStream
 from transcription.options import TranscriptionOptions
 from transcription.speech import SpeechDetector, StretchFrames
-from transcription.types import IngestedAudio, Recording, VoiceActivityDetector
+from transcription.types import (
+    DetectedSpeech,
+    IngestedAudio,
+    Recording,
+    VoiceActivityDetector,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,21 @@ def _searched(
         pairs = zip(stream.recordings, detectors, strict=True)
         detected = tuple((recording, detector.finish(recording)) for recording, detector in pairs)
     masked = tuple(chain.from_iterable(noise.warnings_of(*one) for one in detected))
-    return IngestedAudio(detected, (*stream.warnings, *masked))
+    return IngestedAudio(detected, (*stream.warnings, *masked, *_same_sound(detected)))
+
+
+def _same_sound(channels: Sequence[tuple[Recording, DetectedSpeech]]) -> Iterator[str]:
+    """A sentence about channels that are the same to the sample, if there is anything in them."""
+    groups: dict[str, list[str]] = {}
+    for number, (recording, detected) in enumerate(channels, start=1):
+        if detected.anything:
+            groups.setdefault(recording.digest, []).append(str(number))
+    for *others, last in groups.values():
+        if others:
+            yield (
+                f"Channels {', '.join(others)} and {last} hold the same sound: what is said in it "
+                "is written for each of them. With channels=mix it is written once."
+            )
 
 
 def _advanced(

@@ -3,6 +3,7 @@ import json
 import os
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from tests.planted import PlantedDecoder, plant, text_of, write_wav
 from tests.transcription.kinds import ffmpeg
 from transcription.batch_record import RECORD
 from transcription.render import FORMATS
+
+VOICE = Path(__file__).parents[2] / "app" / "static" / "sample.opus"
 
 runner = CliRunner()
 
@@ -339,6 +342,19 @@ def test_one_that_is_not_installed_says_so(monkeypatch):
 
     monkeypatch.setattr("transcription.command_options.version", refuse)
     assert "not installed" in runner.invoke(command.cli, ["--version"]).stdout
+
+
+@pytest.mark.parametrize("more", [(), ("--report",), ("--quiet",)])
+@pytest.mark.parametrize("has_output", [True, False])
+def test_words_that_stand_twice_are_told(planted, tmp_path, more, has_output):
+    """Two channels that are the same, and each asked for by itself; told once, unless quiet."""
+    talk = tmp_path / "talk.wav"
+    ffmpeg("-i", VOICE, "-t", "6", "-af", "volume=0.05", "-ac", "2", talk)  # below planted words
+    place = ("--output", tmp_path / "out") if has_output else ()
+    result = loud(talk, "--channels", "split", *place, *more)
+    assert result.exit_code == 0
+    told = " ".join(result.stderr.split())
+    assert told.count("Channels 1 and 2 hold the same sound") == ("--quiet" not in more)
 
 
 def test_model_that_cannot_be_had_gives_one_sentence(monkeypatch, tmp_path):

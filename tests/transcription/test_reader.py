@@ -104,3 +104,24 @@ def test_a_detector_that_fails_leaves_nothing(tmp_path, workspace, calls):
     ):
         list(reading)
     assert list(workspace.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [
+        ("aa", "Channels 1 and 2 hold"),
+        ("abaa", "Channels 1, 3 and 4 hold"),
+        ("ab", None),
+        ("00", None),
+        ("a", None),
+    ],
+)
+def test_channels_of_the_same_sound_are_told(tmp_path, workspace, kinds, told):
+    one = plant(20)
+    sounds = {"a": one, "b": np.roll(one, 800), "0": np.zeros_like(one)}
+    source = write_wav(tmp_path / "talk.wav", *(sounds[kind] for kind in kinds))
+    options = TranscriptionOptions(channels="split")
+    with closing(ThreadReader().read(source, workspace, options, loud)) as reading:
+        *_, whole = reading
+    same = [warning for warning in whole.warnings if "the same sound" in warning]
+    assert [warning.startswith(told) for warning in same] == ([True] if told else [])
