@@ -46,7 +46,7 @@ from transcription.command_options import (
     Version,
     settings_of,
 )
-from transcription.console import ProgressBars, report
+from transcription.console import ProgressBars, report, tell
 from transcription.errors import TranscriptionError, UnsupportedRequest
 from transcription.language import check_model_can, check_named_model_can
 from transcription.language_names import language_code, only_script_of
@@ -273,7 +273,7 @@ def run(
     except (ValueError, DecodingError, UnsupportedRequest) as error:
         _stop(console, str(error), WRONG_USE)
     if decoder.model.name == DEMO_MODEL and not quiet:
-        console.print(DEMO_LIMITS, style="dim", markup=False, highlight=False)
+        tell(console, DEMO_LIMITS, "dim")
     to_do = (decoder, options, names, output or Path(), reader_of(settings))
     batch = Batch(*to_do, files_at_once, overwrite, cues, digest_of(settings, options, cues))
     try:
@@ -350,7 +350,7 @@ def _print_one(file: Path, batch: Batch, console: Console, quiet: bool, show_rep
         _stop(console, f"{file.name}: {error}", PROBLEM)
     sys.stdout.writelines(written(transcript, batch.formats[0], batch.cues))
     if show_report:
-        console.print(report(transcript), highlight=False, markup=False)
+        tell(console, report(transcript))
     elif not quiet:
         _tell_warnings(file, transcript, console)
 
@@ -365,8 +365,8 @@ def _write_all(
         _stop(console, str(error), PROBLEM)
     for outcome in ended.outcomes:
         if show_report and outcome.transcript:
-            console.print(f"\n{outcome.source.name}", style="bold", markup=False)
-            console.print(report(outcome.transcript), highlight=False, markup=False)
+            tell(console, f"\n{outcome.source.name}", "bold")
+            tell(console, report(outcome.transcript))
         elif outcome.transcript and not quiet:
             _tell_warnings(outcome.source, outcome.transcript, console)
     _summarise(ended.outcomes, batch.output, console)
@@ -381,14 +381,14 @@ def _write_all(
 def _tell_warnings(file: Path, transcript: Transcript, console: Console) -> None:
     """As the report does, for who did not ask for it."""
     for warning in transcript.warnings:
-        console.print(f"{file.name}: {warning}", style="yellow", markup=False, highlight=False)
+        tell(console, f"{file.name}: {warning}", "yellow")
 
 
 def _name_left_out(found: Found, console: Console) -> None:
     for sentence in found.passed_over:
-        console.print(sentence, style="yellow", markup=False, highlight=False)
+        tell(console, sentence, "yellow")
     for sentence in found.unread:
-        console.print(sentence, style="red", markup=False, highlight=False)
+        tell(console, sentence, "red")
 
 
 def _summarise(outcomes: Sequence[Outcome], output: Path, console: Console) -> None:
@@ -396,23 +396,20 @@ def _summarise(outcomes: Sequence[Outcome], output: Path, console: Console) -> N
     skipped = sum(not outcome.problem and outcome.transcript is None for outcome in outcomes)
     others = sum(outcome.is_of_others for outcome in outcomes)
     for outcome in problems:
-        console.print(f"{outcome.source}: {outcome.problem}", style="red", markup=False)
+        tell(console, f"{outcome.source}: {outcome.problem}", "red")
     if others:
         told = (
             f"{others} of those done before are of another model, other options, another format or "
             "another version; --overwrite transcribes everything again, another --output keeps both"
         )
-        console.print(told, style="yellow", markup=False, highlight=False)
+        tell(console, told, "yellow")
     done = len(outcomes) - len(problems) - skipped
-    console.print(
-        f"{done} transcribed into {output}, {skipped} were done before, {len(problems)} failed",
-        highlight=False,
-        markup=False,
-    )
+    failed = len(problems)
+    tell(console, f"{done} transcribed into {output}, {skipped} were done before, {failed} failed")
 
 
 def _stop(console: Console, message: str, code: int) -> NoReturn:
-    console.print(message, style="red", markup=False, highlight=False)
+    tell(console, message, "red")
     raise typer.Exit(code)
 
 

@@ -24,6 +24,11 @@ from transcription.types import Transcript
 LISTED = 10  # places of one kind that the report names
 
 
+def tell(console: Console, text: str, style: str | None = None) -> None:
+    """A line as it is, however wide the console is: a path in it stays in one piece."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
 class ProgressBars:
     """One bar per file; `bar(name)` gives the `Observer` of one transcription."""
 

@@ -3,7 +3,7 @@ import io
 from rich.console import Console
 
 from chunking.types import Coverage, Redecoded, Seam, Span
-from transcription.console import ProgressBars, clock, report
+from transcription.console import ProgressBars, clock, report, tell
 from transcription.types import Transcript
 
 
@@ -13,6 +13,12 @@ def transcript(coverage: Coverage) -> Transcript:
 
 def test_clock():
     assert [clock(seconds) for seconds in (7.9, 750.0, 3723.0)] == ["0:07", "12:30", "1:02:03"]
+
+
+def test_a_line_is_told_as_it_is():
+    console = Console(file=io.StringIO(), width=20)
+    tell(console, path := f"/calls/{'long ' * 20}[red].wav", "red")
+    assert console.file.getvalue() == f"{path}\n"
 
 
 def test_report_names_every_doubt():
